@@ -1,0 +1,59 @@
+"""SHA-256 over files and streams, the manifests that list it, and the comparison of the two."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import BinaryIO
+
+from oldphoto_core.errors import FixityError, OldPhotoError
+
+# BagIt allows any run of white space; sha256sum writes two spaces, or a space and an asterisk.
+_LINE = re.compile(r"(?P<digest>[0-9A-Fa-f]{64})(?: [ *]|[ \t]+)(?P<path>\S.*)")
+
+
+def sha256_stream(stream: BinaryIO, chunk: int = 1 << 20) -> tuple[str, int]:
+    """Read ``stream`` to its end in pieces of ``chunk`` bytes; return (hex digest, bytes read)."""
+    digest, size = hashlib.sha256(), 0
+    while piece := stream.read(chunk):
+        digest.update(piece)
+        size += len(piece)
+    return digest.hexdigest(), size
+
+
+def sha256_bytes(data: bytes) -> str:
+    """Return the hex digest of ``data``."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def parse_manifest(text: str) -> dict[str, str]:
+    """Read a manifest as sha256sum and BagIt write it: path → lower-case digest.
+
+    Empty lines and lines that begin with ``#`` are skipped; CRLF and a byte-order mark are accepted.
+
+    Raises:
+        OldPhotoError: a line is malformed, or gives one path two digests; the message has its number.
+    """
+    digests: dict[str, str] = {}
+    for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), start=1):
+        line = line.removesuffix("\r")
+        if not line.strip() or line.startswith("#"):
+            continue
+        match = _LINE.fullmatch(line)
+        if match is None:
+            raise OldPhotoError(
+                f"manifest line {number} is not '<64 hex digits>  <path>': {line[:80]!r}. "
+                "Write the manifest again with sha256sum, or correct this line."
+            )
+        path, digest = match["path"], match["digest"].lower()
+        if digests.setdefault(path, digest) != digest:
+            raise OldPhotoError(
+                f"manifest line {number} gives a second digest for {path!r}. Remove the one that is wrong."
+            )
+    return digests
+
+
+def verify(path: str, algorithm: str, expected: str, found: str) -> None:
+    """Raise :class:`FixityError` where the digests differ; upper and lower case are the same."""
+    if expected.lower() != found.lower():
+        raise FixityError(path, algorithm, expected, found)

@@ -1,0 +1,72 @@
+"""The rules that ask a curator to look: a measured value, a threshold, a version each.
+
+A rule is data; applying the rules needs nothing but the measurements, so that thresholds can change without
+restoring anything again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from oldphoto_core.photo import Flag, Severity
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Raise ``code`` when ``measurement`` is at or above ``threshold``."""
+
+    code: str
+    measurement: str
+    threshold: float
+    severity: Severity
+    explanation: str
+    version: int = 1
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "mask-share",
+        "mask_share",
+        0.08,
+        Severity.WARNING,
+        "A large part of the photo was taken for damage and filled in. Check that nothing real was painted over.",
+    ),
+    Rule(
+        "everything-masked",
+        "mask_share",
+        0.95,
+        Severity.SERIOUS,
+        "Nearly the whole photo was taken for damage: the fill had nothing intact to go by.",
+    ),
+    Rule(
+        "detector-uncertainty",
+        "uncertain_share",
+        0.05,
+        Severity.NOTICE,
+        "The detector could not decide about many places. Damage may be left, or detail may be masked.",
+    ),
+    Rule(
+        "colour-drift",
+        "colour_drift",
+        6.0,
+        Severity.WARNING,
+        "The tones outside the damage changed visibly (mean ΔE). Compare with the original before approving.",
+    ),
+    Rule(
+        "strong-change",
+        "mean_change",
+        0.06,
+        Severity.NOTICE,
+        "The photo was changed strongly as a whole. Check that texture and fine detail survived.",
+    ),
+)
+
+
+def assess(measurements: Mapping[str, float], rules: tuple[Rule, ...] = RULES) -> tuple[Flag, ...]:
+    """Return the flags that the measurements raise; a rule whose measurement is missing raises nothing."""
+    return tuple(
+        Flag(rule.code, rule.severity, value, rule.threshold, rule.version, rule.explanation)
+        for rule in rules
+        if (value := measurements.get(rule.measurement)) is not None and value >= rule.threshold
+    )

@@ -1,0 +1,86 @@
+"""Where the networks are put together, from literal numbers: the one place that knows a configuration.
+
+``paper`` is Table 1 exactly. ``compact`` keeps the structure (two autoencoders, a mapping with a local and
+a global branch, the partial nonlocal block, fusion) and costs at most 0.4 TFLOP a megapixel with detection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from torch import nn
+
+from oldphoto_core.errors import UsageError
+from oldphoto_core.models.autoencoder import Autoencoder, Encoder, Generator
+from oldphoto_core.models.defect_unet import DefectUNet
+from oldphoto_core.models.latent_mapping import LatentMapping
+
+Config = Literal["compact", "paper"]
+CONFIGS: tuple[Config, ...] = ("compact", "paper")
+
+
+def build_autoencoder(config: Config, *, variational: bool = True) -> Autoencoder:
+    """Return an untrained VAE₁ or VAE₂ (they have the same shape)."""
+    if config == "paper":
+        return Autoencoder(
+            Encoder(stem=64, widths=(64, 64), half_blocks=0, blocks=4, norm="batch"),
+            Generator(stem=64, widths=(64, 64), half_blocks=0, blocks=4, norm="batch"),
+            variational=variational,
+        )
+    return Autoencoder(
+        Encoder(stem=0, widths=(32, 64), half_blocks=1, blocks=2, norm="none"),
+        Generator(stem=0, widths=(32, 64), half_blocks=1, blocks=2, norm="none"),
+        variational=variational,
+    )
+
+
+def build_mapping(config: Config, *, nonlocal_branch: bool = True) -> LatentMapping:
+    """Return an untrained latent mapping T."""
+    if config == "paper":
+        return LatentMapping(
+            latent=64,
+            widths=(128, 256, 512),
+            attention=256,
+            local_blocks=2,
+            global_blocks=2,
+            fusion_blocks=6,
+            residual=False,
+            norm="batch",
+            nonlocal_branch=nonlocal_branch,
+        )
+    return LatentMapping(
+        latent=64,
+        widths=(96,),
+        attention=48,
+        local_blocks=2,
+        global_blocks=2,
+        fusion_blocks=4,
+        residual=True,
+        norm="none",
+        nonlocal_branch=nonlocal_branch,
+    )
+
+
+def build_detector(config: Config) -> DefectUNet:
+    """Return an untrained defect detector."""
+    if config == "paper":
+        return DefectUNet(widths=(64, 128, 256, 512, 512), norm="batch")
+    return DefectUNet(widths=(16, 32, 64, 96, 128), norm="batch")
+
+
+BUILDERS: dict[str, Callable[[Config], nn.Module]] = {
+    "detector": build_detector,
+    "vae-old": build_autoencoder,
+    "vae-clean": build_autoencoder,
+    "mapping": build_mapping,
+}
+
+
+def build(network: str, config: Config) -> nn.Module:
+    """Return an untrained network by its name in the catalog; :class:`UsageError` for an unknown one."""
+    if network not in BUILDERS:
+        raise UsageError(f"No network is called {network!r}. Choose one of: {', '.join(BUILDERS)}.")
+    if config not in CONFIGS:
+        raise UsageError(f"No configuration is called {config!r}. Choose one of: {', '.join(CONFIGS)}.")
+    return BUILDERS[network](config)

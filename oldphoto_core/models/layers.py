@@ -1,0 +1,110 @@
+"""Building blocks shared by the networks: residual blocks, normalisation that folds, wavelet initialisation.
+
+No layer here uses image-wide statistics at inference, so a network made of them gives the same
+pixels for a tile as for the whole picture (away from the tile's border).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+Norm = Literal["batch", "none"]
+
+
+def normalisation(norm: Norm, channels: int) -> nn.Module:
+    """Return the normalisation layer: batch norm (running statistics at inference, foldable) or nothing."""
+    return nn.BatchNorm2d(channels) if norm == "batch" else nn.Identity()
+
+
+def conv3(inputs: int, outputs: int) -> nn.Conv2d:
+    """Return a 3×3 convolution that keeps the size."""
+    return nn.Conv2d(inputs, outputs, 3, padding=1)
+
+
+class ResBlock(nn.Module):
+    """``x + conv(relu(conv(x)))`` on ``B×C×H×W``, with an optional normalisation after each convolution.
+
+    Without normalisation the last convolution starts at zero, so that the block starts as the identity
+    and a deep stack trains from the first step.
+    """
+
+    def __init__(self, channels: int, norm: Norm = "none") -> None:
+        super().__init__()
+        self.first = conv3(channels, channels)
+        self.first_norm = normalisation(norm, channels)
+        self.second = conv3(channels, channels)
+        self.second_norm = normalisation(norm, channels)
+        self.activation = nn.ReLU(inplace=True)
+        if norm == "none":
+            nn.init.zeros_(self.second.weight)
+            nn.init.zeros_(self.second.bias)  # type: ignore[arg-type]
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map ``B×C×H×W`` to ``B×C×H×W``."""
+        hidden = self.activation(self.first_norm(self.first(features)))
+        return features + self.second_norm(self.second(hidden))
+
+
+def residual_stack(count: int, channels: int, norm: Norm = "none") -> nn.Sequential:
+    """Return ``count`` residual blocks in a row."""
+    return nn.Sequential(*(ResBlock(channels, norm) for _ in range(count)))
+
+
+def haar_kernels() -> Tensor:
+    """Return the four orthonormal 2×2 Haar kernels (mean, horizontal, vertical, diagonal) as ``4×2×2``."""
+    rows = [[[1, 1], [1, 1]], [[1, -1], [1, -1]], [[1, 1], [-1, -1]], [[1, -1], [-1, 1]]]
+    return torch.tensor(rows, dtype=torch.float32) / 2
+
+
+@torch.no_grad()
+def start_as_haar_analysis(conv: nn.Conv2d, channels: int) -> None:
+    """Let the first ``4·channels`` outputs of a 4×4/2 convolution start as Haar sub-bands of its inputs.
+
+    An orthonormal transform keeps every bit of the picture: an encoder that starts so, with residual
+    blocks that start as the identity, is a lossless codec before its first training step.
+    The other outputs keep their random start. ``channels`` inputs are transformed; the rest start unused.
+    """
+    weight = conv.weight
+    weight[: 4 * channels] = 0
+    for channel in range(channels):
+        weight[4 * channel : 4 * channel + 4, channel, 1:3, 1:3] = haar_kernels()
+    if conv.bias is not None:
+        conv.bias.zero_()
+
+
+@torch.no_grad()
+def start_as_haar_synthesis(conv: nn.ConvTranspose2d, channels: int) -> None:
+    """Let a transposed 4×4/2 convolution start as the inverse of :func:`start_as_haar_analysis`."""
+    weight = conv.weight
+    weight[:, :channels] = 0
+    for channel in range(channels):
+        weight[4 * channel : 4 * channel + 4, channel, 1:3, 1:3] = haar_kernels()
+    if conv.bias is not None:
+        conv.bias.zero_()
+
+
+def fold_batch_norm(network: nn.Module) -> nn.Module:
+    """Fold every batch norm into the convolution before it, in place, and return the network.
+
+    Law: in evaluation mode the folded network computes the same function. A norm is folded when it
+    follows a convolution directly among its parent's children, which is how this package writes them.
+    """
+    network.eval()
+    for module in network.modules():
+        names = list(module._modules)
+        for name, following in zip(names, names[1:], strict=False):
+            conv, norm = module._modules[name], module._modules[following]
+            if isinstance(conv, nn.Conv2d | nn.ConvTranspose2d) and isinstance(norm, nn.BatchNorm2d):
+                transposed = isinstance(conv, nn.ConvTranspose2d)
+                module._modules[name] = fuse_conv_bn_eval(conv, norm, transpose=transposed)  # type: ignore[type-var]
+                module._modules[following] = nn.Identity()
+    return network
+
+
+def count_parameters(network: nn.Module) -> int:
+    """Return the number of trainable scalars."""
+    return sum(parameter.numel() for parameter in network.parameters())

@@ -1,0 +1,68 @@
+"""Between stored pixels (uint8, uint16; grey, RGB) and the networks' tensors.
+
+Networks see ``1×3×H×W`` ``float32`` in [-1, 1]; a grey photo is repeated over the three channels.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from oldphoto_core.errors import UsageError
+from oldphoto_core.photo import Pixels
+
+LUMINANCE = (0.299, 0.587, 0.114)
+
+
+def check_pixels(pixels: Pixels) -> None:
+    """Raise :class:`UsageError` unless ``pixels`` is ``H×W`` or ``H×W×3``, ``uint8`` or ``uint16``, not empty."""
+    shaped = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)
+    if not shaped or pixels.dtype not in (np.uint8, np.uint16) or 0 in pixels.shape:
+        raise UsageError(
+            f"Pixels must be H×W or H×W×3, uint8 or uint16, and not empty; these are "
+            f"{'×'.join(map(str, pixels.shape))} {pixels.dtype}. Convert them first."
+        )
+
+
+def full_scale(pixels: Pixels) -> int:
+    """Return 255 or 65535."""
+    return int(np.iinfo(pixels.dtype).max)
+
+
+def is_grey(pixels: Pixels) -> bool:
+    """Say whether the photo has no colour: one channel, or three equal ones."""
+    if pixels.ndim == 2:
+        return True
+    return bool((pixels[..., 0] == pixels[..., 1]).all() and (pixels[..., 1] == pixels[..., 2]).all())
+
+
+def to_unit(pixels: Pixels) -> NDArray[np.float32]:
+    """Return ``H×W×3`` ``float32`` in [0, 1]."""
+    unit = pixels.astype(np.float32) / full_scale(pixels)
+    return np.repeat(unit[..., None], 3, axis=2) if unit.ndim == 2 else unit
+
+
+def from_unit(unit: NDArray[np.float32], like: Pixels) -> Pixels:
+    """Return ``unit`` (``H×W×3`` in [0, 1], clipped) with the channels and dtype of ``like``.
+
+    A photo without colour stays without: its luminance is taken.
+    """
+    if is_grey(like):
+        grey = unit @ np.array(LUMINANCE, np.float32)
+        unit = grey if like.ndim == 2 else np.repeat(grey[..., None], 3, axis=2)
+    stored = np.rint(np.clip(unit, 0, 1) * full_scale(like))
+    return stored.astype(like.dtype)
+
+
+def to_tensor(unit: NDArray[np.float32]) -> Tensor:
+    """Return ``1×3×H×W`` in [-1, 1] of ``H×W×3`` in [0, 1]."""
+    tensor = torch.from_numpy(np.ascontiguousarray(unit))[None].permute(0, 3, 1, 2)
+    return tensor * 2 - 1
+
+
+def to_array(tensor: Tensor) -> NDArray[np.float32]:
+    """Return ``H×W×3`` in [0, 1] (not clipped) of ``1×3×H×W`` in [-1, 1]."""
+    array: NDArray[np.float32] = ((tensor[0].permute(1, 2, 0).float() + 1) / 2).cpu().numpy()
+    return array

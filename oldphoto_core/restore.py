@@ -1,0 +1,207 @@
+"""Restore one photo: find the damage, translate it through the latents, refine the faces, judge the result.
+
+`Restorer.restore` is the whole story. Stage actors call its steps one by one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from oldphoto_core import flags
+from oldphoto_core.detection.detector import DefectDetector, dilated
+from oldphoto_core.device import pick_device
+from oldphoto_core.errors import UsageError, WeightsError
+from oldphoto_core.faces.enhance import FaceEnhancer
+from oldphoto_core.latent.compose import conserved
+from oldphoto_core.latent.translator import LatentTranslator
+from oldphoto_core.measure import measure_change, measure_detection
+from oldphoto_core.models.build import Config
+from oldphoto_core.photo import DefectDetection, Face, Flag, Mask, Pixels, RestorationResult, Tier
+from oldphoto_core.pixels import check_pixels, from_unit, to_unit
+from oldphoto_core.settings import RestoreSettings
+from oldphoto_core.weights.load import load_networks
+from oldphoto_core.weights.store import WeightsIdentity
+
+
+@dataclass(frozen=True)
+class Translation:
+    """The two lower tiers of one photo, and whether it needed them at all."""
+
+    restored: Pixels
+    conserved: Pixels
+    needed: bool
+    measurements: dict[str, float]
+
+
+class Restorer:
+    """Restores photos with trained networks; a stage without trained weights is off.
+
+    Use :func:`load_restorer`. Thread-compatible, not thread-safe: one a worker.
+    """
+
+    def __init__(
+        self,
+        *,
+        detector: DefectDetector | None,
+        translator: LatentTranslator | None,
+        enhancer: FaceEnhancer,
+        weights: dict[str, WeightsIdentity],
+        settings: RestoreSettings,
+        config: Config,
+    ) -> None:
+        self.detector = detector
+        self.translator = translator
+        self.enhancer = enhancer
+        self.weights = weights
+        self.settings = settings
+        self.config = config
+
+    @property
+    def available_tiers(self) -> tuple[Tier, ...]:
+        """The tiers that the trained weights allow, lowest first."""
+        if self.translator is None or self.detector is None:
+            return ()
+        faces = (Tier.ENHANCED,) if "faces" in self.weights else ()
+        return (Tier.CONSERVED, Tier.RESTORED, *faces)
+
+    def parameters(self) -> dict[str, Any]:
+        """Return every setting that changes pixels, JSON-safe: part of the recipe."""
+        return {"config": self.config, **self.settings.parameters()}
+
+    def restore(
+        self, pixels: Pixels, *, mask: Mask | None = None, tier: Tier = Tier.ENHANCED
+    ) -> RestorationResult:
+        """Restore ``H×W`` or ``H×W×3`` pixels, ``uint8`` or ``uint16``, upright.
+
+        Args:
+            pixels: the photo.
+            mask: ``H×W`` bool, True = repair; given, it replaces the detected one.
+            tier: highest tier to make, capped by :attr:`available_tiers`.
+
+        Returns:
+            The result; its image has exactly the input's size, channels and dtype.
+
+        Raises:
+            UsageError: pixels or mask of another shape or type.
+            WeightsError: a stage that this needs has no trained weights.
+        """
+        check_pixels(pixels)
+        detection = self.detect(pixels) if mask is None else given_mask(mask, pixels)
+        translation = self.translate(pixels, detection)
+        made = self._cap(tier)
+        tiers = {Tier.CONSERVED: translation.conserved, Tier.RESTORED: translation.restored}
+        faces: tuple[Face, ...] = ()
+        measurements = {**measure_detection(detection), **translation.measurements}
+        if translation.needed:
+            enhanced, faces, found = self.enhance(pixels, translation.restored)
+            measurements |= found
+            tiers[Tier.ENHANCED] = enhanced
+        kept = {name: tiers[name] for name in list(Tier)[: list(Tier).index(made) + 1]} if translation.needed else {}
+        return RestorationResult(
+            image=kept[made] if translation.needed else pixels,
+            tier=made if translation.needed else None,
+            tiers=kept,
+            defect_probability=detection.probability,
+            defect_mask=detection.mask,
+            faces=faces,
+            flags=self.assess(detection, faces, measurements, translation.needed),
+            measurements=measurements,
+            needed=translation.needed,
+        )
+
+    def detect(self, pixels: Pixels) -> DefectDetection:
+        """Return probability and mask of damage, ``H×W`` each."""
+        if self.detector is None:
+            raise WeightsError("The detector has no trained weights. Train it, or give a mask.")
+        return self.detector.detect(pixels)
+
+    def translate(self, pixels: Pixels, detection: DefectDetection) -> Translation:
+        """Return the conserved and the restored tier, shaped and typed like ``pixels``."""
+        if self.translator is None:
+            raise WeightsError(
+                "The latent translation has no trained weights (vae-old, mapping, vae-clean). "
+                "Train them with `oldphoto train`, or name a folder that has them."
+            )
+        settings = self.settings
+        unit = to_unit(pixels)
+        mask = dilated(detection.mask, settings.dilation)
+        translated = self.translator.translate(unit, mask)
+        strength = np.where(mask, np.float32(1), np.float32(settings.strength))[..., None]
+        restored = unit + strength * (translated - unit)
+        measurements = measure_change(unit, restored, mask)
+        needed = (
+            detection.coverage >= settings.needed_mask
+            or measurements["mean_change"] >= settings.needed_change
+        )
+        return Translation(
+            restored=from_unit(restored, pixels),
+            conserved=conserved(pixels, unit, restored, mask),
+            needed=bool(needed),
+            measurements=measurements,
+        )
+
+    def enhance(
+        self, pixels_original: Pixels, restored: Pixels
+    ) -> tuple[Pixels, tuple[Face, ...], dict[str, float]]:
+        """Find the faces and, with trained weights, refine them; see :class:`FaceEnhancer`."""
+        return self.enhancer.enhance(pixels_original, restored)
+
+    def assess(
+        self,
+        detection: DefectDetection,
+        faces: tuple[Face, ...],
+        measurements: dict[str, float],
+        needed: bool,
+    ) -> tuple[Flag, ...]:
+        """Return the reasons for a curator to look; a photo that needed nothing has none."""
+        if not needed:
+            return ()
+        return flags.assess({**measure_detection(detection), **measurements})
+
+    def _cap(self, tier: Tier) -> Tier:
+        order = list(Tier)
+        return [t for t in order[: order.index(tier) + 1] if t in self.available_tiers or t is Tier.CONSERVED][-1]
+
+
+def given_mask(mask: Mask, pixels: Pixels) -> DefectDetection:
+    """Return a mask that somebody drew as a detection (probability 0 or 1)."""
+    if mask.shape != pixels.shape[:2]:
+        raise UsageError(f"The mask is {mask.shape}, the photo {pixels.shape[:2]}. Give one of the photo's size.")
+    return DefectDetection(mask.astype(np.float32), mask.astype(bool))
+
+
+def load_restorer(
+    *,
+    device: str = "auto",
+    config: Config = "compact",
+    weights: Path | None = None,
+    settings: RestoreSettings | None = None,
+) -> Restorer:
+    """Return a restorer with the shipped weights, or those of the folder ``weights``.
+
+    A stage whose weights are absent is off (see :attr:`Restorer.available_tiers`).
+
+    Raises:
+        WeightsError: weights that are there but are not what their card says.
+        UsageError: an unknown device or configuration.
+    """
+    chosen = settings or RestoreSettings()
+    where = pick_device(device)
+    networks = load_networks(config, weights)
+    translator = (
+        LatentTranslator(networks.vae_old, networks.mapping, networks.vae_clean, chosen, where)
+        if networks.vae_old and networks.mapping and networks.vae_clean
+        else None
+    )
+    return Restorer(
+        detector=DefectDetector(networks.detector, chosen, where) if networks.detector else None,
+        translator=translator,
+        enhancer=FaceEnhancer.without_generator(),
+        weights=networks.identities,
+        settings=chosen,
+        config=config,
+    )

@@ -1,0 +1,45 @@
+"""The settings that decide what a restored photo looks like. Every one of them is part of the recipe."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class RestoreSettings:
+    """How a photo is restored.
+
+    Lengths are pixels of the scan, shares and probabilities lie in [0, 1].
+
+    Attributes:
+        tile, halo: side of a tile's kept square, and the context read around it.
+        seed_probability: a defect needs at least one pixel this likely …
+        grow_probability: … and then takes in every connected pixel this likely (hysteresis).
+        least_defect: components of fewer pixels are left alone.
+        dilation: the mask is grown by so much before the fill.
+        codec_cancelling: add back what the old photos' autoencoder loses: ``r + G_Y(T(E(r))) − G_RX(E(r))``,
+            outside the mask. 0 is off, 1 adds all of it.
+        strength: how much of the translation is applied outside the mask.
+        needed_mask, needed_change: a photo whose mask share and mean absolute change (of the full range)
+            both stay below these needs nothing.
+        autocast: run the heavy networks in bfloat16.
+        max_keys: cap on attention keys per tile (see PartialNonlocal).
+    """
+
+    tile: int = 768
+    halo: int = 96
+    seed_probability: float = 0.85
+    grow_probability: float = 0.6
+    least_defect: int = 3
+    dilation: int = 1
+    codec_cancelling: float = 1.0
+    strength: float = 1.0
+    needed_mask: float = 2e-5
+    needed_change: float = 0.004
+    autocast: bool = True
+    max_keys: int = 16384
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the settings as JSON-safe parameters."""
+        return asdict(self)

@@ -1,0 +1,53 @@
+"""The losses of the method, each a function of tensors.
+
+Equation numbers are the text's. Every loss is a mean, so that its weight does not depend on batch or crop size.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as functional
+from torch import Tensor
+
+
+def weighted_cross_entropy(logits: Tensor, target: Tensor, weight: Tensor, positive_cap: float) -> Tensor:
+    """Return the balanced cross-entropy of eq 11 over the pixels with ``weight`` 1.
+
+    Eq 12 as printed multiplies the rare class by its own small share. Here positives are weighted by the
+    negative share and negatives by the positive share, rescaled so that a negative weighs 1 and a
+    positive ``negatives / positives``, at most ``positive_cap``.
+
+    Args:
+        logits, target, weight: ``B×1×H×W``; target 1 = damage; weight 0 = leave out.
+        positive_cap: greatest weight of a positive pixel.
+    """
+    positives = (target * weight).sum()
+    negatives = weight.sum() - positives
+    balance = (negatives / positives.clamp(min=1.0)).clamp(1.0, positive_cap)
+    entropy = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    return (entropy * weight * torch.where(target > 0.5, balance, 1.0)).sum() / weight.sum().clamp(min=1.0)
+
+
+def focal(logits: Tensor, target: Tensor, weight: Tensor, gamma: float) -> Tensor:
+    """Return the focal loss of eq 13–14: ``-(1 − p)^γ log p``, p the probability of the true class."""
+    entropy = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    missing = 1.0 - torch.exp(-entropy)
+    return (missing.clamp(min=1e-6).pow(gamma) * entropy * weight).sum() / weight.sum().clamp(min=1.0)
+
+
+def segmentation(
+    logits: Tensor, target: Tensor, weight: Tensor, *, beta: float, gamma: float, positive_cap: float
+) -> Tensor:
+    """Return eq 15: balanced cross-entropy + β · focal."""
+    balanced = weighted_cross_entropy(logits, target, weight, positive_cap)
+    return balanced + beta * focal(logits, target, weight, gamma)
+
+
+def lsgan_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """Return the least-squares discriminator loss: real scores to 1, fake scores to 0."""
+    return (real - 1).square().mean() + fake.square().mean()
+
+
+def lsgan_generator(fake: Tensor) -> Tensor:
+    """Return the least-squares loss of whoever wants its scores taken for real."""
+    return (fake - 1).square().mean()

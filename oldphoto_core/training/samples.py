@@ -1,0 +1,200 @@
+"""Where training samples come from: folders of photographs, aged on the fly, cut into crops.
+
+A sample is a dict of ``uint8`` arrays: ``aged`` and ``clean`` ``H×W×3``, ``mask`` ``H×W`` (1 = damage) and
+``weight`` ``H×W`` (0 = leave out of the loss). Photographs of the validation split are never drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from oldphoto_core.degradation.library import DefectLibrary
+from oldphoto_core.degradation.profiles import PROFILES, sample_recipe
+from oldphoto_core.degradation.synthesize import age
+from oldphoto_core.errors import UsageError
+from oldphoto_core.training.split import in_annotated_validation, in_validation
+
+Sample = dict[str, NDArray[np.uint8]]
+
+
+class PhotoFolder:
+    """The training photographs of one folder, decoded once and kept in memory."""
+
+    def __init__(self, folder: Path, held_out: Callable[[str], bool] = in_validation) -> None:
+        self.paths = sorted(p for p in folder.glob("*.jpg") if not held_out(p.name))
+        if not self.paths:
+            raise UsageError(f"{folder} holds no training photographs (*.jpg). Name the data folder with --data.")
+        self._cache: dict[Path, NDArray[np.uint8]] = {}
+
+    def read(self, path: Path) -> NDArray[np.uint8]:
+        """Return ``H×W×3`` RGB."""
+        if path not in self._cache:
+            picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+            if picture is None:
+                raise UsageError(f"{path} cannot be decoded. Remove it from the training folder.")
+            self._cache[path] = np.ascontiguousarray(picture[..., ::-1])
+        return self._cache[path]
+
+    def draw(self, rng: np.random.Generator) -> tuple[Path, NDArray[np.uint8]]:
+        """Return a random photograph and its path."""
+        path = self.paths[rng.integers(len(self.paths))]
+        return path, self.read(path)
+
+
+class AgedSamples:
+    """Clean photographs aged by the synthesis: an endless source of ``size``-pixel samples."""
+
+    def __init__(self, data: Path, size: int) -> None:
+        self.clean = PhotoFolder(data / "clean")
+        defects = data / "defects"
+        # Without scanned damage the synthesis draws its own: training works, on less variety.
+        self.library = (
+            DefectLibrary.from_directory(defects) if defects.is_dir() else DefectLibrary.procedural()
+        )
+        self.size = size
+
+    def draw(self, rng: np.random.Generator) -> Sample:
+        """Return one aged sample; half by the text's recipe, half by the archive's."""
+        _, photo = self.clean.draw(rng)
+        patch = cut({"clean": _rescaled(photo, rng)}, self.size, rng)["clean"]
+        profile = PROFILES["seed" if rng.random() < 0.5 else "archive"]
+        aged = age(patch, sample_recipe(int(rng.integers(2**31)), profile), self.library)
+        return {
+            "aged": _bytes(aged.aged),
+            "clean": _bytes(aged.clean),
+            "mask": aged.mask.astype(np.uint8),
+            "weight": np.ones(aged.mask.shape, np.uint8),
+        }
+
+
+class OldSamples:
+    """Real old photographs: no truth, so ``clean`` repeats ``aged`` and only ``aged`` may be learnt from."""
+
+    def __init__(self, data: Path, size: int) -> None:
+        self.photos = PhotoFolder(data / "old")
+        self.size = size
+
+    def draw(self, rng: np.random.Generator) -> Sample:
+        """Return one patch of a real old photograph."""
+        _, photo = self.photos.draw(rng)
+        patch = cut({"aged": photo}, self.size, rng)["aged"]
+        empty = np.zeros(patch.shape[:2], np.uint8)
+        return {"aged": patch, "clean": patch, "mask": empty, "weight": empty}
+
+
+class AnnotatedSamples:
+    """Real old photographs with damage marked by hand, scaled, mirrored and re-toned."""
+
+    def __init__(self, data: Path, size: int) -> None:
+        folder = data / "annotated"
+        self.photos = PhotoFolder(data / "old", in_annotated_validation)
+        marked = {p.name.removesuffix("_mask.png") for p in folder.glob("*_mask.png")}
+        paths = [p for p in self.photos.paths if p.stem in marked]
+        self.items = [(self.photos.read(p), *_marks(folder, p.stem)) for p in paths]
+        if not self.items:
+            raise UsageError(f"{folder} holds no masks for the training photographs beside it.")
+        self.damaged = [item for item in self.items if item[1].any()]
+        self.size = size
+
+    def draw(self, rng: np.random.Generator) -> Sample:
+        """Return one patch; two of three from a damaged photograph and around a mark."""
+        pool = self.damaged if rng.random() < 0.67 else self.items
+        photo, mask, weight = pool[rng.integers(len(pool))]
+        whole = {"aged": photo, "mask": mask, "weight": weight}
+        scale = float(np.exp(rng.uniform(np.log(0.75), np.log(1.6))))
+        scaled = {name: _resized(array, scale, name) for name, array in whole.items()}
+        patch = cut(scaled, self.size, rng, towards=scaled["mask"])
+        patch["aged"] = _retoned(patch["aged"], rng)
+        return {**patch, "clean": patch["aged"]}
+
+
+def cut(
+    sample: Sample, size: int, rng: np.random.Generator, towards: NDArray[np.uint8] | None = None
+) -> Sample:
+    """Cut the same random ``size``-pixel square out of every array (mirrored outwards where too small).
+
+    With ``towards`` the square covers a random marked pixel, if there is one.
+    """
+    height, width = next(iter(sample.values())).shape[:2]
+    grow_y, grow_x = max(0, size - height), max(0, size - width)
+    if grow_y or grow_x:
+        pad = (0, grow_y, 0, grow_x)
+        sample = {k: cv2.copyMakeBorder(v, *pad, cv2.BORDER_REFLECT_101) for k, v in sample.items()}  # type: ignore[call-overload]
+        if "weight" in sample:
+            sample["weight"][height:] = 0
+            sample["weight"][:, width:] = 0
+        height, width = height + grow_y, width + grow_x
+    top, left = int(rng.integers(height - size + 1)), int(rng.integers(width - size + 1))
+    if towards is not None and towards.any() and rng.random() < 0.8:
+        marks = np.argwhere(towards)
+        y, x = marks[rng.integers(len(marks))]
+        top = int(np.clip(y - rng.integers(size), 0, height - size))
+        left = int(np.clip(x - rng.integers(size), 0, width - size))
+    return {k: v[top : top + size, left : left + size] for k, v in sample.items()}
+
+
+def turned(sample: Sample, rng: np.random.Generator) -> Sample:
+    """Apply one of the eight mirror images and quarter turns to every array."""
+    turns, mirror = int(rng.integers(4)), bool(rng.integers(2))
+    result = {}
+    for name, array in sample.items():
+        rotated = np.rot90(array, turns)
+        result[name] = np.ascontiguousarray(rotated[:, ::-1] if mirror else rotated)
+    return result
+
+
+def crops(
+    source: AgedSamples | OldSamples | AnnotatedSamples, crop: int, per_sample: int, rng: np.random.Generator
+) -> Iterator[Sample]:
+    """Yield ``per_sample`` turned crops of each drawn sample, for ever."""
+    while True:
+        sample = source.draw(rng)
+        for _ in range(per_sample):
+            yield turned(cut(sample, crop, rng), rng)
+
+
+def _rescaled(photo: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Shrink half of the photographs a little: sharper edges, other scales."""
+    if rng.random() < 0.5:
+        return photo
+    return _resized(photo, float(rng.uniform(0.67, 1.0)), "clean")
+
+
+def _resized(array: NDArray[np.uint8], scale: float, name: str) -> NDArray[np.uint8]:
+    size = (max(1, round(array.shape[1] * scale)), max(1, round(array.shape[0] * scale)))
+    if name == "mask" and scale < 1:
+        # A one-pixel scratch must survive shrinking: a marked pixel marks the pixel it falls into.
+        return (cv2.resize(array.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.3).astype(np.uint8)
+    if name in ("mask", "weight"):
+        return cv2.resize(array, size, interpolation=cv2.INTER_NEAREST)  # type: ignore[return-value]
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return cv2.resize(array, size, interpolation=method)  # type: ignore[return-value]
+
+
+def _retoned(patch: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Change gamma, contrast and level, now and then invert: damage is bright and dark."""
+    values = (patch.astype(np.float32) / 255) ** float(np.exp(rng.normal(0, 0.25)))
+    values = (values - 0.5) * rng.uniform(0.7, 1.2) + 0.5 + rng.normal(0, 0.05)
+    if rng.random() < 0.25:
+        values = 1 - values
+    values += rng.normal(0, rng.uniform(0, 0.02), patch.shape[:2])[..., None]
+    return _bytes(values)
+
+
+def _marks(folder: Path, stem: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Return mask (1 = damage) and weight (0 = undecidable) of one annotated photograph."""
+    mask = cv2.imread(str(folder / f"{stem}_mask.png"), cv2.IMREAD_GRAYSCALE)
+    ignored = cv2.imread(str(folder / f"{stem}_ignore.png"), cv2.IMREAD_GRAYSCALE)
+    if mask is None:
+        raise UsageError(f"{folder / stem}_mask.png cannot be decoded.")
+    weight = np.ones_like(mask) if ignored is None else (ignored < 128).astype(np.uint8)
+    return (mask > 127).astype(np.uint8), weight  # type: ignore[return-value]
+
+
+def _bytes(values: NDArray[np.floating]) -> NDArray[np.uint8]:
+    return np.clip(np.rint(values * 255), 0, 255).astype(np.uint8)

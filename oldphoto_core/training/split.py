@@ -1,0 +1,40 @@
+"""Which photographs training never sees: decided once, by a hash of the name.
+
+The split needs no list and does not change when photographs are added. Photographs that show the same
+scene (the colour-separation plates of one exposure, say) share a group and fall on the same side.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import PurePosixPath
+
+VALIDATION_SHARE = 0.12
+ANNOTATED_VALIDATION_SHARE = 0.5
+"""Hand-annotated photographs are few: half of them measure, half of them teach."""
+
+_SISTER_PLATE = re.compile(r"^(prokudingorskiiplates-\d+)[bgr]$")
+
+
+def split_group(name: str) -> str:
+    """Return the group of a photograph: its stem, or the exposure that sister plates share."""
+    stem = PurePosixPath(name).stem
+    plate = _SISTER_PLATE.match(stem)
+    return plate.group(1) if plate else stem
+
+
+def position(name: str) -> float:
+    """Return the group's fixed pseudo-random place in [0, 1)."""
+    digest = hashlib.sha256(split_group(name).encode()).digest()
+    return int.from_bytes(digest[:8]) / 2**64
+
+
+def in_validation(name: str) -> bool:
+    """Say whether a photograph is kept for validation."""
+    return position(name) < VALIDATION_SHARE
+
+
+def in_annotated_validation(name: str) -> bool:
+    """Say whether a hand-annotated photograph is in the validation half."""
+    return position(name) < ANNOTATED_VALIDATION_SHARE

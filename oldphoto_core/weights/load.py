@@ -1,0 +1,54 @@
+"""Build the networks that have trained weights; the others stay None and their stages off."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from torch import nn
+
+from oldphoto_core.models.autoencoder import Autoencoder
+from oldphoto_core.models.build import CONFIGS, Config, build_autoencoder, build_detector, build_mapping
+from oldphoto_core.models.defect_unet import DefectUNet
+from oldphoto_core.models.latent_mapping import LatentMapping
+from oldphoto_core.errors import UsageError
+from oldphoto_core.weights.store import WeightsIdentity, load_weights, shipped
+
+AnyNetwork = TypeVar("AnyNetwork", bound=nn.Module)
+
+
+@dataclass
+class Networks:
+    """The trained networks of one configuration, on the CPU in float32, and whose weights they have."""
+
+    detector: DefectUNet | None = None
+    vae_old: Autoencoder | None = None
+    vae_clean: Autoencoder | None = None
+    mapping: LatentMapping | None = None
+    identities: dict[str, WeightsIdentity] = field(default_factory=dict)
+
+
+def load_networks(config: Config, folder: Path | None = None) -> Networks:
+    """Load what is there of ``folder`` (default: the shipped weights of ``config``).
+
+    Raises:
+        UsageError: unknown configuration.
+        WeightsError: a file that does not agree with its card or its network.
+    """
+    if config not in CONFIGS:
+        raise UsageError(f"No configuration is called {config!r}. Choose one of: {', '.join(CONFIGS)}.")
+    networks = Networks()
+
+    def trained(name: str, network: AnyNetwork) -> AnyNetwork | None:
+        path = shipped(config, name, folder)
+        if not path.is_file():
+            return None
+        networks.identities[name] = load_weights(network, path)
+        return network.eval().requires_grad_(False)
+
+    networks.detector = trained("detector", build_detector(config))
+    networks.vae_old = trained("vae-old", build_autoencoder(config))
+    networks.vae_clean = trained("vae-clean", build_autoencoder(config))
+    networks.mapping = trained("mapping", build_mapping(config))
+    return networks

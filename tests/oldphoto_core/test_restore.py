@@ -1,0 +1,158 @@
+"""Laws of the restorer: what goes in comes out in the same size and kind, and nothing is touched needlessly."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from oldphoto_core.errors import UsageError, WeightsError
+from oldphoto_core.models.build import build
+from oldphoto_core.photo import Pixels, Tier
+from oldphoto_core.restore import Restorer, load_restorer
+from oldphoto_core.settings import RestoreSettings
+from oldphoto_core.weights.store import save_weights
+
+CARD = {"name": "test", "version": "0", "licence": "none"}
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights whose translation is known: the codecs start lossless and the mapping adds a constant."""
+    folder = tmp_path_factory.mktemp("weights")
+    torch.manual_seed(0)
+    for name in ("detector", "vae-old", "vae-clean", "mapping"):
+        network = build(name, "compact")
+        if name == "mapping":
+            with torch.no_grad():
+                network.fall[-1].bias[0] = 0.25  # type: ignore[index, union-attr]
+        save_weights(network, folder / f"{name}.safetensors", CARD)
+    return folder
+
+
+def _restorer(weights: Path, **settings: object) -> Restorer:
+    return load_restorer(device="cpu", weights=weights, settings=RestoreSettings(**settings))  # type: ignore[arg-type]
+
+
+def _photo(shape: tuple[int, ...] = (53, 77, 3), dtype: type = np.uint8) -> Pixels:
+    noise = np.random.default_rng(0).integers(60, 190, (6, 8, *shape[2:]), dtype=np.uint8)
+    small = cv2.resize(noise, (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC)
+    return small if dtype == np.uint8 else small.astype(np.uint16) * 257
+
+
+def _mask(pixels: Pixels) -> np.ndarray:
+    mask = np.zeros(pixels.shape[:2], bool)
+    mask[20:24, 10:60] = True
+    return mask
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("shape", [(53, 77, 3), (53, 77), (1, 1), (5, 300, 3)])
+def test_output_has_the_inputs_size_channels_and_depth(weights: Path, shape: tuple[int, ...], dtype: type) -> None:
+    pixels = _photo(shape, dtype)
+    result = _restorer(weights).restore(pixels)
+    assert result.image.shape == pixels.shape
+    assert result.image.dtype == pixels.dtype
+    assert result.defect_mask.shape == result.defect_probability.shape == pixels.shape[:2]
+
+
+def test_conserved_leaves_everything_outside_the_dilated_mask_bit_identical(weights: Path) -> None:
+    pixels = _photo()
+    restorer = _restorer(weights, dilation=2)
+    result = restorer.restore(pixels, mask=_mask(pixels), tier=Tier.CONSERVED)
+    grown = cv2.dilate(_mask(pixels).astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
+    assert np.array_equal(result.image[~grown], pixels[~grown])
+    assert set(result.tiers) == {Tier.CONSERVED}
+
+
+def test_conserved_fill_takes_the_tone_of_its_surroundings(weights: Path) -> None:
+    """The mapping brightens everything; the conserved fill must not stand out by it."""
+    pixels = np.full((64, 64), 100, np.uint8)
+    result = _restorer(weights).restore(pixels, mask=_mask(np.zeros((64, 64), np.uint8)))
+    assert result.tiers[Tier.RESTORED].mean() > 101
+    assert np.abs(result.tiers[Tier.CONSERVED].astype(int) - 100).max() <= 1
+
+
+def test_grey_photo_stays_grey(weights: Path) -> None:
+    pixels = np.repeat(_photo((40, 40))[..., None], 3, axis=2)
+    image = _restorer(weights).restore(pixels, mask=_mask(pixels[:, :, 0])).image
+    assert np.array_equal(image[..., 0], image[..., 1])
+    assert np.array_equal(image[..., 1], image[..., 2])
+
+
+def test_deep_photo_keeps_more_than_eight_bits(weights: Path) -> None:
+    ramp = np.linspace(20_000, 21_000, 128 * 128).reshape(128, 128).astype(np.uint16)
+    image = _restorer(weights).restore(ramp, mask=_mask(ramp)).image
+    assert len(np.unique(image)) > 500
+
+
+def test_a_photo_that_needs_nothing_comes_back_as_it_was(weights: Path) -> None:
+    pixels = _photo()
+    empty = np.zeros(pixels.shape[:2], bool)
+    result = _restorer(weights, needed_change=0.5).restore(pixels, mask=empty)
+    assert not result.needed
+    assert result.tier is None
+    assert np.array_equal(result.image, pixels)
+    assert result.flags == ()
+
+
+def test_tiled_equals_whole(weights: Path) -> None:
+    pixels = _photo((300, 420, 3))
+    mask = np.zeros(pixels.shape[:2], bool)
+    whole = _restorer(weights, tile=2048, autocast=False).restore(pixels, mask=mask).image
+    tiled = _restorer(weights, tile=128, halo=96, autocast=False).restore(pixels, mask=mask).image
+    assert np.abs(whole.astype(int) - tiled).max() <= 1
+
+
+def test_same_photo_same_pixels(weights: Path) -> None:
+    pixels = _photo()
+    first, second = (_restorer(weights).restore(pixels, mask=_mask(pixels)).image for _ in range(2))
+    assert np.array_equal(first, second)
+
+
+def test_the_photo_given_is_not_written_to(weights: Path) -> None:
+    pixels = _photo()
+    before = pixels.copy()
+    _restorer(weights).restore(pixels, mask=_mask(pixels))
+    assert np.array_equal(pixels, before)
+
+
+def test_a_large_mask_is_flagged(weights: Path) -> None:
+    pixels = _photo()
+    mask = np.zeros(pixels.shape[:2], bool)
+    mask[:40] = True
+    assert "mask-share" in {flag.code for flag in _restorer(weights).restore(pixels, mask=mask).flags}
+
+
+def test_everything_masked_is_finite_and_flagged(weights: Path) -> None:
+    pixels = _photo()
+    result = _restorer(weights).restore(pixels, mask=np.ones(pixels.shape[:2], bool))
+    assert "everything-masked" in {flag.code for flag in result.flags}
+
+
+@pytest.mark.parametrize(
+    "pixels", [np.zeros((4, 4, 4), np.uint8), np.zeros((4, 4), np.float32), np.zeros((0, 4), np.uint8)]
+)
+def test_wrong_pixels_say_what_is_wanted(weights: Path, pixels: np.ndarray) -> None:
+    with pytest.raises(UsageError, match="H×W"):
+        _restorer(weights).restore(pixels)
+
+
+def test_mask_of_another_size_is_refused(weights: Path) -> None:
+    with pytest.raises(UsageError, match="size"):
+        _restorer(weights).restore(_photo(), mask=np.zeros((3, 3), bool))
+
+
+def test_without_weights_no_stage_runs(tmp_path: Path) -> None:
+    restorer = load_restorer(device="cpu", weights=tmp_path)
+    assert restorer.available_tiers == ()
+    assert restorer.weights == {}
+    with pytest.raises(WeightsError, match="Train"):
+        restorer.restore(_photo())
+
+
+def test_available_tiers_follow_the_weights(weights: Path) -> None:
+    assert _restorer(weights).available_tiers == (Tier.CONSERVED, Tier.RESTORED)

@@ -1,0 +1,52 @@
+"""Law: tiled = whole, and every pixel is kept once."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from oldphoto_core.models.build import build_autoencoder, build_detector, build_mapping
+from oldphoto_core.tiling import pad_mirrored, run_tiled, windows
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (64, 200), (257, 130)])
+def test_windows_cover_every_pixel_once(height: int, width: int) -> None:
+    seen = np.zeros((height, width), int)
+    for window in windows(height, width, 64, 16):
+        seen[window.inner_top : window.inner_bottom, window.inner_left : window.inner_right] += 1
+    assert (seen == 1).all()
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (3, 40), (33, 47)])
+def test_size_is_kept_whatever_it_is(height: int, width: int) -> None:
+    picture = torch.rand(1, 3, height, width)
+    same = run_tiled(lambda tile: tile, picture, tile=64, halo=16, multiple=16)
+    assert torch.equal(same, picture)
+
+
+def test_padding_is_a_multiple() -> None:
+    assert pad_mirrored(torch.rand(1, 1, 21, 45), 16).shape == (1, 1, 64, 80)
+
+
+@torch.no_grad()
+def test_tiled_equals_whole_for_the_convolutional_networks() -> None:
+    """Within 1/255 of the networks' range of 2, at the halo that the restorer uses."""
+    torch.manual_seed(0)
+    vae, mapping, detector = (
+        build_autoencoder("compact").eval(),
+        build_mapping("compact").eval(),
+        build_detector("compact").eval(),
+    )
+    for parameter in mapping.parameters():
+        if parameter.ndim > 1 and not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.02)
+    picture = torch.rand(1, 3, 208, 336) * 2 - 1
+
+    def restore(tile: torch.Tensor) -> torch.Tensor:
+        return vae.generator(mapping(vae.encoder(tile), None))
+
+    for function, inputs in ((restore, picture), (detector, picture[:, :1])):
+        whole = run_tiled(function, inputs, tile=4096, halo=0, multiple=16)
+        tiled = run_tiled(function, inputs, tile=128, halo=96, multiple=16)
+        assert (whole - tiled).abs().max().item() <= 2 / 255

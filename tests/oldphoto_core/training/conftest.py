@@ -1,0 +1,37 @@
+"""A training folder that the tests make themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from oldphoto_core.training.split import in_annotated_validation, in_validation
+
+
+def _names(count: int, prefix: str) -> list[str]:
+    """Names that fall on the training side of both splits."""
+    names = (f"{prefix}-{number:04d}" for number in range(1000))
+    return [n for n in names if not in_validation(n) and not in_annotated_validation(n)][:count]
+
+
+@pytest.fixture
+def training_data(tmp_path: Path) -> Path:
+    """Return a folder with clean/, old/ and annotated/ as `oldphoto train --data` wants it."""
+    rng = np.random.default_rng(0)
+    for folder in ("clean", "old", "annotated"):
+        (tmp_path / folder).mkdir()
+    for prefix in ("clean", "old"):
+        for name in _names(4, prefix):
+            noise = rng.integers(0, 255, (9, 12, 3), dtype=np.uint8)
+            picture = cv2.resize(noise, (160, 120), interpolation=cv2.INTER_CUBIC)
+            if prefix == "old":
+                cv2.line(picture, (10, 5), (140, 110), (250, 250, 250), 2)
+                mask = np.zeros((120, 160), np.uint8)
+                cv2.line(mask, (10, 5), (140, 110), 255, 4)
+                cv2.imwrite(str(tmp_path / "annotated" / f"{name}_mask.png"), mask)
+                cv2.imwrite(str(tmp_path / "annotated" / f"{name}_ignore.png"), np.zeros_like(mask))
+            cv2.imwrite(str(tmp_path / prefix / f"{name}.jpg"), picture)
+    return tmp_path

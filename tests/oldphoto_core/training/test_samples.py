@@ -1,0 +1,76 @@
+"""Laws of the samples: arrays stay aligned, the validation split is never drawn, marks survive scaling."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from oldphoto_core.training.batches import batches
+from oldphoto_core.training.samples import AnnotatedSamples, PhotoFolder, cut, turned
+from oldphoto_core.training.split import in_annotated_validation, in_validation, split_group
+
+
+def _pair(height: int = 50, width: int = 70) -> dict[str, np.ndarray]:
+    picture = np.random.default_rng(1).integers(0, 255, (height, width, 3), dtype=np.uint8)
+    return {"aged": picture, "mask": (picture[..., 0] > 128).astype(np.uint8)}
+
+
+def test_cut_and_turned_keep_arrays_aligned() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        sample = turned(cut(_pair(), 32, rng), rng)
+        assert sample["aged"].shape == (32, 32, 3)
+        assert ((sample["aged"][..., 0] > 128) == sample["mask"]).all()
+
+
+def test_a_small_photo_is_mirrored_outwards_and_not_learnt_from_there() -> None:
+    sample = {**_pair(20, 20), "weight": np.ones((20, 20), np.uint8)}
+    result = cut(sample, 32, np.random.default_rng(0))
+    assert result["aged"].shape == (32, 32, 3)
+    assert result["weight"].sum() == 20 * 20
+
+
+def test_cut_goes_where_the_marks_are() -> None:
+    mask = np.zeros((200, 200), np.uint8)
+    mask[190, 5] = 1
+    rng = np.random.default_rng(0)
+    hits = [cut({"mask": mask}, 32, rng, towards=mask)["mask"].any() for _ in range(50)]
+    assert sum(hits) > 25
+
+
+def test_validation_photographs_are_never_drawn(tmp_path: Path) -> None:
+    for number in range(60):
+        cv2.imwrite(str(tmp_path / f"p-{number}.jpg"), np.zeros((8, 8, 3), np.uint8))
+    paths = PhotoFolder(tmp_path).paths
+    assert 30 < len(paths) < 60
+    assert not any(in_validation(path.name) for path in paths)
+
+
+def test_the_split_keeps_sister_plates_together() -> None:
+    plates = [f"prokudingorskiiplates-0003{colour}.jpg" for colour in "bgr"]
+    assert len({split_group(name) for name in plates}) == 1
+    assert len({in_validation(name) for name in plates}) == 1
+
+
+def test_validation_is_part_of_annotated_validation() -> None:
+    names = [f"photo-{number}" for number in range(300)]
+    assert all(in_annotated_validation(name) for name in names if in_validation(name))
+
+
+def test_annotated_samples_carry_their_marks(training_data: Path) -> None:
+    source = AnnotatedSamples(training_data, 64)
+    rng = np.random.default_rng(0)
+    drawn = [source.draw(rng) for _ in range(20)]
+    assert sum(bool(sample["mask"].any()) for sample in drawn) > 10
+
+
+def test_batches_state_their_contract(training_data: Path) -> None:
+    shares = {"aged": 0.5, "annotated": 0.5}
+    batch = next(batches(training_data, shares, batch=4, crop=64, seed=1, workers=0))
+    assert batch["aged"].shape == batch["clean"].shape == (4, 3, 64, 64)
+    assert batch["mask"].shape == batch["weight"].shape == (4, 1, 64, 64)
+    assert batch["aged"].min() >= -1
+    assert batch["aged"].max() <= 1
+    assert set(batch["mask"].unique().tolist()) <= {0.0, 1.0}

@@ -1,0 +1,110 @@
+"""Laws of training: it learns, it goes on where it stopped, and its weights are what the card says."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from oldphoto_core.errors import UsageError, WeightsError
+from oldphoto_core.models.build import build
+from oldphoto_core.training.settings import TrainingSettings
+from oldphoto_core.training.trainer import Trainer, update_average
+from oldphoto_core.weights.store import half_precision_agrees, load_weights, read_card
+
+
+def _settings(network: str, data: Path, steps: int = 3, **changes: object) -> TrainingSettings:
+    settings = TrainingSettings(
+        network=network,
+        config="compact",
+        data=data,
+        out=data / "weights" / f"{network}.safetensors",
+        max_steps=steps,
+        batch=2,
+        crop=64,
+        workers=0,
+    )
+    return replace(settings, **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("network", ["detector", "vae-old", "vae-clean"])
+def test_training_writes_weights_that_load_strictly(network: str, training_data: Path) -> None:
+    settings = _settings(network, training_data)
+    trainer = Trainer(settings)
+    written = trainer.run()
+    assert half_precision_agrees(trainer.average, written)
+    identity = load_weights(build(network, "compact"), written)
+    card = read_card(written)
+    assert identity.sha256 == card["sha256"]
+    assert card["steps"] == 3
+    assert card["crops"] == 6
+
+
+def test_mapping_trains_between_two_frozen_autoencoders(training_data: Path) -> None:
+    pair = {}
+    for name in ("vae-old", "vae-clean"):
+        pair[name.replace("-", "_")] = Trainer(_settings(name, training_data, 1)).run()
+    trainer = Trainer(_settings("mapping", training_data, **pair))
+    frozen = {k: v.clone() for k, v in trainer.task.old.state_dict().items()}  # type: ignore[attr-defined]
+    before = {k: v.clone() for k, v in trainer.network.state_dict().items()}
+    trainer.run()
+    after = trainer.network.state_dict()
+    assert any(not torch.equal(before[name], after[name]) for name in before)
+    assert all(torch.equal(frozen[n], v) for n, v in trainer.task.old.state_dict().items())  # type: ignore[attr-defined]
+
+
+def test_the_detector_learns(training_data: Path) -> None:
+    settings = _settings("detector", training_data, 40, learning_rate=2e-3, real_share=1.0, warm_up_steps=1)
+    Trainer(settings).run()
+    with settings.out.with_suffix(".csv").open() as stream:
+        totals = [float(row["total"]) for row in csv.DictReader(stream)]
+    assert totals[-1] < totals[0]
+
+
+def test_resume_goes_on_from_the_checkpoint(training_data: Path) -> None:
+    settings = _settings("detector", training_data, 2)
+    first = Trainer(settings)
+    first.run()
+    second = Trainer(replace(settings, resume=True, max_steps=5))
+    assert second.step == 2
+    for held, saved in zip(second.network.parameters(), first.network.parameters(), strict=True):
+        assert torch.equal(held, saved)
+    second.run()
+    assert read_card(settings.out)["steps"] == 5
+
+
+def test_average_follows_slowly() -> None:
+    average, network = torch.nn.Linear(1, 1), torch.nn.Linear(1, 1)
+    torch.nn.init.zeros_(average.weight)
+    torch.nn.init.ones_(network.weight)
+    update_average(average, network, decay=0.9, step=10_000)
+    assert average.weight.item() == pytest.approx(0.1)
+
+
+def test_a_folder_without_photographs_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "clean").mkdir()
+    with pytest.raises(UsageError, match="--data"):
+        Trainer(_settings("vae-clean", tmp_path)).run()
+
+
+def test_changed_weights_are_refused(training_data: Path) -> None:
+    written = Trainer(_settings("vae-old", training_data, 1)).run()
+    card = json.loads(written.with_suffix(".json").read_text())
+    written.with_suffix(".json").write_text(json.dumps({**card, "sha256": "0" * 64}))
+    with pytest.raises(WeightsError, match="SHA-256"):
+        load_weights(build("vae-old", "compact"), written)
+
+
+def test_weights_of_another_network_are_refused(training_data: Path) -> None:
+    written = Trainer(_settings("vae-old", training_data, 1)).run()
+    with pytest.raises(WeightsError, match="does not fit"):
+        load_weights(build("detector", "compact"), written)
+
+
+def test_missing_weights_name_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="oldphoto train"):
+        load_weights(build("detector", "compact"), tmp_path / "none.safetensors")
