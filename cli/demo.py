@@ -83,4 +83,6 @@ def _write_strips(destination: Path) -> None:
         ]
         if all(part.exists() for part in parts):
             scan, mask, restored, truth = parts
-            before_and_after(scan, mask, restored, truth, destination / "strips" / f"{key.replace('/', '-')}.jpg")
+            before_and_after(
+                scan, mask, restored, truth, destination / "strips" / f"{key.replace('/', '-')}.jpg"
+            )

@@ -40,7 +40,7 @@ def is_grey(pixels: Pixels) -> bool:
 
 def to_unit(pixels: Pixels) -> NDArray[np.float32]:
     """Return ``H×W×3`` ``float32`` in [0, 1]."""
-    unit = pixels.astype(np.float32) / full_scale(pixels)
+    unit = pixels.astype(np.float32) / np.float32(full_scale(pixels))
     return np.repeat(unit[..., None], 3, axis=2) if unit.ndim == 2 else unit
 
 
@@ -53,7 +53,7 @@ def from_unit(unit: NDArray[np.float32], like: Pixels) -> Pixels:
         grey = unit @ np.array(LUMINANCE, np.float32)
         unit = grey if like.ndim == 2 else np.repeat(grey[..., None], 3, axis=2)
     stored = np.rint(np.clip(unit, 0, 1) * full_scale(like))
-    return stored.astype(like.dtype)
+    return stored.astype(np.uint8) if like.dtype == np.uint8 else stored.astype(np.uint16)
 
 
 def to_tensor(unit: NDArray[np.float32]) -> Tensor:

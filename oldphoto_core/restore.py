@@ -100,7 +100,11 @@ class Restorer:
             enhanced, faces, found = self.enhance(pixels, translation.restored)
             measurements |= found
             tiers[Tier.ENHANCED] = enhanced
-        kept = {name: tiers[name] for name in list(Tier)[: list(Tier).index(made) + 1]} if translation.needed else {}
+        kept = (
+            {name: tiers[name] for name in list(Tier)[: list(Tier).index(made) + 1]}
+            if translation.needed
+            else {}
+        )
         return RestorationResult(
             image=kept[made] if translation.needed else pixels,
             tier=made if translation.needed else None,
@@ -164,13 +168,17 @@ class Restorer:
 
     def _cap(self, tier: Tier) -> Tier:
         order = list(Tier)
-        return [t for t in order[: order.index(tier) + 1] if t in self.available_tiers or t is Tier.CONSERVED][-1]
+        return [
+            t for t in order[: order.index(tier) + 1] if t in self.available_tiers or t is Tier.CONSERVED
+        ][-1]
 
 
 def given_mask(mask: Mask, pixels: Pixels) -> DefectDetection:
     """Return a mask that somebody drew as a detection (probability 0 or 1)."""
     if mask.shape != pixels.shape[:2]:
-        raise UsageError(f"The mask is {mask.shape}, the photo {pixels.shape[:2]}. Give one of the photo's size.")
+        raise UsageError(
+            f"The mask is {mask.shape}, the photo {pixels.shape[:2]}. Give one of the photo's size."
+        )
     return DefectDetection(mask.astype(np.float32), mask.astype(bool))
 
 

@@ -66,9 +66,9 @@ def run_tiled(
             top : top + window.inner_bottom - window.inner_top,
             left : left + window.inner_right - window.inner_left,
         ]
-        result[
-            ..., window.inner_top : window.inner_bottom, window.inner_left : window.inner_right
-        ] = inner.to(result.device)
+        result[..., window.inner_top : window.inner_bottom, window.inner_left : window.inner_right] = (
+            inner.to(result.device)
+        )
     assert result is not None
     return result[..., multiple : multiple + height, multiple : multiple + width]
 

@@ -1,0 +1,1 @@
+"""Translating a photo through the latents, and the tiers made of it."""

@@ -10,7 +10,9 @@ from oldphoto_core.photo import Mask, Pixels
 from oldphoto_core.pixels import from_unit
 
 
-def conserved(original: Pixels, unit: NDArray[np.float32], translated: NDArray[np.float32], mask: Mask) -> Pixels:
+def conserved(
+    original: Pixels, unit: NDArray[np.float32], translated: NDArray[np.float32], mask: Mask
+) -> Pixels:
     """Return the original with only the masked pixels filled, in the tone of their surroundings.
 
     The fill is the translation, shifted by how much the translation departs from the original around the
@@ -36,12 +38,12 @@ def tone_shift(difference: NDArray[np.float32], mask: Mask) -> NDArray[np.float3
     scales, so that a wide hole takes its tone from further away than a scratch.
     """
     intact = (~mask).astype(np.float32)
-    total = np.zeros_like(difference)
+    total: NDArray[np.float32] = np.zeros_like(difference)
     weight = np.zeros_like(intact)
     for sigma, importance in ((4.0, 1.0), (12.0, 1e-2), (48.0, 1e-4)):
-        total += importance * _blurred(difference * intact[..., None], sigma)
+        total += np.float32(importance) * _blurred(difference * intact[..., None], sigma)
         weight += importance * _blurred(intact, sigma)
-    shift: NDArray[np.float32] = total / np.maximum(weight, 1e-12)[..., None]
+    shift: NDArray[np.float32] = (total / np.maximum(weight, 1e-12)[..., None]).astype(np.float32)
     return shift
 
 

@@ -49,9 +49,7 @@ class LatentTranslator:
         settings = self.settings
         damaged = torch.from_numpy(mask.astype(np.float32))[None, None]
         stacked = torch.cat((to_tensor(unit), damaged), dim=1)
-        result = run_tiled(
-            self._tile, stacked, tile=settings.tile, halo=settings.halo, multiple=MULTIPLE
-        )
+        result = run_tiled(self._tile, stacked, tile=settings.tile, halo=settings.halo, multiple=MULTIPLE)
         return to_array(result)
 
     def _tile(self, stacked: Tensor) -> Tensor:
@@ -64,7 +62,7 @@ class LatentTranslator:
         if self.settings.codec_cancelling:
             lost = picture - self.old.generator(latents)
             restored = restored + self.settings.codec_cancelling * lost * intact_weight(damaged)
-        return restored.cpu()  # type: ignore[no-any-return]
+        return restored.cpu()
 
 
 def intact_weight(damaged: Tensor) -> Tensor:

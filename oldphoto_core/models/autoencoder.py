@@ -79,7 +79,7 @@ class Encoder(nn.Module):
         """Map ``B×3×H×W`` in [-1, 1] to the posterior's mean, ``B×C×H/4×W/4``: all that inference needs."""
         hidden = self.activation(self.half_norm(self.to_half(self.stem(pictures))))
         hidden = self.activation(self.latent_norm(self.to_latent(self.half_blocks(hidden))))
-        return self.blocks(hidden)  # type: ignore[no-any-return]
+        return self.blocks(hidden)
 
     def posterior(self, pictures: Tensor) -> Posterior:
         """Return mean and log-variance; used in training."""
@@ -111,7 +111,7 @@ class Generator(nn.Module):
         """Map ``B×C×h×w`` to pictures ``B×3×4h×4w``, nominally in [-1, 1] and not clamped."""
         hidden = self.activation(self.half_norm(self.to_half(self.blocks(latents))))
         hidden = self.activation(self.full_norm(self.to_full(self.half_blocks(hidden))))
-        return self.stem(hidden)  # type: ignore[no-any-return]
+        return self.stem(hidden)
 
 
 class Autoencoder(nn.Module):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
@@ -21,7 +23,7 @@ class DefectUNet(nn.Module):
 
     def __init__(self, *, widths: tuple[int, ...], norm: Norm) -> None:
         super().__init__()
-        pairs = list(zip(widths, widths[1:], strict=False))
+        pairs = list(itertools.pairwise(widths))
         self.enter = _double(1, widths[0], norm)
         self.down = nn.ModuleList(_double(above, below, norm) for above, below in pairs)
         self.up = nn.ModuleList(_double(above + below, above, norm) for above, below in reversed(pairs))
@@ -41,7 +43,7 @@ class DefectUNet(nn.Module):
             skip = skips.pop()
             grown = functional.interpolate(features, scale_factor=2.0, mode="nearest")
             features = block(torch.cat((skip, grown), dim=1))
-        return self.head(features)  # type: ignore[no-any-return]
+        return self.head(features)
 
 
 def _double(inputs: int, outputs: int, norm: Norm) -> nn.Sequential:

@@ -73,8 +73,8 @@ class FaceGenerator(nn.Module):
     def forward(self, degraded: Tensor) -> Tensor:
         """Map the degraded face ``B×C×crop×crop`` in [-1, 1] to the refined one, same shape.
 
-        With ``tanh`` the result is in [-1, 1]; with ``residual`` it may leave that range a little (not clipped,
-        so that training has a gradient there).
+        With ``tanh`` the result is in [-1, 1]; with ``residual`` it may leave that range a little: it is not
+        clipped, so that training has a gradient there.
         """
         if degraded.shape[-2:] != (self.crop, self.crop):
             raise ValueError(f"expected a {self.crop}×{self.crop} crop, got {tuple(degraded.shape[-2:])}")
@@ -89,7 +89,7 @@ class FaceGenerator(nn.Module):
 
 
 def block_sides(crop: int, blocks: int) -> tuple[int, ...]:
-    """Return the side that each block works at: 8, 16, … crop; the 16 twice where there is a block to spare."""
+    """Return the side that each block works at: 8, 16, … crop; 16 twice where there is a block to spare."""
     sides = [START]
     while sides[-1] < crop:
         sides.append(sides[-1] * 2)

@@ -7,6 +7,8 @@ Two branches share the features F: the local one (residual blocks) answers for w
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
@@ -73,11 +75,11 @@ class LatentMapping(nn.Module):
 
     def _global_branch(self, features: Tensor, mask: Tensor) -> Tensor:
         if self.nonlocal_block is None:
-            return self.global_(features * ~mask)  # type: ignore[no-any-return]
+            return self.global_(features * ~mask)
         # ρ_global at a masked position sees this far: only there O is needed.
         size = 2 * self.reach + 1
         wanted = functional.max_pool2d(mask.float(), size, stride=1, padding=self.reach) > 0
-        return self.global_(self.nonlocal_block(features, mask, wanted))  # type: ignore[no-any-return]
+        return self.global_(self.nonlocal_block(features, mask, wanted))
 
 
 def latent_mask(mask: Tensor, stride: int = 4) -> Tensor:
@@ -87,7 +89,7 @@ def latent_mask(mask: Tensor, stride: int = 4) -> Tensor:
 
 def _chain(widths: tuple[int, ...], norm: Norm, *, last_active: bool) -> nn.Sequential:
     layers: list[nn.Module] = []
-    for position, (inputs, outputs) in enumerate(zip(widths, widths[1:], strict=False)):
+    for position, (inputs, outputs) in enumerate(itertools.pairwise(widths)):
         layers.append(conv3(inputs, outputs))
         if last_active or position < len(widths) - 2:
             layers += [normalisation(norm, outputs), nn.ReLU()]

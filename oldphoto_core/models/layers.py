@@ -6,6 +6,7 @@ pixels for a tile as for the whole picture (away from the tile's border).
 
 from __future__ import annotations
 
+import itertools
 from typing import Literal
 
 import torch
@@ -96,11 +97,11 @@ def fold_batch_norm(network: nn.Module) -> nn.Module:
     network.eval()
     for module in network.modules():
         names = list(module._modules)
-        for name, following in zip(names, names[1:], strict=False):
+        for name, following in itertools.pairwise(names):
             conv, norm = module._modules[name], module._modules[following]
             if isinstance(conv, nn.Conv2d | nn.ConvTranspose2d) and isinstance(norm, nn.BatchNorm2d):
                 transposed = isinstance(conv, nn.ConvTranspose2d)
-                module._modules[name] = fuse_conv_bn_eval(conv, norm, transpose=transposed)  # type: ignore[type-var]
+                module._modules[name] = fuse_conv_bn_eval(conv, norm, transpose=transposed)
                 module._modules[following] = nn.Identity()
     return network
 

@@ -53,8 +53,8 @@ class PartialNonlocal(nn.Module):
         gathered = [
             self._attend(theta[item], phi[item], mu[item], intact[item], asked[item]) for item in range(batch)
         ]
-        attended = torch.stack(gathered).transpose(1, 2).unflatten(2, (height, width))
-        return self.nu(attended)  # type: ignore[no-any-return]
+        attended = torch.stack(gathered).transpose(1, 2).reshape(batch, -1, height, width)
+        return self.nu(attended)
 
     def _attend(self, theta: Tensor, phi: Tensor, mu: Tensor, intact: Tensor, asked: Tensor) -> Tensor:
         """Attend within one picture; ``theta, phi, mu`` are ``N×A``, the masks ``N``; returns ``N×A``."""

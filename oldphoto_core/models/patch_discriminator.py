@@ -32,7 +32,7 @@ class PatchDiscriminator(nn.Module):
             self.layers.append(spectral_norm(conv) if spectral else conv)
 
     def forward(self, picture: Tensor) -> list[Tensor]:
-        """Map ``B×channels×H×W`` to every layer's output, coarse last; the last is ``B×1×h×w``, unbounded scores."""
+        """Map ``B×channels×H×W`` to every layer's output; the last is ``B×1×h×w``, unbounded scores."""
         outputs: list[Tensor] = []
         features = picture
         for number, layer in enumerate(self.layers):

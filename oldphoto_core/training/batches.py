@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
@@ -15,7 +16,11 @@ from oldphoto_core.training.samples import AgedSamples, AnnotatedSamples, OldSam
 
 Batch = dict[str, Tensor]
 PATCH = 256
-SOURCES = {"aged": AgedSamples, "old": OldSamples, "annotated": AnnotatedSamples}
+SOURCES: dict[str, type[AgedSamples] | type[OldSamples] | type[AnnotatedSamples]] = {
+    "aged": AgedSamples,
+    "old": OldSamples,
+    "annotated": AnnotatedSamples,
+}
 
 
 class CropStream(IterableDataset[Sample]):
@@ -55,14 +60,14 @@ def batches(
     loader: DataLoader[Sample] = DataLoader(
         CropStream(data, shares, crop, seed), batch_size=batch, num_workers=workers, collate_fn=_collate
     )
-    yield from iter(loader)  # type: ignore[misc]
+    yield from iter(loader)
 
 
 def _collate(samples: list[Sample]) -> Batch:
     return {name: _tensor(np.stack([sample[name] for sample in samples])) for name in samples[0]}
 
 
-def _tensor(stacked: np.ndarray) -> Tensor:
+def _tensor(stacked: NDArray[np.uint8]) -> Tensor:
     tensor = torch.from_numpy(stacked)
     if tensor.ndim == 3:
         return tensor[:, None].float()

@@ -28,7 +28,9 @@ class PhotoFolder:
     def __init__(self, folder: Path, held_out: Callable[[str], bool] = in_validation) -> None:
         self.paths = sorted(p for p in folder.glob("*.jpg") if not held_out(p.name))
         if not self.paths:
-            raise UsageError(f"{folder} holds no training photographs (*.jpg). Name the data folder with --data.")
+            raise UsageError(
+                f"{folder} holds no training photographs (*.jpg). Name the data folder with --data."
+            )
         self._cache: dict[Path, NDArray[np.uint8]] = {}
 
     def read(self, path: Path) -> NDArray[np.uint8]:
@@ -123,8 +125,11 @@ def cut(
     height, width = next(iter(sample.values())).shape[:2]
     grow_y, grow_x = max(0, size - height), max(0, size - width)
     if grow_y or grow_x:
-        pad = (0, grow_y, 0, grow_x)
-        sample = {k: cv2.copyMakeBorder(v, *pad, cv2.BORDER_REFLECT_101) for k, v in sample.items()}  # type: ignore[call-overload]
+        border = ((0, grow_y), (0, grow_x))
+        sample = {
+            name: np.pad(array, (*border, (0, 0))[: array.ndim], mode="symmetric")
+            for name, array in sample.items()
+        }
         if "weight" in sample:
             sample["weight"][height:] = 0
             sample["weight"][:, width:] = 0
@@ -169,7 +174,9 @@ def _resized(array: NDArray[np.uint8], scale: float, name: str) -> NDArray[np.ui
     size = (max(1, round(array.shape[1] * scale)), max(1, round(array.shape[0] * scale)))
     if name == "mask" and scale < 1:
         # A one-pixel scratch must survive shrinking: a marked pixel marks the pixel it falls into.
-        return (cv2.resize(array.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.3).astype(np.uint8)
+        return (cv2.resize(array.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.3).astype(
+            np.uint8
+        )
     if name in ("mask", "weight"):
         return cv2.resize(array, size, interpolation=cv2.INTER_NEAREST)  # type: ignore[return-value]
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC

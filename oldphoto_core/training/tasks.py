@@ -25,8 +25,12 @@ class Task(Protocol):
     ``losses`` returns the terms for the curves and, under ``total``, what is minimised.
     """
 
-    network: nn.Module
     shares: dict[str, float]
+
+    @property
+    def network(self) -> nn.Module:
+        """What is trained."""
+        ...
 
     def losses(self, batch: Batch) -> Losses:
         """Return the loss terms of one batch."""
@@ -78,9 +82,7 @@ class AutoencoderTask:
         rebuilt, posterior = self.network(pictures)
         reconstruction = functional.l1_loss(rebuilt.float(), pictures)
         weight = self.settings.kl_weight if self.settings.variational else 0.0
-        kl = posterior._replace(
-            mean=posterior.mean.float(), log_variance=posterior.log_variance.float()
-        ).kl()
+        kl = posterior._replace(mean=posterior.mean.float(), log_variance=posterior.log_variance.float()).kl()
         total = weight * kl + self.settings.reconstruction_weight * reconstruction
         return {"total": total, "kl": kl, "l1": reconstruction}
 

@@ -170,8 +170,8 @@ def update_average(average: nn.Module, network: nn.Module, decay: float, step: i
     decay = min(decay, (1 + step) / (10 + step))
     for held, current in zip(average.parameters(), network.parameters(), strict=True):
         held.lerp_(current, 1 - decay)
-    for held, current in zip(average.buffers(), network.buffers(), strict=True):
-        held.copy_(current)
+    for kept, latest in zip(average.buffers(), network.buffers(), strict=True):
+        kept.copy_(latest)
 
 
 def _hardware(device: torch.device) -> str:

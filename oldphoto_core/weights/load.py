@@ -8,11 +8,11 @@ from typing import TypeVar
 
 from torch import nn
 
+from oldphoto_core.errors import UsageError
 from oldphoto_core.models.autoencoder import Autoencoder
 from oldphoto_core.models.build import CONFIGS, Config, build_autoencoder, build_detector, build_mapping
 from oldphoto_core.models.defect_unet import DefectUNet
 from oldphoto_core.models.latent_mapping import LatentMapping
-from oldphoto_core.errors import UsageError
 from oldphoto_core.weights.store import WeightsIdentity, load_weights, shipped
 
 AnyNetwork = TypeVar("AnyNetwork", bound=nn.Module)

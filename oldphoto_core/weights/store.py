@@ -47,6 +47,8 @@ def save_weights(network: nn.Module, path: Path, card: dict[str, Any]) -> None:
     temporary = path.with_suffix(".part")
     save_file(tensors, temporary)
     digest = hashlib.sha256(temporary.read_bytes()).hexdigest()
+    # safetensors makes files that only their owner can read; weights are read by every worker.
+    temporary.chmod(0o644)
     temporary.replace(path)
     text = json.dumps({**card, "sha256": digest}, indent=2, sort_keys=True, ensure_ascii=False)
     path.with_suffix(".json").write_text(text + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Laws of the restorer: what goes in comes out in the same size and kind, and nothing is touched needlessly."""
+"""Laws of the restorer: what goes in comes out in the same size and kind, nothing touched needlessly."""
 
 from __future__ import annotations
 
@@ -51,7 +51,9 @@ def _mask(pixels: Pixels) -> np.ndarray:
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("shape", [(53, 77, 3), (53, 77), (1, 1), (5, 300, 3)])
-def test_output_has_the_inputs_size_channels_and_depth(weights: Path, shape: tuple[int, ...], dtype: type) -> None:
+def test_output_has_the_inputs_size_channels_and_depth(
+    weights: Path, shape: tuple[int, ...], dtype: type
+) -> None:
     pixels = _photo(shape, dtype)
     result = _restorer(weights).restore(pixels)
     assert result.image.shape == pixels.shape

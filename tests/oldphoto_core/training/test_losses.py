@@ -22,7 +22,7 @@ def _map(*values: float) -> torch.Tensor:
 
 
 def test_rare_positives_weigh_more_not_less() -> None:
-    """One positive of four pixels, every logit 0: each pixel's entropy is ln 2, the positive counts 3-fold."""
+    """One positive of four pixels, every logit 0: each entropy is ln 2, the positive counts threefold."""
     loss = weighted_cross_entropy(_map(0, 0, 0, 0), _map(1, 0, 0, 0), _map(1, 1, 1, 1), positive_cap=20)
     assert loss.item() == pytest.approx(math.log(2) * (3 + 1 + 1 + 1) / 4)
 
