@@ -1,0 +1,30 @@
+"""Files in, files out: the only package that knows image file formats.
+
+``read_header`` and ``decode`` turn bytes into what ``oldphoto_core.photo`` describes, or raise a
+:class:`~oldphoto_core.errors.PhotoError`; ``encode_*`` turn pixels into bytes, the same bytes every time.
+"""
+
+from oldphoto_core.image_io.decode import decode
+from oldphoto_core.image_io.encode import (
+    EncodedFile,
+    encode_derivative,
+    encode_jpeg_preview,
+    encode_mask,
+    encode_probability,
+)
+from oldphoto_core.image_io.header import read_header
+from oldphoto_core.image_io.limits import DecodeLimits
+from oldphoto_core.image_io.orientation import from_upright, to_upright
+
+__all__ = [
+    "DecodeLimits",
+    "EncodedFile",
+    "decode",
+    "encode_derivative",
+    "encode_jpeg_preview",
+    "encode_mask",
+    "encode_probability",
+    "from_upright",
+    "read_header",
+    "to_upright",
+]

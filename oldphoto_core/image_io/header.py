@@ -1,0 +1,40 @@
+"""What a file says about itself: the first look at every photo, at ingest and before decoding."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from oldphoto_core.errors import UnreadablePhotoError
+from oldphoto_core.image_io.boundary import RESCAN, observe, summarised
+from oldphoto_core.image_io.pillow_reader import pillow_header
+from oldphoto_core.image_io.sniff import identify, name_warning
+from oldphoto_core.image_io.tiff_reader import tiff_header
+from oldphoto_core.photo import PhotoHeader
+
+
+def read_header(data: bytes, *, key: str) -> PhotoHeader:
+    """Read format, size, depth, profile and metadata; decode no pixel.
+
+    Args:
+        data: the whole file.
+        key: the photo's source key; its suffix is only compared with the content.
+
+    Raises:
+        UnreadablePhotoError: not a picture, or its header is damaged.
+        UnsupportedPhotoError: a known kind of file that is not decoded here.
+    """
+    found = identify(data, key)
+    observed = observe(
+        key, lambda: tiff_header(data, key) if found == "TIFF" else pillow_header(data, found, key)
+    )
+    header = observed.value
+    if header.width < 1 or header.height < 1:
+        raise UnreadablePhotoError(
+            key,
+            f"it declares {header.width}×{header.height} pixels",
+            RESCAN,
+        )
+    named = name_warning(key, found)
+    pages = f"it holds {header.pages} pictures; only the first is restored" if header.pages > 1 else None
+    own = [remark for remark in (named, pages) if remark]
+    return replace(header, warnings=summarised((*own, *header.warnings, *observed.warnings)))

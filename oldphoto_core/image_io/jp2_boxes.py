@@ -1,0 +1,64 @@
+"""What Pillow does not tell of a JPEG 2000 file: its bit depth, ICC profile and XMP packet.
+
+See ISO/IEC 15444-1, annex A.5.1 (SIZ) and annex I (boxes).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_XMP_UUID = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
+
+
+@dataclass(frozen=True)
+class Jp2Facts:
+    """Size in pixels, bits of the deepest component, ICC profile and XMP packet where there are any."""
+
+    size: tuple[int, int] | None = None
+    bits: int = 8
+    icc_profile: bytes | None = None
+    xmp: bytes | None = None
+
+
+def read_jp2_facts(data: bytes) -> Jp2Facts:
+    """Walk the boxes of a JP2 file, or take ``data`` as a bare codestream.
+
+    Raises:
+        ValueError, struct.error, IndexError: cut off (converted at the decoder boundary).
+    """
+    icc = xmp = None
+    codestream = data
+    if not data.startswith(b"\xff\x4f"):
+        for kind, content in _boxes(data):
+            if kind == b"jp2h":
+                icc = next((c[3:] for k, c in _boxes(content) if k == b"colr" and c[:1] == b"\x02"), None)
+            elif kind == b"uuid" and content.startswith(_XMP_UUID):
+                xmp = content[16:]
+            elif kind == b"jp2c":
+                codestream = content
+    siz = codestream.index(b"\xff\x51", 0, 16)
+    right, bottom, left, top = struct.unpack_from(">IIII", codestream, siz + 6)
+    return Jp2Facts((right - left, bottom - top), max(_depths(codestream, siz)), icc, xmp)
+
+
+def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    at = 0
+    while at + 8 <= len(data):
+        size, kind = struct.unpack_from(">I4s", data, at)
+        start = at + 8
+        if size == 1:
+            (size,) = struct.unpack_from(">Q", data, at + 8)
+            start = at + 16
+        end = len(data) if size == 0 else at + size
+        if end <= at + 7:
+            return
+        yield kind, data[start:end]
+        at = end
+
+
+def _depths(codestream: bytes, siz: int) -> list[int]:
+    """Return each component's bits from the SIZ segment."""
+    (count,) = struct.unpack_from(">H", codestream, siz + 38)
+    return [(codestream[siz + 40 + 3 * i] & 0x7F) + 1 for i in range(min(count, 64))] or [8]

@@ -1,0 +1,233 @@
+"""Everything but TIFF: headers and 8-bit pixels through Pillow, deeper pixels through ``deep_reader``.
+
+Only formats on ``sniff``'s list get here, and Pillow is told which one it is: it never guesses.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from oldphoto_core.errors import UnreadablePhotoError, UnsupportedPhotoError
+from oldphoto_core.image_io import colour
+from oldphoto_core.image_io.boundary import EXPORT, RESCAN
+from oldphoto_core.image_io.deep_reader import netpbm_maximum, read_deep
+from oldphoto_core.image_io.jp2_boxes import Jp2Facts, read_jp2_facts
+from oldphoto_core.image_io.limits import DecodeLimits
+from oldphoto_core.image_io.metadata import bare_exif, describe, resolution
+from oldphoto_core.image_io.plane import Plane
+from oldphoto_core.image_io.profile import inspect_profile
+from oldphoto_core.image_io.whole_file import require_whole_jpeg, require_whole_png
+from oldphoto_core.photo import PhotoHeader
+
+_MODES: dict[str, tuple[int, int]] = {
+    "1": (1, 1),
+    "L": (8, 1),
+    "LA": (8, 2),
+    "La": (8, 2),
+    "P": (8, 1),
+    "PA": (8, 2),
+    "RGB": (8, 3),
+    "RGBX": (8, 4),
+    "RGBA": (8, 4),
+    "RGBa": (8, 4),
+    "CMYK": (8, 4),
+    "YCbCr": (8, 3),
+    "LAB": (8, 3),
+    "I;16": (16, 1),
+    "I;16L": (16, 1),
+    "I;16B": (16, 1),
+    "I": (32, 1),
+    "F": (32, 1),
+}
+"""Bits per channel and channels of Pillow's modes."""
+
+
+def pillow_header(data: bytes, format_name: str, key: str) -> PhotoHeader:
+    """Read the header; no pixel is decoded."""
+    with _open(data, format_name) as image:
+        bits, channels = _MODES.get(image.mode, (8, len(image.getbands())))
+        jp2 = read_jp2_facts(data) if format_name == "JPEG2000" else Jp2Facts()
+        if jp2.size not in (None, image.size):
+            problem = f"it declares {image.size} (width, height) in one place and {jp2.size} in another"
+            raise UnreadablePhotoError(key, problem, RESCAN)
+        bits = _true_bits(data, format_name, bits, jp2)
+        exif = bare_exif(image.info.get("exif"))
+        xmp = _xmp(image) or jp2.xmp
+        described = describe(exif, _iptc_block(image), xmp, key=key)
+        profile = inspect_profile(image.info.get("icc_profile") or jp2.icc_profile, key=key)
+        pages = _pages(image)
+        x, y = _density(image)
+        return PhotoHeader(
+            format=image.format or format_name,
+            width=image.width,
+            height=image.height,
+            bit_depth=bits,
+            channels=channels,
+            mode=image.mode,
+            pages=pages,
+            orientation=described.orientation,
+            has_alpha=image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info,
+            dpi=resolution(x, y),
+            icc_profile=profile.data,
+            icc_description=profile.description,
+            exif_block=exif,
+            xmp_block=xmp,
+            exif=described.tags,
+            warnings=(*described.warnings, *([profile.warning] if profile.warning else [])),
+        )
+
+
+def pillow_pixels(data: bytes, header: PhotoHeader, key: str, limits: DecodeLimits) -> Plane:
+    """Decode the first picture, and decode the others only to see that the file is whole."""
+    format_name = "JPEG" if header.format == "MPO" else header.format
+    if header.mode == "F" or header.bit_depth > 16:
+        raise UnsupportedPhotoError(
+            key, f"its samples have {header.bit_depth} bits, which is not photographic data", EXPORT
+        )
+    if format_name == "PNG":
+        require_whole_png(data, key)
+    if header.bit_depth > 8:
+        return _deep_plane(data, header, format_name, key)
+    with _open(data, format_name) as image:
+        if format_name == "PSD" and header.pages > 1:
+            raise UnsupportedPhotoError(
+                key, "it is a layered Photoshop document, whose flat picture may be missing or stale", EXPORT
+            )
+        image.load()
+        plane = _plane(image)
+        if format_name == "JPEG":
+            require_whole_jpeg(data, np.asarray(image), key)
+        return plane.remarking(*_check_other_pages(image, header, key, limits))
+
+
+def _open(data: bytes, format_name: str) -> Image.Image:
+    return Image.open(io.BytesIO(data), formats=(format_name,))
+
+
+def _true_bits(data: bytes, format_name: str, bits: int, jp2: Jp2Facts) -> int:
+    """Return the file's own depth, which Pillow's mode hides where it would reduce it to 8."""
+    if format_name == "PNG":
+        return 16 if data[24] == 16 else bits
+    if format_name == "JPEG2000":
+        return jp2.bits
+    if format_name == "PPM":
+        return bits if bits == 1 else max(8, netpbm_maximum(data).bit_length())
+    if format_name == "AVIF":
+        return _avif_bits(data)
+    return bits
+
+
+def _avif_bits(data: bytes) -> int:
+    """Return the depth from the first ``av1C`` box: bit 6 says more than 8, bit 5 says 12."""
+    at = data.find(b"av1C")
+    flags = data[at + 6] if at >= 0 else 0
+    return 8 if not flags & 0x40 else 12 if flags & 0x20 else 10
+
+
+def _pages(image: Image.Image) -> int:
+    """Count pictures; a Photoshop document counts its layers beside the flat picture."""
+    frames = int(getattr(image, "n_frames", 1))
+    return frames + 1 if image.format == "PSD" else max(1, frames)
+
+
+def _density(image: Image.Image) -> tuple[Any, Any]:
+    dpi = image.info.get("dpi")
+    return (dpi[0], dpi[1]) if isinstance(dpi, tuple) and len(dpi) == 2 else (None, None)
+
+
+def _xmp(image: Image.Image) -> bytes | None:
+    found = image.info.get("xmp")
+    return found if isinstance(found, bytes) and found else None
+
+
+def _iptc_block(image: Image.Image) -> bytes | None:
+    """Return the IPTC-IIM records of a JPEG's Photoshop resources (resource 0x0404)."""
+    resources = image.info.get("photoshop")
+    block = resources.get(0x0404) if isinstance(resources, dict) else None
+    return block if isinstance(block, bytes) else None
+
+
+def _deep_plane(data: bytes, header: PhotoHeader, format_name: str, key: str) -> Plane:
+    if format_name == "AVIF":
+        raise UnsupportedPhotoError(
+            key, f"it is an AVIF of {header.bit_depth} bits, which would be cut down to 8", EXPORT
+        )
+    samples = read_deep(data, format_name, header.bit_depth, key)
+    if samples.shape[:2] != (header.height, header.width):
+        raise UnreadablePhotoError(
+            key,
+            f"it declares {header.width}×{header.height} pixels and holds "
+            f"{samples.shape[1]}×{samples.shape[0]}",
+            RESCAN,
+        )
+    note = () if header.bit_depth == 16 else (f"{header.bit_depth} bits per channel were spread over 16",)
+    channels = samples.shape[2] if samples.ndim == 3 else 1
+    if channels == 1:
+        return Plane(samples.reshape(samples.shape[:2]), warnings=note)
+    if channels > 4 or (channels == 4 and header.mode == "CMYK"):
+        raise UnsupportedPhotoError(key, f"it has {channels} channels of 16 bits", EXPORT)
+    if channels == 3:
+        return Plane(samples, warnings=note)
+    colours = samples[..., 0] if channels == 2 else samples[..., :3]
+    return Plane(np.ascontiguousarray(colours), np.ascontiguousarray(samples[..., -1]), note)
+
+
+def _plane(image: Image.Image) -> Plane:
+    """Split a loaded Pillow picture into grey or RGB, and alpha."""
+    if image.mode == "CMYK":
+        rgb, warning = colour.cmyk_to_rgb(np.array(image), image.info.get("icc_profile"))
+        return Plane(rgb, warnings=(warning,), profile=colour.srgb_profile())
+    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
+        return _with_alpha(image)
+    if image.mode == "1":
+        return Plane(np.array(image.convert("L")))
+    if image.mode == "P":
+        return Plane(_neutral_to_grey(np.array(image.convert("RGB"))))
+    if image.mode in ("L", "RGB"):
+        return Plane(np.array(image))
+    warning = f"stored as {image.mode}; converted to RGB"
+    if image.mode == "LAB":
+        lab = np.frombuffer(image.tobytes(), np.uint8).reshape(image.height, image.width, 3)
+        return Plane(colour.lab_to_rgb(lab, signed=True), warnings=(warning,), profile=colour.srgb_profile())
+    return Plane(np.array(image.convert("RGB")), warnings=(warning,))
+
+
+def _with_alpha(image: Image.Image) -> Plane:
+    """Take alpha apart; the colours under it stay as stored, even where it is 0."""
+    rgba = np.array(image if image.mode == "RGBA" else image.convert("RGBA"))
+    colours, alpha = np.ascontiguousarray(rgba[..., :3]), np.ascontiguousarray(rgba[..., 3])
+    if image.mode in ("1", "L", "LA", "La"):
+        return Plane(np.ascontiguousarray(colours[..., 0]), alpha)
+    return Plane(_neutral_to_grey(colours) if image.mode in ("P", "PA") else colours, alpha)
+
+
+def _neutral_to_grey(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return ``H×W`` where a palette picture has no colour at all."""
+    neutral = (rgb[..., 0] == rgb[..., 1]).all() and (rgb[..., 1] == rgb[..., 2]).all()
+    return np.ascontiguousarray(rgb[..., 0]) if neutral else rgb
+
+
+def _check_other_pages(
+    image: Image.Image, header: PhotoHeader, key: str, limits: DecodeLimits
+) -> tuple[str, ...]:
+    """Decode the pictures after the first; a damaged one makes the file a damaged file."""
+    left = limits.max_pixels
+    for page in range(1, header.pages):
+        if left < header.width * header.height:
+            return (f"the pictures from number {page + 1} on were not checked for damage",)
+        try:
+            image.seek(page)
+            image.load()
+        except (OSError, SyntaxError, ValueError, EOFError) as error:
+            raise UnreadablePhotoError(
+                key,
+                f"picture {page + 1} of {header.pages} in it is damaged ({type(error).__name__})",
+                "Compare it with a backup, or export the first picture as a file of its own",
+            ) from error
+        left -= image.width * image.height
+    return ()

@@ -1,0 +1,102 @@
+"""Which page of a TIFF is the photo, and whether a page's strips or tiles are all there.
+
+tifffile fills missing strips with zeros by design; an archive's photo must not be completed that way.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from tifffile import TiffFile, TiffPage
+
+from oldphoto_core.errors import UnreadablePhotoError, UnsupportedPhotoError
+from oldphoto_core.image_io.boundary import RESCAN
+from oldphoto_core.image_io.limits import DecodeLimits
+
+MAX_PAGES = 1000
+_CFA, _LINEAR_RAW, _DNG_VERSION, _JPEG = 32803, 34892, 50706, 7
+
+
+def pages_of(tiff: TiffFile, key: str) -> list[TiffPage]:
+    """Return the pages of the file's chain, at most :data:`MAX_PAGES` of them.
+
+    Raises:
+        UnreadablePhotoError: there is none.
+    """
+    pages: list[TiffPage] = []
+    for page in tiff.pages:
+        if not isinstance(page, TiffPage):
+            page = page.aspage()
+        pages.append(page)
+        if len(pages) == MAX_PAGES:
+            break
+    if not pages:
+        raise UnreadablePhotoError(key, "its list of pictures is missing (empty or cut off)", RESCAN)
+    return pages
+
+
+def main_page(pages: list[TiffPage], key: str) -> TiffPage:
+    """Return the first page that is no thumbnail of another one.
+
+    Raises:
+        UnsupportedPhotoError: the file is a camera raw file.
+    """
+    for page in pages:
+        if int(page.photometric or 0) in (_CFA, _LINEAR_RAW) or _DNG_VERSION in page.tags:
+            raise UnsupportedPhotoError(
+                key, "it is a camera raw file", "Develop it, export it as 16-bit TIFF, and add that file"
+            )
+    full = [page for page in pages if not page.is_reduced]
+    return (full or pages)[0]
+
+
+def is_picture(page: TiffPage) -> bool:
+    """Return whether the page is a picture of its own: no thumbnail, no transparency mask."""
+    return not page.is_reduced and not page.is_mask
+
+
+def require_bounded_page(page: TiffPage, key: str, limits: DecodeLimits) -> None:
+    """Raise :class:`OversizedPhotoError` where a page, or one of its tiles, is too large.
+
+    A tile may be declared far larger than its picture, and a decoder allocates the whole tile.
+    """
+    sample_bytes = page.samplesperpixel * (1 if page.dtype is None else page.dtype.itemsize)
+    sizes = [(page.imagewidth, page.imagelength * max(1, page.imagedepth))]
+    if page.is_tiled:
+        sizes.append((page.tilewidth, page.tilelength * max(1, page.tiledepth)))
+    for width, height in sizes:
+        limits.require_picture(key, width=width, height=height, sample_bytes=sample_bytes)
+
+
+def require_whole_page(page: TiffPage, data: bytes, key: str) -> None:
+    """Raise :class:`UnreadablePhotoError` where strips or tiles are missing, empty or cut off."""
+    expected = math.prod(page.chunked)
+    offsets, counts = page.dataoffsets, page.databytecounts
+    if len(offsets) < expected or len(counts) < expected:
+        found = min(len(offsets), len(counts))
+        raise UnreadablePhotoError(
+            key, f"{expected - found:,} of its {expected:,} strips or tiles are missing", RESCAN
+        )
+    # More offsets than strips are harmless leftovers; tifffile does not read them.
+    absent = sum(not _is_inside(o, n, len(data)) for o, n in _first(offsets, counts, expected))
+    if absent:
+        raise UnreadablePhotoError(
+            key,
+            f"{absent:,} of its {expected:,} strips or tiles are empty or lie beyond the end of the file",
+            RESCAN,
+        )
+    if page.compression == _JPEG:
+        cut = sum(data.rfind(b"\xff\xd9", o, o + n) < 0 for o, n in _first(offsets, counts, expected))
+        if cut:
+            raise UnreadablePhotoError(
+                key, f"{cut:,} of its {expected:,} JPEG strips or tiles are cut off", RESCAN
+            )
+
+
+def _is_inside(offset: int, count: int, size: int) -> bool:
+    return offset > 0 and count > 0 and offset + count <= size
+
+
+def _first(offsets: tuple[int, ...], counts: tuple[int, ...], number: int) -> Iterable[tuple[int, int]]:
+    return zip(offsets[:number], counts[:number], strict=True)

@@ -1,0 +1,169 @@
+"""Laws about bad bytes: nothing but PhotoError comes out, and no pixel is made up."""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+
+import imagecodecs
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from oldphoto_core.errors import OversizedPhotoError, PhotoError, UnreadablePhotoError
+from oldphoto_core.image_io import DecodeLimits, decode, read_header
+from oldphoto_core.image_io.boundary import observe
+from tests.oldphoto_core.image_io.image_files import (
+    deep_png,
+    noise,
+    oriented_jpeg,
+    patched_tag,
+    png_of,
+    ramp,
+    through_pillow,
+    through_tifffile,
+)
+
+_FILES: dict[str, bytes] = {
+    "rgb.jpg": oriented_jpeg(6),
+    "progressive.jpg": through_pillow(noise(), "JPEG", progressive=True),
+    "rgb.png": through_pillow(noise(), "PNG"),
+    "deep.png": deep_png(ramp(dtype=np.uint16)),
+    "strips.tif": through_tifffile(noise(), photometric="rgb", compression="lzw", rowsperstrip=9),
+    "tiles.tif": through_tifffile(
+        ramp(dtype=np.uint16), photometric="rgb", compression="zlib", tile=(16, 16)
+    ),
+    "jpeg.tif": through_tifffile(noise(), photometric="ycbcr", compression="jpeg"),
+    "rgb.webp": through_pillow(noise(), "WEBP"),
+    "rgb.bmp": through_pillow(noise(), "BMP"),
+    "grey.gif": through_pillow(noise(channels=1), "GIF"),
+    "rgb.ppm": through_pillow(noise(), "PPM"),
+    "rgb.tga": through_pillow(noise(), "TGA", compression="tga_rle"),
+    "rgb.jp2": through_pillow(noise(), "JPEG2000"),
+    "deep.j2k": bytes(imagecodecs.jpeg2k_encode(ramp(40, 50, dtype=np.uint16), level=0, codecformat="j2k")),
+}
+
+_SMALL = DecodeLimits(max_pixels=1_000_000, max_bytes=8_000_000)
+
+
+@pytest.mark.parametrize("name", _FILES)
+def test_the_sound_files_are_sound(name: str) -> None:
+    assert decode(_FILES[name], key=name, limits=_SMALL).pixels.size
+
+
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.6, 0.9])
+@pytest.mark.parametrize("name", _FILES)
+def test_a_truncated_file_is_refused(name: str, share: float) -> None:
+    data = _FILES[name]
+    with pytest.raises(PhotoError):
+        decode(data[: int(len(data) * share)], key=name, limits=_SMALL)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    name=st.sampled_from(sorted(_FILES)),
+    changes=st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), min_size=1, max_size=12),
+    in_header=st.booleans(),
+)
+def test_any_corruption_gives_pixels_or_a_photo_error(
+    name: str, changes: list[tuple[int, int]], in_header: bool
+) -> None:
+    data = bytearray(_FILES[name])
+    for at, value in changes:
+        data[at % (min(len(data), 200) if in_header else len(data))] = value
+    with contextlib.suppress(PhotoError):
+        photo = decode(bytes(data), key=name, limits=_SMALL)
+        assert photo.pixels.shape[:2] == (photo.header.height, photo.header.width)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    data=st.binary(max_size=400),
+    prefix=st.sampled_from([_FILES[name][:40] for name in sorted(_FILES)] + [b""]),
+)
+def test_any_bytes_give_pixels_or_a_photo_error(data: bytes, prefix: bytes) -> None:
+    with contextlib.suppress(PhotoError):
+        decode(prefix + data, key="a", limits=_SMALL)
+
+
+def test_a_png_whose_rows_end_early_is_refused_though_its_checksums_are_right() -> None:
+    decode(png_of(32, 20, 20), key="a.png")
+    with pytest.raises(UnreadablePhotoError, match="ends early"):
+        decode(png_of(32, 20, 12), key="a.png")
+    with pytest.raises(UnreadablePhotoError):
+        decode(png_of(32, 20, 12, bits=16), key="a.png")
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("share", [0.5, 0.9])
+def test_a_jpeg_that_was_closed_early_is_refused(progressive: bool, share: float) -> None:
+    data = through_pillow(noise(), "JPEG", progressive=progressive)
+    closed = data[: int(len(data) * share)] + b"\xff\xd9"
+    with pytest.raises(UnreadablePhotoError, match="ends early"):
+        decode(closed, key="a.jpg")
+
+
+def test_a_jpeg_that_ends_in_zeros_is_refused() -> None:
+    data = through_pillow(noise(), "JPEG")
+    half = len(data) // 2
+    with pytest.raises(UnreadablePhotoError):
+        decode(data[:half] + bytes(len(data) - half), key="a.jpg")
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 1}])
+def test_a_jpeg_with_a_flat_end_is_sound(options: dict[str, int]) -> None:
+    pixels = noise(channels=1)
+    pixels[24:] = 128
+    assert decode(through_pillow(pixels, "JPEG", **options), key="a.jpg").pixels.shape == pixels.shape
+    assert decode(through_pillow(np.full((48, 48), 255, np.uint8), "JPEG"), key="a.jpg").pixels.min() == 255
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a.png", png_of(8, 8, 8)[:16] + struct.pack(">II", 60_000, 60_000) + png_of(8, 8, 8)[24:]),
+        (
+            "a.bmp",
+            b"BM" + bytes(12) + struct.pack("<IiiHHIIiiII", 40, 60_000, 60_000, 1, 24, 0, 0, 0, 0, 0, 0),
+        ),
+        ("a.ppm", b"P6 60000 60000 255\n"),
+        ("a.tif", patched_tag(patched_tag(through_tifffile(ramp()), 256, 60_000), 257, 60_000)),
+        ("a.gif", b"GIF89a" + struct.pack("<HHBBB", 60_000, 60_000, 0, 0, 0) + b"," + bytes(9) + b"\x08\0;"),
+    ],
+)
+def test_a_bomb_is_refused_by_its_declared_size(name: str, data: bytes) -> None:
+    if name == "a.png":
+        fixed = data[:29] + struct.pack(">I", imagecodecs.zlib_crc32(data[12:29])) + data[33:]
+        data = fixed
+    with pytest.raises(OversizedPhotoError, match="max_pixels") as caught:
+        decode(data, key=name)
+    assert "3,600,000,000" in str(caught.value)
+
+
+def test_bytes_count_as_well_as_pixels() -> None:
+    data = through_tifffile(ramp(dtype=np.uint16), photometric="rgb", compression="zlib")
+    with pytest.raises(OversizedPhotoError, match="max_bytes"):
+        decode(data, key="a.tif", limits=DecodeLimits(max_bytes=24 * 31 * 6 - 1))
+    with pytest.raises(OversizedPhotoError, match="max_bytes"):
+        decode(data, key="a.tif", limits=DecodeLimits(max_bytes=100))
+
+
+def test_a_tile_larger_than_its_picture_is_refused_before_it_is_allocated() -> None:
+    data = through_tifffile(ramp(), photometric="rgb", compression="zlib", tile=(16, 16))
+    bomb = patched_tag(patched_tag(data, 322, 60_000), 323, 60_000)
+    with pytest.raises(OversizedPhotoError, match="max_pixels"):
+        decode(bomb, key="a.tif")
+
+
+def test_an_oversized_photo_still_has_a_header() -> None:
+    data = patched_tag(patched_tag(through_tifffile(ramp()), 256, 60_000), 257, 60_000)
+    assert read_header(data, key="a.tif").width == 60_000
+
+
+def test_out_of_memory_is_not_called_damage() -> None:
+    def exhausted() -> None:
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        observe("a", exhausted)

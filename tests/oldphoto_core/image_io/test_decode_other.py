@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import imagecodecs
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, features
+
+from oldphoto_core.errors import UnsupportedPhotoError
+from oldphoto_core.image_io import decode
+from oldphoto_core.image_io.colour import spread_bits
+from tests.oldphoto_core.image_io.image_files import (
+    SRGB,
+    deep_png,
+    oriented_jpeg,
+    png_chunk,
+    ramp,
+    through_pillow,
+)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_16_bit_png_keeps_every_bit(channels: int) -> None:
+    pixels = ramp(channels=channels, dtype=np.uint16)
+    photo = decode(deep_png(pixels), key="a.png")
+    assert photo.pixels.dtype == np.uint16
+    np.testing.assert_array_equal(photo.pixels, pixels)
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+def test_16_bit_png_keeps_its_alpha_apart(channels: int) -> None:
+    samples = ramp(channels=channels, dtype=np.uint16)
+    photo = decode(deep_png(samples), key="a.png")
+    np.testing.assert_array_equal(photo.alpha, samples[..., -1])
+    np.testing.assert_array_equal(photo.pixels, samples[..., 0] if channels == 2 else samples[..., :3])
+
+
+@pytest.mark.parametrize("codecformat", ["jp2", "j2k"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_16_bit_jpeg_2000_keeps_every_bit(codecformat: str, channels: int) -> None:
+    pixels = ramp(40, 50, channels, dtype=np.uint16)
+    data = bytes(imagecodecs.jpeg2k_encode(pixels, level=0, reversible=True, codecformat=codecformat))
+    photo = decode(data, key="a.jp2")
+    np.testing.assert_array_equal(photo.pixels, pixels)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("plain", [False, True])
+def test_16_bit_netpbm_keeps_every_bit(channels: int, plain: bool) -> None:
+    pixels = ramp(channels=channels, dtype=np.uint16)
+    number = (2 if channels == 1 else 3) + (0 if plain else 3)
+    content = " ".join(map(str, pixels.ravel())).encode() if plain else pixels.astype(">u2").tobytes()
+    data = f"P{number}\n# scanned 1998\n31 24\n65535\n".encode() + content
+    np.testing.assert_array_equal(decode(data, key="a.ppm").pixels, pixels)
+
+
+@pytest.mark.parametrize(
+    ("format_name", "options"),
+    [
+        ("PNG", {}),
+        ("BMP", {}),
+        ("PPM", {}),
+        ("TGA", {}),
+        ("TGA", {"compression": "tga_rle"}),
+        ("WEBP", {"lossless": True}),
+        ("JPEG2000", {"irreversible": False}),
+    ],
+)
+def test_lossless_formats_give_the_pixels_back(format_name: str, options: dict[str, Any]) -> None:
+    pixels = ramp()
+    photo = decode(through_pillow(pixels, format_name, **options), key=f"a.{format_name.lower()}")
+    np.testing.assert_array_equal(photo.pixels, pixels)
+    assert photo.alpha is None
+
+
+@pytest.mark.parametrize("format_name", ["JPEG", "WEBP", "AVIF"])
+def test_lossy_formats_give_what_pillow_sees(format_name: str) -> None:
+    if format_name == "AVIF" and not features.check("avif"):
+        pytest.skip("this Pillow has no AVIF decoder")
+    data = through_pillow(ramp(), format_name, quality=80)
+    with Image.open(io.BytesIO(data)) as image:
+        np.testing.assert_array_equal(decode(data, key="a").pixels, np.asarray(image.convert("RGB")))
+
+
+def test_pixels_are_returned_as_stored_and_the_orientation_beside_them() -> None:
+    data = oriented_jpeg(6)
+    photo = decode(data, key="a.jpg")
+    assert photo.pixels.shape == (24, 31, 3)
+    assert photo.header.orientation == 6
+    assert photo.header.icc_profile == SRGB
+
+
+def test_8_bit_alpha_is_kept_apart_and_colours_under_it_stay() -> None:
+    samples = ramp(channels=4)
+    samples[0, :, 3] = 0
+    photo = decode(through_pillow(samples, "PNG"), key="a.png")
+    np.testing.assert_array_equal(photo.pixels, samples[..., :3])
+    np.testing.assert_array_equal(photo.alpha, samples[..., 3])
+
+
+def test_grey_with_alpha_stays_grey() -> None:
+    samples = ramp(channels=2)
+    photo = decode(through_pillow(Image.fromarray(samples), "PNG"), key="a.png")
+    np.testing.assert_array_equal(photo.pixels, samples[..., 0])
+    np.testing.assert_array_equal(photo.alpha, samples[..., 1])
+
+
+def test_a_transparent_colour_becomes_alpha() -> None:
+    pixels = np.array([[5, 6], [7, 5]], np.uint8)
+    photo = decode(through_pillow(pixels, "PNG", transparency=5), key="a.png")
+    np.testing.assert_array_equal(photo.pixels, pixels)
+    np.testing.assert_array_equal(photo.alpha, [[0, 255], [255, 0]])
+
+
+def test_a_palette_becomes_its_colours_and_a_grey_palette_grey() -> None:
+    coloured = Image.fromarray(ramp()).quantize(16)
+    photo = decode(through_pillow(coloured, "PNG"), key="a.png")
+    np.testing.assert_array_equal(photo.pixels, np.asarray(coloured.convert("RGB")))
+    grey = Image.fromarray(ramp(channels=1)).quantize(16)
+    assert decode(through_pillow(grey, "PNG"), key="a.png").pixels.ndim == 2
+
+
+def test_one_bit_png_becomes_black_and_white() -> None:
+    bilevel = Image.fromarray(ramp(channels=1)).convert("1")
+    photo = decode(through_pillow(bilevel, "PNG"), key="a.png")
+    np.testing.assert_array_equal(photo.pixels, np.asarray(bilevel.convert("L")))
+
+
+@pytest.mark.parametrize("format_name", ["GIF", "PNG", "WEBP"])
+def test_the_first_picture_of_an_animation_is_restored_with_a_warning(format_name: str) -> None:
+    frames = [Image.fromarray(ramp()), Image.fromarray(ramp()[::-1].copy())]
+    data = through_pillow(frames[0], format_name, save_all=True, append_images=frames[1:], lossless=True)
+    photo = decode(data, key="a")
+    assert photo.header.pages == 2
+    assert "it holds 2 pictures; only the first is restored" in photo.warnings
+    assert np.abs(photo.pixels.astype(int) - ramp()).mean() < 12
+
+
+def test_inks_are_converted_through_their_own_profile_or_said_to_be_approximate() -> None:
+    image = Image.fromarray(ramp()).convert("CMYK")
+    photo = decode(through_pillow(image, "JPEG", quality=100, subsampling=0), key="a.jpg")
+    assert photo.pixels.shape == (24, 31, 3)
+    assert photo.header.mode == "CMYK"
+    assert any("approximately" in warning for warning in photo.warnings)
+    assert np.abs(photo.pixels.astype(int) - ramp()).max() < 20
+
+
+def test_a_profile_for_other_channels_is_not_carried_over() -> None:
+    photo = decode(through_pillow(ramp(channels=1), "JPEG", icc_profile=SRGB), key="a.jpg")
+    assert photo.header.icc_profile is None
+    assert any("profile" in warning for warning in photo.warnings)
+
+
+def test_a_layered_photoshop_document_is_unsupported() -> None:
+    layer = b"\0\x01" + bytes(16) + b"\0\0" + b"8BIMnorm\xff\0\0\0" + b"\0\0\0\x0c" + bytes(8) + b"\x03abc"
+    section = len(layer).to_bytes(4, "big") + layer
+    head = b"8BPS\0\x01" + bytes(6) + b"\0\x01\0\0\0\x02\0\0\0\x02\0\x08\0\x01" + bytes(8)
+    data = head + len(section).to_bytes(4, "big") + section + b"\0\0" + bytes(4)
+    with pytest.raises(UnsupportedPhotoError, match="layered"):
+        decode(data, key="a.psd")
+
+
+def test_what_a_decoder_remarks_becomes_a_warning_and_nothing_is_printed(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    png = through_pillow(ramp(), "PNG")
+    odd = png[:33] + png_chunk(b"acTL", bytes(8)) + png[33:]
+    photo = decode(odd, key="a.png")
+    assert any("APNG" in warning for warning in photo.warnings)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_bit_spreading_keeps_the_order_of_values() -> None:
+    for bits in (1, 2, 4, 10, 12, 14):
+        values: NDArray[Any] = np.arange(2**bits)
+        spread = spread_bits(values, bits)
+        assert (np.diff(spread.astype(np.int64)) > 0).all()
