@@ -1,0 +1,75 @@
+"""Laws of the recipes: the seed decides everything, and JSON keeps everything."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from oldphoto_core.degradation import (
+    ARCHIVE_PROFILE,
+    PROFILES,
+    SEED_PROFILE,
+    DegradationProfile,
+    DegradationRecipe,
+    sample_recipe,
+)
+
+_SEEDS = range(200)
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES.keys())
+def test_same_seed_gives_the_same_recipe(profile: DegradationProfile) -> None:
+    assert sample_recipe(11, profile) == sample_recipe(11, profile)
+    assert sample_recipe(11, profile) != sample_recipe(12, profile)
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES.keys())
+def test_json_round_trip_is_lossless_and_canonical(profile: DegradationProfile) -> None:
+    for seed in _SEEDS:
+        recipe = sample_recipe(seed, profile)
+        text = recipe.to_json()
+        assert DegradationRecipe.from_json(text) == recipe
+        assert DegradationRecipe.from_json(text).to_json() == text
+        assert json.loads(text)["profile"] == profile.name
+
+
+def test_unstructured_recipes_hold_no_damage() -> None:
+    for seed in _SEEDS:
+        recipe = sample_recipe(seed, SEED_PROFILE, structured=False)
+        assert not any(step.name.startswith("damage-") for step in recipe.operations)
+
+
+def test_the_seed_profile_is_the_text() -> None:
+    """Five operations, each dropped with 30 %, in their stated ranges, in varying order."""
+    ranges = {
+        "gaussian-noise": ("sigma", 5, 50),
+        "gaussian-blur": ("sigma", 1, 5),
+        "jpeg": ("quality", 40, 100),
+    }
+    orders, counts, total = set(), dict.fromkeys([*ranges, "rgb-shift", "box-blur"], 0), 600
+    for seed in range(total):
+        steps = sample_recipe(seed, SEED_PROFILE, structured=False).operations
+        names = [step.name for step in steps]
+        assert len(set(names)) == len(names)
+        orders.add(tuple(names))
+        for step in steps:
+            counts[step.name] += 1
+            if step.name in ranges:
+                name, low, high = ranges[step.name]
+                assert low <= step.params[name] <= high
+            if step.name == "rgb-shift":
+                assert all(-20 <= step.params[c] <= 20 for c in "rgb")
+    assert all(0.62 < count / total < 0.78 for count in counts.values())
+    assert len(orders) > 60
+
+
+def test_shares_of_the_archive_profile() -> None:
+    recipes = [sample_recipe(seed, ARCHIVE_PROFILE) for seed in range(1500)]
+    names = [[step.name for step in recipe.operations] for recipe in recipes]
+    untouched = sum(all(n == "grey" for n in row) for row in names) / len(names)
+    undamaged = sum(not any(n.startswith("damage-") for n in row) for row in names) / len(names)
+    grey = sum("grey" in row for row in names) / len(names)
+    assert 0.11 < untouched < 0.20
+    assert 0.30 < undamaged < 0.40
+    assert 0.45 < grey < 0.55
