@@ -39,7 +39,7 @@ class CropStream(IterableDataset[Sample]):
         info = get_worker_info()
         rng = np.random.default_rng((self.seed, info.id if info else 0))
         patch = max(PATCH, self.crop)
-        per_sample = max(1, (patch // self.crop) ** 2)
+        per_sample = max(2, (patch // self.crop) ** 2)
         streams = {n: crops(SOURCES[n](self.data, patch), self.crop, per_sample, rng) for n in self.shares}
         names, weights = list(self.shares), np.array(list(self.shares.values()))
         buffer: list[Sample] = []

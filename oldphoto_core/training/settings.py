@@ -44,6 +44,7 @@ class TrainingSettings:
     focal_gamma: float = 2.0
     positive_cap: float = 20.0
     real_share: float = 0.4
+    missed_share: float = 0.15
     variational: bool = True
     nonlocal_branch: bool = True
     vae_old: Path | None = None

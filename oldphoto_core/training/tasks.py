@@ -99,7 +99,7 @@ class MappingTask:
 
     def losses(self, batch: Batch) -> Losses:
         """Return λ₁ · ‖T(z_x) − z_y‖₁ + λ_p · ‖G_Y(T(z_x)) − y‖₁."""
-        mask = latent_mask(batch["mask"])
+        mask = latent_mask(_sometimes_missed(batch["mask"], self.settings.missed_share))
         # The codecs run in full precision: rounding their output would drown fine differences.
         with torch.no_grad(), _full_precision(batch["aged"]):
             source = self.old.encoder(batch["aged"])
@@ -129,6 +129,11 @@ def make_task(settings: TrainingSettings) -> Task:
     if settings.network == "mapping":
         return MappingTask(settings)
     return AutoencoderTask(settings)
+
+
+def _sometimes_missed(mask: Tensor, share: float) -> Tensor:
+    """Empty the masks of a random share of the batch: no detector finds everything."""
+    return mask * (torch.rand(len(mask), 1, 1, 1, device=mask.device) >= share)
 
 
 def _frozen(settings: TrainingSettings, which: str) -> Autoencoder:

@@ -1,0 +1,93 @@
+"""``oldphoto evaluate``: metrics against ground truth, with the OpenCV chain beside ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from oldphoto_core.evaluation import ComparedPhoto
+
+_SHEET_ROWS = 12
+
+
+class Split(StrEnum):
+    """Which photographs take part, by the hash of their names."""
+
+    ALL = "all"
+    VALIDATION = "validation"
+    TRAINING = "training"
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``evaluate`` to the command line."""
+    app.command("evaluate")(evaluate)
+
+
+def evaluate(
+    directory: Annotated[Path, typer.Argument(help="Clean photographs, or clean/ and aged/ (and masks/).")],
+    profile: Annotated[str, typer.Option(help="How clean photographs are aged: seed | archive")] = "seed",
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many photographs.")] = None,
+    split: Annotated[Split, typer.Option(help="Which photographs take part.")] = Split.ALL,
+    size: Annotated[int, typer.Option(min=32, help="Side of the middle crop that is aged, in pixels.")] = 256,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the ageing.")] = 0,
+    annotated: Annotated[Path | None, typer.Option(help="Folder of hand-made masks of real damage.")] = None,
+    photos: Annotated[Path | None, typer.Option(help="Their photographs (default: old/ beside it).")] = None,
+    sheet: Annotated[
+        Path | None, typer.Option(help="Picture to write: before, mask, ours, chain, truth.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto | cpu | cuda")] = "auto",
+    config: Annotated[str, typer.Option(help="compact | paper")] = "compact",
+    weights: Annotated[
+        Path | None, typer.Option(help="Folder of weights (default: the shipped ones).")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Measure restoration and detection; the untouched input and an OpenCV chain stand beside ours."""
+    from cli.progress import progress_bar
+    from oldphoto_core.evaluation import comparison_sheet, evaluate_detection, evaluate_directory
+    from oldphoto_core.restore import load_restorer
+
+    restorer = load_restorer(device=device, config=config, weights=weights)  # type: ignore[arg-type]
+    shown: list[ComparedPhoto] = []
+    with progress_bar() as bar:
+        task = bar.add_task("evaluating", total=None, note="")
+
+        def watch(compared: ComparedPhoto, done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total, note=compared.name)
+            if sheet is not None and len(shown) < _SHEET_ROWS:
+                shown.append(compared)
+
+        keep = _keep(split, annotated=False)
+        report = evaluate_directory(
+            directory, restorer, profile=profile, limit=limit, size=size, seed=seed, keep=keep, watch=watch
+        )
+        if annotated is not None:
+            old = photos or annotated.parent / "old"
+            marked = evaluate_detection(old, annotated, restorer, _keep(split, annotated=True), limit=limit)
+            report = replace(report, annotated=marked)
+    if split is not Split.VALIDATION:
+        note = (
+            "photographs that the shipped weights were trained on may be among these; see --split validation"
+        )
+        report = replace(report, notes=(*report.notes, note))
+    if sheet is not None:
+        from cli.synthesize import write_picture
+
+        write_picture(sheet, comparison_sheet(shown))
+    typer.echo(report.to_json() if json else report.to_text())
+
+
+def _keep(split: Split, *, annotated: bool) -> Callable[[str], bool] | None:
+    """Return the choice of photographs; annotated ones have a split of their own, half and half."""
+    from oldphoto_core.training.split import in_annotated_validation, in_validation
+
+    held_out = in_annotated_validation if annotated else in_validation
+    if split is Split.ALL:
+        return None
+    return held_out if split is Split.VALIDATION else (lambda name: not held_out(name))

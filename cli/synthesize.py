@@ -1,0 +1,65 @@
+"""``oldphoto synthesize``: a contact sheet of what the ageing synthesis does to a folder's photographs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``synthesize`` to the command line."""
+    app.command("synthesize")(synthesize)
+
+
+def synthesize(
+    directory: Annotated[Path, typer.Argument(help="Folder of clean photographs.")],
+    out: Annotated[Path, typer.Argument(help="Picture to write (.png or .jpg).")],
+    profile: Annotated[str, typer.Option(help="seed | archive")] = "archive",
+    count: Annotated[int, typer.Option(min=1, max=500, help="How many photographs.")] = 24,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the first; the next ones follow.")] = 0,
+    size: Annotated[int, typer.Option(min=32, help="Side of the middle crop, in pixels.")] = 256,
+    defects: Annotated[Path | None, typer.Option(help="Folder of defect pictures (default: drawn).")] = None,
+) -> None:
+    """Age photographs and lay clean, aged and mask side by side."""
+    from oldphoto_core.degradation import PROFILES, DefectLibrary, age, contact_sheet, sample_recipe
+    from oldphoto_core.errors import UsageError
+    from oldphoto_core.evaluation.pairs import list_photos, middle, read_photo
+
+    if profile not in PROFILES:
+        raise UsageError(f"There is no profile {profile!r}. Choose one of {', '.join(sorted(PROFILES))}.")
+    if not directory.is_dir():
+        raise UsageError(f"{directory} is not a folder. Name one with clean photographs.")
+    paths = list_photos(directory)
+    if not paths:
+        raise UsageError(f"{directory} holds no photographs.")
+    library = DefectLibrary.from_directory(defects) if defects else DefectLibrary.procedural()
+    rows = []
+    for number in range(count):
+        clean = middle(read_photo(paths[number % len(paths)]), size)
+        pair = age(clean, sample_recipe(seed + number, PROFILES[profile]), library)
+        rows.append((pair.clean, pair.aged, pair.mask))
+    write_picture(out, contact_sheet(rows, side=min(size, 384)))
+    typer.echo(f"{out}: {count} photographs, profile {profile}")
+
+
+def write_picture(path: Path, pixels: NDArray[np.uint8]) -> None:
+    """Write ``H×W×3`` RGB ``uint8`` in the format that the suffix names.
+
+    Raises:
+        UsageError: a suffix that Pillow does not know.
+    """
+    from PIL import Image
+
+    from oldphoto_core.errors import UsageError
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        Image.fromarray(pixels).save(path)
+    except ValueError as error:
+        raise UsageError(f"{path}: unknown kind of picture. Name a .png or .jpg file.") from error
