@@ -1,0 +1,1 @@
+"""The `oldphoto` command line: parses, calls, prints. Nothing imports it."""

@@ -1,0 +1,28 @@
+"""What has to be in the environment before Prefect is imported.
+
+Prefect reads its settings at import, talks to its makers' server by default, and fills a terminal with messages
+that mean nothing to the person who started a restoration. Every value here is only a default: what the user
+has set stays. (`actors.ray_engine` does the same for Ray.)
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+QUIET: Final[dict[str, str]] = {
+    # A failed run is told once, by the command line, and not by the engine before it.
+    "PREFECT_LOGGING_LEVEL": "CRITICAL",
+    # A run inside this process starts a server that is stopped with it; its farewell is not news.
+    "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    # On a busy machine the first start migrates a fresh database for longer than the default 20 s.
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
+    "DO_NOT_TRACK": "1",
+}
+
+
+def prepare_environment() -> None:
+    """Set quiet defaults; it has to be called before anything imports Prefect."""
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)

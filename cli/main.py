@@ -1,0 +1,68 @@
+"""The ``oldphoto`` command: registers every subcommand and gives errors their exit codes.
+
+Exit codes, the same for every command:
+
+* 0 – all accounted for;
+* 1 – the run itself failed;
+* 2 – wrong usage;
+* 3 – some photos were quarantined or failed, and all of that is recorded.
+
+Nothing at the top of this module or of a command's module imports torch, Ray or Prefect: ``--help`` is
+instant.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import typer
+
+from oldphoto_core.errors import OldPhotoError, UsageError
+from schemas.errors import CatalogError
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+
+def build_app() -> typer.Typer:
+    """Return the command-line application with every subcommand registered."""
+    from cli import demo, doctor, evaluate, query, restore, synthesize, train
+
+    app = typer.Typer(
+        name="oldphoto",
+        help="Batch restoration of scanned photograph archives.",
+        no_args_is_help=True,
+        # Tracebacks with local variables would print whole arrays and, worse, storage credentials.
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    for module in (restore, query, train, evaluate, synthesize, demo, doctor):
+        module.register(app)
+    return app
+
+
+def main() -> None:
+    """Run the command line; the process's exit code says what became of it."""
+    logging.basicConfig(
+        level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr
+    )
+    try:
+        build_app()()
+    except UsageError as error:
+        _fail(error, EXIT_USAGE)
+    except (OldPhotoError, CatalogError) as error:
+        _fail(error, EXIT_FAILED)
+    except KeyboardInterrupt:
+        print("interrupted; the next run goes on where this one stopped", file=sys.stderr)
+        sys.exit(EXIT_INTERRUPTED)
+
+
+def _fail(error: Exception, code: int) -> None:
+    print(f"oldphoto: {error}", file=sys.stderr)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,261 @@
+"""``oldphoto runs | flagged | show | stats``: what the catalog knows.
+
+These commands only read: they never make a catalog and never change one. Exit codes: 0 answered (also with
+nothing found), 1 the catalog cannot be opened or the output not written, 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.formats import Format, print_dossiers, print_rows
+from oldphoto_core.errors import StorageError, UsageError
+
+if TYPE_CHECKING:
+    from schemas.repository import Catalog
+
+CATALOG_VARIABLE = "OLDPHOTO_CATALOG"
+CATALOG_FILE = "catalog.db"
+_EXIT_FAILED, _EXIT_USAGE = 1, 2
+_AGE = re.compile(r"(\d+)\s*([mhdw])")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+RUN_COLUMNS = (
+    "run",
+    "collection",
+    "recipe",
+    "state",
+    "started_at",
+    "seconds",
+    "inputs",
+    "already_done",
+    "done",
+    "skipped",
+    "quarantined",
+    "failed",
+    "pending",
+)
+FLAGGED_COLUMNS = ("work_item", "collection", "key", "outcome", "reason", "flags", "restored")
+
+
+class Outcome(StrEnum):
+    """What ``flagged --outcome`` asks for."""
+
+    DONE = "done"
+    SKIPPED = "skipped"
+    QUARANTINED = "quarantined"
+    FAILED = "failed"
+
+
+class Group(StrEnum):
+    """What ``stats --by`` totals."""
+
+    OUTCOME = "outcome"
+    COLLECTION = "collection"
+    FLAG = "flag"
+    RUN = "run"
+
+
+CatalogOption = Annotated[
+    str | None,
+    typer.Option(
+        "--catalog",
+        envvar=CATALOG_VARIABLE,
+        metavar="URL",
+        help="sqlite:///FILE, postgresql://…, or a destination folder that holds catalog.db. "
+        "Default: catalog.db in the current folder.",
+    ),
+]
+FormatOption = Annotated[Format, typer.Option("--format", help="How to print.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
+OutputOption = Annotated[
+    Path | None, typer.Option("--output", metavar="FILE", help="Write to a file instead of standard output.")
+]
+CollectionOption = Annotated[
+    str | None, typer.Option("--collection", metavar="NAME", help="Only this collection.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the query commands to the command line."""
+    for command in (runs, flagged, show, stats):
+        app.command()(command)
+
+
+def runs(
+    catalog: CatalogOption = None,
+    collection: CollectionOption = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
+    after: Annotated[int | None, typer.Option(metavar="RUN", help="Go on after this run.")] = None,
+    form: FormatOption = Format.TABLE,
+    as_json: JsonOption = False,
+    output: OutputOption = None,
+) -> None:
+    """List runs, newest first, with what became of their photos."""
+    form = _form(form, as_json)
+    with _answering(catalog) as opened:
+        rows = opened.runs(collection=collection, limit=limit, after=after)
+        print_rows(rows, query="runs", form=form, output=output, table_columns=RUN_COLUMNS)
+        _point_on(rows, "run", limit, form)
+
+
+def flagged(
+    catalog: CatalogOption = None,
+    flag: Annotated[str | None, typer.Option(metavar="CODE", help="With this open flag.")] = None,
+    minimum: Annotated[
+        float | None, typer.Option("--min", metavar="VALUE", help="The flag's value is at least this.")
+    ] = None,
+    collection: CollectionOption = None,
+    outcome: Annotated[
+        Outcome | None, typer.Option(help="Those that ended so, with or without flags.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="AGE", help="Ended since: 30m, 12h, 7d, 2w or a date.")
+    ] = None,
+    recipe: Annotated[
+        str | None, typer.Option(metavar="SHA256", help="Of this recipe (its beginning).")
+    ] = None,
+    run: Annotated[int | None, typer.Option(help="Of this run.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 100,
+    after: Annotated[int | None, typer.Option(metavar="CURSOR", help="Go on after this work item.")] = None,
+    form: FormatOption = Format.TABLE,
+    as_json: JsonOption = False,
+    output: OutputOption = None,
+) -> None:
+    """List what a curator should look at, newest first."""
+    form = _form(form, as_json)
+    with _answering(catalog) as opened:
+        rows = opened.flagged(
+            flag=flag,
+            minimum=minimum,
+            collection=collection,
+            since=None if since is None else parse_since(since),
+            recipe=recipe,
+            outcome=outcome,
+            run_id=run,
+            limit=limit,
+            after=after,
+        )
+        print_rows(rows, query="flagged", form=form, output=output, table_columns=FLAGGED_COLUMNS)
+        _point_on(rows, "work_item", limit, form)
+
+
+def show(
+    asset: Annotated[
+        str,
+        typer.Argument(help="A photo's key, or the beginning of its SHA-256 (or of a file made from it)."),
+    ],
+    catalog: CatalogOption = None,
+    collection: CollectionOption = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many photos.")] = 20,
+    after: Annotated[int | None, typer.Option(metavar="ASSET", help="Go on after this asset number.")] = None,
+    form: FormatOption = Format.TABLE,
+    as_json: JsonOption = False,
+    output: OutputOption = None,
+) -> None:
+    """Show everything about a photo: what it is, what was done, what came of it."""
+    form = _form(form, as_json)
+    with _answering(catalog) as opened:
+        rows = opened.show(asset, collection=collection, limit=limit, after=after)
+        if form is Format.TABLE:
+            print_dossiers(rows, output)
+        else:
+            print_rows(rows, query="show", form=form, output=output, table_columns=())
+        _point_on(rows, "asset", limit, form)
+
+
+def stats(
+    catalog: CatalogOption = None,
+    by: Annotated[Group, typer.Option(help="What to total.")] = Group.OUTCOME,
+    collection: CollectionOption = None,
+    form: FormatOption = Format.TABLE,
+    as_json: JsonOption = False,
+    output: OutputOption = None,
+) -> None:
+    """Print totals by outcome, collection, flag or run."""
+    from schemas.arrow import columns
+
+    form = _form(form, as_json)
+    query = f"stats-{by}"
+    with _answering(catalog) as opened:
+        rows = opened.stats(by, collection=collection)
+        print_rows(rows, query=query, form=form, output=output, table_columns=columns(query))
+
+
+def catalog_url(given: str | None) -> str:
+    """Return the URL of the catalog that the caller means.
+
+    Nothing or an empty string: ``catalog.db`` in the current folder. What is no URL is a path: of a catalog's
+    file, or of a folder that holds ``catalog.db``. Raises UsageError for a URL of another kind.
+    """
+    text = given or CATALOG_FILE
+    if re.match(r"(sqlite|postgres(ql)?)(\+\w+)?:", text):
+        return text
+    if "://" in text:
+        raise UsageError(
+            f"{text.partition('://')[0]}:// is no catalog. Name the catalog itself: "
+            "sqlite:///FILE, postgresql://…, or a local folder that holds catalog.db."
+        )
+    path = Path(text).expanduser()
+    return f"sqlite:///{path / CATALOG_FILE if path.is_dir() else path}"
+
+
+def parse_since(text: str, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> datetime:
+    """Return the instant that ``7d`` (m, h, d, w ago) or an ISO date or time means. Raises UsageError."""
+    if age := _AGE.fullmatch(text.strip()):
+        try:
+            return now() - timedelta(**{_UNITS[age[2]]: int(age[1])})
+        except OverflowError:
+            raise UsageError(f"--since {text!r} is before all time") from None
+    try:
+        instant = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise UsageError(
+            f"--since {text!r} is neither an age such as 7d nor a date such as 2024-05-31"
+        ) from None
+    return instant.astimezone(UTC)
+
+
+def _form(form: Format, as_json: bool) -> Format:
+    if as_json and form not in (Format.TABLE, Format.JSON):
+        _fail(f"--json and --format {form} exclude each other", _EXIT_USAGE)
+    return Format.JSON if as_json else form
+
+
+@contextmanager
+def _answering(given: str | None) -> Iterator[Catalog]:
+    """Open the catalog for reading, and turn what goes wrong into a message and an exit code."""
+    from schemas.errors import CatalogError, CatalogUseError
+    from schemas.repository import Catalog
+
+    try:
+        with Catalog.open(catalog_url(given), create=False) as catalog:
+            yield catalog
+    except (UsageError, CatalogUseError) as error:
+        _fail(str(error), _EXIT_USAGE)
+    except (CatalogError, StorageError) as error:
+        _fail(str(error), _EXIT_FAILED)
+    except BrokenPipeError:
+        # The reader (`head`) has seen enough. Python would complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _fail(message: str, code: int) -> None:
+    typer.echo(f"oldphoto: {message}", err=True)
+    raise typer.Exit(code)
+
+
+def _point_on(rows: Sequence[dict[str, Any]], cursor: str, limit: int, form: Format) -> None:
+    """Tell a person at a terminal how to see the next page."""
+    if len(rows) == limit and form is Format.TABLE and sys.stdout.isatty():
+        typer.echo(f"There may be more: --after {rows[-1][cursor]}", err=True)

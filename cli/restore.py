@@ -1,0 +1,214 @@
+"""``oldphoto restore``: the whole job on a folder or a bucket, in this process.
+
+Standard output carries the result and nothing else; progress goes to standard error, as a bar on a terminal
+only.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Annotated, Self
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+    from flows.progress import Progress, RunDetails
+    from flows.request import RestoreRequest
+    from flows.summary import RunSummary
+
+EXIT_INCOMPLETE = 3
+PHASES = {"ingest": "looking", "restore": "restoring"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``restore`` to the command line."""
+    app.command()(restore)
+
+
+def restore(
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="Folder of scans, or s3://bucket/prefix. Only ever read.")
+    ],
+    destination: Annotated[
+        str, typer.Argument(metavar="DESTINATION", help="Folder or s3://bucket/prefix for the results.")
+    ],
+    catalog: Annotated[
+        str | None,
+        typer.Option(
+            envvar="OLDPHOTO_CATALOG",
+            metavar="URL",
+            help="sqlite:///FILE, postgresql://…, or a folder that holds catalog.db. "
+            "Default: catalog.db in DESTINATION.",
+        ),
+    ] = None,
+    collection: Annotated[str | None, typer.Option(help="Name in the catalog [default: the source]")] = None,
+    profile: Annotated[str, typer.Option(help="archive | conservation")] = "archive",
+    tier: Annotated[str, typer.Option(help="Highest tier: conserved | restored | enhanced")] = "enhanced",
+    device: Annotated[str, typer.Option(help="auto | cpu | cuda")] = "auto",
+    limit: Annotated[int | None, typer.Option(help="Only the first N photographs by name.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")
+    ] = False,
+    manifest: Annotated[
+        Path | None, typer.Option(help="sha256sum or BagIt manifest that the scans must match.")
+    ] = None,
+    keep_tiers: Annotated[
+        bool, typer.Option("--keep-tiers", help="Keep lower tiers too, under tiers/.")
+    ] = False,
+    weights: Annotated[
+        Path | None, typer.Option(help="Folder of weights instead of the shipped ones.")
+    ] = None,
+    config: Annotated[str, typer.Option(help="Networks: compact | paper")] = "compact",
+    executor: Annotated[str, typer.Option(help="ray | inline (one process)")] = "ray",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object as the last line.")] = False,
+) -> None:
+    """Restore every photograph of SOURCE that has not been restored yet; results go to DESTINATION."""
+    from cli.environment import prepare_environment
+    from flows.request import RestoreRequest
+
+    request = RestoreRequest(
+        source=source,
+        destination=destination,
+        catalog=catalog,
+        collection=collection,
+        profile=profile,
+        tier=tier,
+        device=device,
+        limit=limit,
+        dry_run=dry_run,
+        manifest=str(manifest) if manifest is not None else None,
+        keep_tiers=keep_tiers,
+        weights=str(weights) if weights is not None else None,
+        config=config,
+        executor=executor,
+    )
+    # Before any engine starts: a typing mistake should not cost ten seconds.
+    request.check()
+    prepare_environment()
+    signal.signal(signal.SIGTERM, _interrupt)
+    with Watcher() as watcher:
+        summary = run_flow(request, watcher)
+    if as_json:
+        print(json.dumps(summary))
+    elif watcher.details is not None:
+        print_result(watcher.details, request)
+    if summary["quarantined"] or summary["failed"]:
+        raise typer.Exit(EXIT_INCOMPLETE)
+
+
+def run_flow(request: RestoreRequest, watcher: Watcher) -> RunSummary:
+    """Run the flow in this process, with ``watcher`` listening."""
+    from dataclasses import asdict
+
+    from flows.progress import listening
+    from flows.restore_archive import restore_archive
+
+    with listening(watcher):
+        summary: RunSummary = restore_archive(**asdict(request))
+    return summary
+
+
+class Watcher:
+    """Draws the progress bar and keeps the details for the end."""
+
+    def __init__(self) -> None:
+        from cli.progress import progress_bar
+
+        self.bar = progress_bar()
+        self.details: RunDetails | None = None
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Self:
+        self.bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.bar.stop()
+
+    def progress(self, progress: Progress) -> None:
+        """Move the bar of the progress's phase."""
+        if progress.phase not in self._tasks:
+            self._tasks[progress.phase] = self.bar.add_task(PHASES[progress.phase], total=None, note="")
+        note = f"{progress.finished:,}" + (f"/{progress.total:,}" if progress.total else "")
+        self.bar.update(
+            self._tasks[progress.phase],
+            completed=progress.finished,
+            total=progress.total,
+            note=f"{note} {progress.note}".rstrip(),
+        )
+
+    def finished(self, details: RunDetails) -> None:
+        """Keep the details."""
+        self.details = details
+
+
+def print_result(details: RunDetails, request: RestoreRequest) -> None:
+    """Print what a person wants to know: the numbers, what to look at, and where."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    console, summary = Console(), details.summary
+    title = "Dry run" if details.dry_run else f"Run {summary['run']}"
+    table = Table(title=f"{title}, {summary['seconds']:.0f} s", title_justify="left", show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    for words, number in outcome_rows(details):
+        table.add_row(words, f"{number:,}")
+    console.print(table)
+    for line in closing_lines(details, request):
+        console.print(escape(line), soft_wrap=True)
+
+
+def outcome_rows(details: RunDetails) -> list[tuple[str, int]]:
+    """Return the table's rows; outcomes that did not happen are left out."""
+    summary = details.summary
+    waiting = "would be restored" if details.dry_run else "still pending"
+    rows = [
+        ("already done by an earlier run", summary["already_done"]),
+        (f"restored ({details.tier})", summary["done"]),
+        ("needed nothing", summary["skipped"]),
+        ("quarantined: the file is at fault", summary["quarantined"]),
+        ("failed: a later run tries again", summary["failed"]),
+        (waiting, summary["pending"]),
+    ]
+    kept = rows[5 if details.dry_run else 1][0]
+    return [(words, number) for words, number in rows if number or words == kept]
+
+
+def closing_lines(details: RunDetails, request: RestoreRequest) -> list[str]:
+    """Return the sentences under the table."""
+    lines = []
+    if details.flagged_photos:
+        flags = ", ".join(f"{code} {number}" for code, number in sorted(details.flags.items()))
+        lines.append(f"Flagged: {details.flagged_photos:,} ({flags})")
+        lines.append(f"  oldphoto flagged --catalog {shown_catalog(request)}")
+    lines += [
+        f"Stage {stage} was off, it has no trained weights: {effect}." for stage, effect in details.stages_off
+    ]
+    lines += [f"Left out: {reason}" for reason in details.left_out]
+    lines += [f"Missing: the manifest names {path}, the source has no such file" for path in details.missing]
+    if details.report is not None:
+        lines.append(f"Report: {details.report}")
+    return lines
+
+
+def shown_catalog(request: RestoreRequest) -> str | None:
+    """Return the catalog's URL without a password."""
+    from flows.request import without_password
+
+    return without_password(request.catalog_url())
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """End as on Ctrl-C, so that what is done is recorded and the workers are stopped."""
+    print("terminating", file=sys.stderr)
+    raise KeyboardInterrupt

@@ -1,0 +1,249 @@
+"""Everything about single photos: what they are, where they were seen, what was done, what came of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, select, union
+
+from schemas.items import Record, grouped, item_rows
+from schemas.queries import begins_with, require_collection
+from schemas.records import HOT_MEASUREMENTS
+from schemas.tables import (
+    Agent,
+    Asset,
+    Collection,
+    Content,
+    Derivative,
+    Event,
+    Face,
+    Location,
+    Mask,
+    Measurement,
+    WorkItem,
+)
+
+_DIGEST = re.compile(r"[0-9a-fA-F]{6,64}")
+
+
+def show(
+    connection: Connection, reference: str, *, collection: str | None, limit: int, after: int | None
+) -> list[Record]:
+    """Return a dossier for each photo that ``reference`` names: a key, or the beginning of a digest.
+
+    A dossier has ``key, sha256, outcome, reason, flags, restored, mask`` and more of the work item that
+    answers the question best (that of the digest asked for, else of the bytes seen last; the newest of
+    several), and with it ``content``, ``locations``, ``work_items``, ``derivatives``, ``faces``,
+    ``measurements`` and ``events``. A photo not yet planned has ``outcome`` None.
+    """
+    within = None if collection is None else require_collection(connection, collection)
+    assets = _find(connection, Asset.key == reference, within, limit, after)
+    digest = None
+    if not assets and _DIGEST.fullmatch(reference):
+        digest = reference.lower()
+        assets = _find(connection, Asset.id.in_(_by_digest(digest)), within, limit, after)
+    return _dossiers(connection, assets, digest)
+
+
+def _find(
+    connection: Connection, condition: Any, within: int | None, limit: int, after: int | None
+) -> list[Record]:
+    query = (
+        select(Asset.id.label("asset"), Collection.name.label("collection"), Asset.key, Asset.stem)
+        .join(Collection, Collection.id == Asset.collection_id)
+        .where(condition)
+        .order_by(Asset.id)
+        .limit(limit)
+    )
+    # Named, so that the index of (collection, key) serves a search for the key as well.
+    scope = select(Collection.id) if within is None else [within]
+    query = query.where(Asset.collection_id.in_(scope))
+    if after is not None:
+        query = query.where(Asset.id > after)
+    return [dict(row._mapping) for row in connection.execute(query)]
+
+
+def _by_digest(digest: str) -> Any:
+    contents = select(Content.id).where(begins_with(Content.sha256, digest))
+    made = select(Derivative.work_item_id).where(begins_with(Derivative.sha256, digest))
+    return union(
+        select(Location.asset_id).where(Location.content_id.in_(contents)),
+        select(WorkItem.asset_id).where(WorkItem.content_id.in_(contents)),
+        select(WorkItem.asset_id).where(WorkItem.id.in_(made)),
+    )
+
+
+def _dossiers(connection: Connection, assets: list[Record], digest: str | None) -> list[Record]:
+    ids = [asset["asset"] for asset in assets]
+    items = _work_items(connection, ids)
+    locations = _locations(connection, ids)
+    events = _events(connection, ids)
+    contents = _contents(connection, locations, items)
+    dossiers = []
+    for asset in assets:
+        number = asset["asset"]
+        seen = locations.get(number, [])
+        current = seen[0]["sha256"] if seen else None
+        done = items.get(number, [])
+        best = _best(done, digest, current)
+        sha = best["sha256"] if best else current
+        dossiers.append(
+            {
+                **(best or _unplanned(asset, current)),
+                "stem": asset["stem"],
+                "content": contents.get(sha) if sha else None,
+                "locations": seen,
+                "work_items": done,
+                "events": events.get(number, []),
+            }
+        )
+    return dossiers
+
+
+def _best(items: list[Record], digest: str | None, current: str | None) -> Record | None:
+    """Return the work item that answers the question; ``items`` come newest first."""
+
+    def merit(item: Record) -> tuple[bool, bool]:
+        sha = item["sha256"] or ""
+        files = [file["sha256"] for file in item["derivatives"]]
+        asked = digest is not None and any(found.startswith(digest) for found in (sha, *files))
+        return asked, sha == current
+
+    return max(items, key=merit, default=None)
+
+
+def _unplanned(asset: Record, sha256: str | None) -> Record:
+    nothing = ("outcome", "reason", "error_class", "tier", "restored", "mask")
+    return {
+        "collection": asset["collection"],
+        "key": asset["key"],
+        "sha256": sha256,
+        **dict.fromkeys(nothing),
+        "asset": asset["asset"],
+        "flags": [],
+        "derivatives": [],
+        "faces": [],
+        "measurements": {},
+    }
+
+
+def _work_items(connection: Connection, assets: Sequence[int]) -> dict[int, list[Record]]:
+    query = select(WorkItem.id).where(WorkItem.asset_id.in_(assets)).order_by(WorkItem.id.desc())
+    ids = list(connection.scalars(query))
+    rows = item_rows(connection, ids, open_flags_only=False)
+    files = _derivatives(connection, ids)
+    faces = _faces(connection, ids)
+    measurements = _measurements(connection, ids)
+    masks = _masks(connection, ids)
+    found: dict[int, list[Record]] = {}
+    for item in ids:
+        row = rows[item]
+        row["mask_coverage"] = masks.get(item, {}).get("coverage")
+        row["mask_components"] = masks.get(item, {}).get("components")
+        row["derivatives"] = files.get(item, [])
+        row["faces"] = faces.get(item, [])
+        row["measurements"] = measurements.get(item, {})
+        found.setdefault(row["asset"], []).append(row)
+    return found
+
+
+def _derivatives(connection: Connection, items: Sequence[int]) -> dict[int, list[Record]]:
+    query = (
+        select(
+            Derivative.work_item_id,
+            Derivative.kind,
+            Derivative.tier,
+            Derivative.uri,
+            Derivative.sha256,
+            Derivative.size,
+            Derivative.media_type,
+            Derivative.created_at,
+        )
+        .where(Derivative.work_item_id.in_(items))
+        .order_by(Derivative.id)
+    )
+    return grouped(connection.execute(query), "work_item_id")
+
+
+def _faces(connection: Connection, items: Sequence[int]) -> dict[int, list[Record]]:
+    query = select(Face.__table__).where(Face.work_item_id.in_(items))
+    rows = grouped(connection.execute(query.order_by(Face.work_item_id, Face.position)), "work_item_id")
+    for faces in rows.values():
+        for face in faces:
+            face["box"] = [face.pop(side) for side in ("x", "y", "width", "height")]
+            del face["position"]
+    return rows
+
+
+def _measurements(connection: Connection, items: Sequence[int]) -> dict[int, dict[str, float]]:
+    query = select(Measurement.__table__).where(Measurement.work_item_id.in_(items))
+    found = {}
+    for row in connection.execute(query):
+        hot = {name: getattr(row, name) for name in HOT_MEASUREMENTS}
+        known = {name: value for name, value in hot.items() if value is not None}
+        found[row.work_item_id] = {**known, **row.extra}
+    return found
+
+
+def _masks(connection: Connection, items: Sequence[int]) -> dict[int, Record]:
+    query = select(Mask.work_item_id, Mask.coverage, Mask.components).where(Mask.work_item_id.in_(items))
+    return {row.work_item_id: dict(row._mapping) for row in connection.execute(query)}
+
+
+def _locations(connection: Connection, assets: Sequence[int]) -> dict[int, list[Record]]:
+    query = (
+        select(
+            Location.asset_id,
+            Location.uri,
+            Content.sha256,
+            Location.size,
+            Location.modified,
+            Location.first_seen,
+            Location.last_seen,
+            Location.error,
+            Location.error_class,
+        )
+        .outerjoin(Content, Content.id == Location.content_id)
+        .where(Location.asset_id.in_(assets))
+        .order_by(Location.last_seen.desc(), Location.id.desc())
+    )
+    return grouped(connection.execute(query), "asset_id")
+
+
+def _contents(
+    connection: Connection, locations: dict[int, list[Record]], items: dict[int, list[Record]]
+) -> dict[str, Record]:
+    rows = [row for group in (*locations.values(), *items.values()) for row in group]
+    digests = {row["sha256"] for row in rows if row["sha256"]}
+    query = select(
+        Content.sha256,
+        Content.size,
+        Content.format,
+        Content.width,
+        Content.height,
+        Content.bit_depth,
+        Content.header.label("metadata"),
+        Content.warnings,
+    ).where(Content.sha256.in_(digests))
+    return {row.sha256: dict(row._mapping) for row in connection.execute(query)}
+
+
+def _events(connection: Connection, assets: Sequence[int]) -> dict[int, list[Record]]:
+    query = (
+        select(
+            Event.asset_id,
+            Event.type,
+            Event.at,
+            Event.outcome,
+            Event.detail,
+            Agent.name.label("agent"),
+            Event.work_item_id.label("work_item"),
+            Event.run_id.label("run"),
+        )
+        .join(Agent, Agent.id == Event.agent_id)
+        .where(Event.asset_id.in_(assets))
+        .order_by(Event.id)
+    )
+    return grouped(connection.execute(query), "asset_id")

@@ -1,0 +1,304 @@
+"""Recording what a source holds: assets, contents, locations, and a run's inputs.
+
+Every function works inside its caller's transaction. Writers of one collection take turns (its row is
+locked), so that stems are given once and two runs never see half of each other's batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection as Some
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, select, update
+
+from schemas.errors import CatalogUseError
+from schemas.listing import lock_collection
+from schemas.naming import assign_stems
+from schemas.records import (
+    AssetRecord,
+    EventOutcome,
+    EventRecord,
+    EventType,
+    IngestCounts,
+    KnownAsset,
+    RunState,
+)
+from schemas.statements import agent_ids, event_row, insert_events, now, software_agent, upsert
+from schemas.tables import Asset, Content, Location, Run, RunInput
+
+
+def record_batch(
+    connection: Connection, collection: int, records: Sequence[AssetRecord | KnownAsset], run_id: int
+) -> IngestCounts:
+    """Record a batch as seen in this run; of several records of one key the last counts."""
+    last = {record.key: record for record in records}
+    fresh = [record for record in last.values() if isinstance(record, AssetRecord)]
+    unchanged = [record for record in last.values() if isinstance(record, KnownAsset)]
+    names = {event.agent for record in fresh for event in record.events}
+    agents = agent_ids(connection, names | {software_agent()})
+    lock_collection(connection, collection)
+    _require_listing(connection, collection, run_id)
+    moment = now()
+    _see_again(connection, unchanged, run_id, moment)
+    counts = _take_in(connection, _Batch(collection, run_id, moment, agents), fresh)
+    return replace(counts, seen=len(last))
+
+
+def _require_listing(connection: Connection, collection: int, run_id: int) -> None:
+    run = connection.execute(
+        select(Run.collection_id, Run.state, Run.planned_at).where(Run.id == run_id)
+    ).one_or_none()
+    if run is None or run.collection_id != collection:
+        raise CatalogUseError(f"run {run_id} is not a run of collection {collection}")
+    if run.state != RunState.RUNNING or run.planned_at is not None:
+        raise CatalogUseError(
+            f"run {run_id} is already planned or ended; start a new run to list the source again"
+        )
+
+
+def _see_again(connection: Connection, records: list[KnownAsset], run_id: int, moment: datetime) -> None:
+    if not records:
+        return
+    connection.execute(
+        update(Location)
+        .where(Location.id.in_([record.location_id for record in records]))
+        .values(last_seen=moment, last_seen_run_id=run_id)
+    )
+    _add_inputs(
+        connection,
+        [
+            {
+                "run_id": run_id,
+                "asset_id": record.asset_id,
+                "location_id": record.location_id,
+                "content_id": record.content_id,
+                "input_sha": record.sha256,
+            }
+            for record in records
+        ],
+    )
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """What is common to the records of one batch."""
+
+    collection: int
+    run_id: int
+    moment: datetime
+    agents: dict[str, int]
+
+
+@dataclass(frozen=True)
+class _Before:
+    """What the catalog held of an asset before this batch: its last content and the error at its location."""
+
+    content_id: int | None
+    sha256: str | None
+    error: str | None
+
+
+def _take_in(connection: Connection, batch: _Batch, records: list[AssetRecord]) -> IngestCounts:
+    if not records:
+        return IngestCounts()
+    old = _asset_ids(connection, batch.collection, [record.key for record in records])
+    before = _before(connection, list(old.values()))
+    _add_assets(connection, batch, [record.key for record in records if record.key not in old])
+    assets = _asset_ids(connection, batch.collection, [record.key for record in records])
+    contents = _upsert_contents(connection, batch, records)
+    _upsert_locations(connection, batch, records, assets, contents)
+    _list_inputs(connection, batch, records, assets, contents)
+    counts = IngestCounts()
+    events: list[dict[str, Any]] = []
+    for record in records:
+        previous = before.get(assets[record.key]) if record.key in old else None
+        found = _events(record, previous, is_new=record.key not in old)
+        links = {
+            "asset_id": assets[record.key],
+            "content_id": contents.get(record.sha256 or ""),
+            "run_id": batch.run_id,
+        }
+        events += [event_row(event, batch.agents, **links) for event in found]
+        counts += IngestCounts(
+            new=int(record.key not in old),
+            changed=int(_changed(record, previous)),
+            unreadable=int(record.error is not None),
+        )
+    insert_events(connection, events)
+    return counts
+
+
+def _asset_ids(connection: Connection, collection: int, keys: Sequence[str]) -> dict[str, int]:
+    query = select(Asset.key, Asset.id).where(Asset.collection_id == collection, Asset.key.in_(keys))
+    return {row.key: row.id for row in connection.execute(query)}
+
+
+def _before(connection: Connection, assets: Sequence[int]) -> dict[int, _Before]:
+    query = (
+        select(Location.asset_id, Location.content_id, Content.sha256, Location.error)
+        .outerjoin(Content, Content.id == Location.content_id)
+        .where(Location.asset_id.in_(assets))
+        .order_by(Location.last_seen, Location.id)
+    )
+    return {row.asset_id: _Before(row.content_id, row.sha256, row.error) for row in connection.execute(query)}
+
+
+def _add_assets(connection: Connection, batch: _Batch, keys: list[str]) -> None:
+    def owned(stems: Some[str]) -> set[str]:
+        query = select(Asset.stem).where(Asset.collection_id == batch.collection, Asset.stem.in_(stems))
+        return set(connection.scalars(query))
+
+    stems = assign_stems(keys, owned)
+    rows = [
+        {"collection_id": batch.collection, "key": key, "stem": stem, "created_at": batch.moment}
+        for key, stem in stems.items()
+    ]
+    if rows:
+        connection.execute(upsert(connection, Asset), rows)
+
+
+def _upsert_contents(connection: Connection, batch: _Batch, records: list[AssetRecord]) -> dict[str, int]:
+    """Add new contents, renew what headers said where one was read, and return ids by digest."""
+    by_sha = {record.sha256: record for record in records if record.sha256 is not None}
+    if not by_sha:
+        return {}
+    statement = upsert(connection, Content)
+    header = ("format", "width", "height", "bit_depth", "metadata", "warnings")
+    statement = statement.on_conflict_do_update(
+        index_elements=["sha256"],
+        set_={name: statement.excluded[name] for name in header},
+        where=statement.excluded.format.is_not(None),
+    )
+    # Always in the order of digests: two collections with common contents would else wait for each other.
+    rows = [_content_row(by_sha[sha], batch.moment) for sha in sorted(by_sha)]
+    connection.execute(statement, rows)
+    query = select(Content.sha256, Content.id).where(Content.sha256.in_(by_sha))
+    return {row.sha256: row.id for row in connection.execute(query)}
+
+
+def _content_row(record: AssetRecord, moment: datetime) -> dict[str, Any]:
+    return {
+        "sha256": record.sha256,
+        "size": record.size,
+        "format": record.format,
+        "width": record.width,
+        "height": record.height,
+        "bit_depth": record.bit_depth,
+        "metadata": dict(record.metadata),
+        "warnings": list(record.warnings),
+        "created_at": moment,
+    }
+
+
+def _upsert_locations(
+    connection: Connection,
+    batch: _Batch,
+    records: list[AssetRecord],
+    assets: dict[str, int],
+    contents: dict[str, int],
+) -> None:
+    statement = upsert(connection, Location)
+    renewed = ("size", "modified", "error", "error_class", "last_seen", "last_seen_run_id")
+    values: dict[str, Any] = {name: statement.excluded[name] for name in renewed}
+    values["content_id"] = func.coalesce(statement.excluded.content_id, Location.content_id)
+    rows = [
+        {
+            "asset_id": assets[record.key],
+            "content_id": contents.get(record.sha256 or ""),
+            "uri": record.uri,
+            "size": record.size,
+            "modified": record.modified,
+            "error": record.error,
+            "error_class": record.error_class,
+            "first_seen": batch.moment,
+            "last_seen": batch.moment,
+            "last_seen_run_id": batch.run_id,
+        }
+        for record in records
+    ]
+    connection.execute(statement.on_conflict_do_update(index_elements=["asset_id", "uri"], set_=values), rows)
+
+
+def _list_inputs(
+    connection: Connection,
+    batch: _Batch,
+    records: list[AssetRecord],
+    assets: dict[str, int],
+    contents: dict[str, int],
+) -> None:
+    places = connection.execute(
+        select(Location.asset_id, Location.uri, Location.id).where(Location.asset_id.in_(assets.values()))
+    )
+    location = {(asset, uri): place for asset, uri, place in places}
+    _add_inputs(
+        connection,
+        [
+            {
+                "run_id": batch.run_id,
+                "asset_id": assets[record.key],
+                "location_id": location[assets[record.key], record.uri],
+                "content_id": contents.get(record.sha256 or ""),
+                "input_sha": record.sha256 or "",
+            }
+            for record in records
+        ],
+    )
+
+
+def _add_inputs(connection: Connection, rows: list[dict[str, Any]]) -> None:
+    statement = upsert(connection, RunInput)
+    values = {name: statement.excluded[name] for name in ("location_id", "content_id", "input_sha")}
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=["run_id", "asset_id"], set_=values), rows
+    )
+
+
+def _changed(record: AssetRecord, before: _Before | None) -> bool:
+    """Whether other bytes lie under a known key than were read there last."""
+    return (
+        before is not None
+        and before.sha256 is not None
+        and record.sha256 is not None
+        and before.sha256 != record.sha256
+    )
+
+
+def _events(record: AssetRecord, before: _Before | None, *, is_new: bool) -> list[EventRecord]:
+    """Return what is to be told of a record; nothing when the catalog knows it all."""
+    agent = software_agent()
+    events: list[EventRecord] = []
+    if is_new:
+        events.append(EventRecord(EventType.INGESTION, detail={"uri": record.uri}, agent=agent))
+    if _changed(record, before):
+        assert before is not None
+        detail = {"uri": record.uri, "from": before.sha256, "to": record.sha256}
+        events.append(EventRecord(EventType.MODIFICATION, detail=detail, agent=agent))
+    new_bytes = record.sha256 is not None and (before is None or before.sha256 != record.sha256)
+    if new_bytes:
+        digest = {"algorithm": "SHA-256", "digest": record.sha256, "size": record.size}
+        events.append(EventRecord(EventType.MESSAGE_DIGEST_CALCULATION, detail=digest, agent=agent))
+    if new_bytes or record.error != (before.error if before else None):
+        events.append(_validation(record, agent))
+        events += record.events
+    return events
+
+
+def _validation(record: AssetRecord, agent: str) -> EventRecord:
+    outcome = EventOutcome.WARNING if record.warnings else EventOutcome.SUCCESS
+    if record.error is not None:
+        outcome = EventOutcome.FAIL
+    detail = {
+        "format": record.format,
+        "warnings": list(record.warnings),
+        "error": record.error,
+        "error_class": record.error_class,
+    }
+    return EventRecord(
+        EventType.VALIDATION,
+        outcome=outcome,
+        detail={name: value for name, value in detail.items() if value},
+        agent=agent,
+    )

@@ -1,0 +1,110 @@
+"""Work items as readers see them: one flat row each, with its flags and the files that matter most."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from schemas.records import DerivativeKind, FlagState
+from schemas.tables import Asset, Collection, Derivative, Flag, Location, Mask, Recipe, WorkItem
+
+Record = dict[str, Any]
+
+
+def item_rows(connection: Connection, items: Sequence[int], *, open_flags_only: bool) -> dict[int, Record]:
+    """Return a row for each work item id, from five statements whatever their number.
+
+    ``outcome`` is the work item's state (pending and running included); ``restored`` and ``mask`` are URIs
+    or None; ``source`` is where the photo was seen last; ``flags`` come in the order they were raised.
+    """
+    query = (
+        select(
+            WorkItem.id.label("work_item"),
+            Collection.name.label("collection"),
+            Asset.key,
+            WorkItem.input_sha.label("sha256"),
+            WorkItem.state.label("outcome"),
+            WorkItem.reason,
+            WorkItem.error_class,
+            WorkItem.tier,
+            WorkItem.attempts,
+            WorkItem.seconds,
+            WorkItem.finished_at,
+            WorkItem.run_id.label("run"),
+            Recipe.sha256.label("recipe"),
+            WorkItem.asset_id.label("asset"),
+        )
+        .join(Asset, Asset.id == WorkItem.asset_id)
+        .join(Collection, Collection.id == Asset.collection_id)
+        .join(Recipe, Recipe.id == WorkItem.recipe_id)
+        .where(WorkItem.id.in_(items))
+    )
+    rows = {row.work_item: dict(row._mapping) for row in connection.execute(query)}
+    flags = flags_of(connection, items, open_only=open_flags_only)
+    files = files_of(connection, items)
+    sources = _sources(connection, [row["asset"] for row in rows.values()])
+    for item, row in rows.items():
+        row["sha256"] = row["sha256"] or None
+        row["source"] = sources.get(row["asset"])
+        row["flags"] = flags.get(item, [])
+        row["restored"] = files.get(item, {}).get(DerivativeKind.RESTORED)
+        row["mask"] = files.get(item, {}).get(DerivativeKind.MASK)
+    return rows
+
+
+def flags_of(connection: Connection, items: Sequence[int], *, open_only: bool) -> dict[int, list[Record]]:
+    """Return the flags of each work item."""
+    query = (
+        select(
+            Flag.work_item_id,
+            Flag.code,
+            Flag.severity,
+            Flag.value,
+            Flag.threshold,
+            Flag.rule_version,
+            Flag.explanation,
+            Flag.state,
+        )
+        .where(Flag.work_item_id.in_(items))
+        .order_by(Flag.id)
+    )
+    if open_only:
+        query = query.where(Flag.state == FlagState.OPEN.value)
+    return grouped(connection.execute(query), "work_item_id")
+
+
+def files_of(connection: Connection, items: Sequence[int]) -> dict[int, dict[str, str]]:
+    """Return, for each work item, the URI of its file of each kind (the first of several)."""
+    query = (
+        select(Derivative.work_item_id, Derivative.kind, Derivative.uri)
+        .where(Derivative.work_item_id.in_(items))
+        .order_by(Derivative.id.desc())
+    )
+    files: dict[int, dict[str, str]] = defaultdict(dict)
+    masks = select(Mask.work_item_id, Mask.uri).where(Mask.work_item_id.in_(items), Mask.uri.is_not(None))
+    for item, uri in connection.execute(masks):
+        files[item][DerivativeKind.MASK] = uri
+    for item, kind, uri in connection.execute(query):
+        files[item][kind] = uri
+    return files
+
+
+def grouped(rows: Any, column: str) -> dict[int, list[Record]]:
+    """Return rows as dictionaries in lists by the value of ``column``, which they lose."""
+    groups: dict[int, list[Record]] = defaultdict(list)
+    for row in rows:
+        record = dict(row._mapping)
+        groups[record.pop(column)].append(record)
+    return groups
+
+
+def _sources(connection: Connection, assets: Sequence[int]) -> dict[int, str]:
+    query = (
+        select(Location.asset_id, Location.uri)
+        .where(Location.asset_id.in_(assets))
+        .order_by(Location.last_seen, Location.id)
+    )
+    return {row.asset_id: row.uri for row in connection.execute(query)}

@@ -1,0 +1,73 @@
+"""Collections, and what is known of a source: which photos need not be read again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, exists, or_, select
+from sqlalchemy.orm import aliased
+
+from schemas.errors import CatalogUseError
+from schemas.records import KnownAsset
+from schemas.statements import now, upsert
+from schemas.tables import Asset, Collection, Content, Location
+
+
+def collection_id(connection: Connection, name: str) -> int:
+    """Return the collection's id; make the collection when it is new."""
+    query = select(Collection.id).where(Collection.name == name)
+    found = connection.scalar(query)
+    if found is None:
+        row = {"name": name, "created_at": now()}
+        connection.execute(upsert(connection, Collection).on_conflict_do_nothing(), [row])
+        found = connection.scalar(query)
+    assert found is not None
+    return found
+
+
+def lock_collection(connection: Connection, collection: int) -> None:
+    """Keep other writers of the collection out until the transaction ends. Raises CatalogUseError."""
+    query = select(Collection.id).where(Collection.id == collection).with_for_update()
+    if connection.scalar(query) is None:
+        raise CatalogUseError(f"there is no collection {collection} in this catalog")
+
+
+def known(connection: Connection, collection: int, keys: Sequence[str]) -> dict[str, KnownAsset]:
+    """Return what is known of the keys, as last seen."""
+    rows = connection.execute(_known(collection).where(Asset.key.in_(keys)))
+    return {row.key: KnownAsset(**row._mapping) for row in rows}
+
+
+def known_page(connection: Connection, collection: int, after: str | None, size: int) -> list[KnownAsset]:
+    """Return a page of the known photos, by key order, after a key."""
+    query = _known(collection).order_by(Asset.key).limit(size)
+    if after is not None:
+        query = query.where(Asset.key > after)
+    return [KnownAsset(**row._mapping) for row in connection.execute(query)]
+
+
+def _known(collection: int) -> Select[Any]:
+    later = aliased(Location)
+    seen_later = exists().where(
+        later.asset_id == Location.asset_id,
+        or_(
+            later.last_seen > Location.last_seen,
+            and_(later.last_seen == Location.last_seen, later.id > Location.id),
+        ),
+    )
+    return (
+        select(
+            Asset.id.label("asset_id"),
+            Location.id.label("location_id"),
+            Content.id.label("content_id"),
+            Asset.key,
+            Location.uri,
+            Location.size,
+            Location.modified,
+            Content.sha256,
+        )
+        .join(Location, Location.asset_id == Asset.id)
+        .join(Content, Content.id == Location.content_id)
+        .where(Asset.collection_id == collection, Location.error.is_(None), ~seen_later)
+    )

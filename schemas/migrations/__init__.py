@@ -1,0 +1,1 @@
+"""Alembic migrations of the catalog; :func:`schemas.session.upgrade` runs them."""

@@ -1,0 +1,325 @@
+"""Plain records that go into the catalog and come out of it; no table, no session, no query here.
+
+Digests are 64 lower-case hexadecimal digits; sizes are bytes; widths and heights pixels as stored;
+times timezone-aware. Mappings must be JSON-like (what JSON cannot hold is made harmless on writing:
+see :mod:`schemas.types`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from schemas.errors import UnstorableKeyError
+
+MAX_KEY_BYTES = 2048
+"""Longest source key in UTF-8 (S3 allows 1,024; an index row of PostgreSQL holds 2,704)."""
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class WorkState(StrEnum):
+    """Where one photo stands under one recipe."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    """Handed to the engine; back to pending when a later run finds it left behind."""
+    DONE = "done"
+    SKIPPED = "skipped"
+    QUARANTINED = "quarantined"
+    FAILED = "failed"
+
+
+FINISHED_STATES = (WorkState.DONE, WorkState.SKIPPED, WorkState.QUARANTINED)
+"""States that no later run touches again for the same bytes and recipe."""
+
+OUTCOME_STATES = (*FINISHED_STATES, WorkState.FAILED)
+"""States that an outcome may record."""
+
+
+class RunState(StrEnum):
+    """How a run stands or ended."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    """The run itself stopped on an error and said so."""
+    CRASHED = "crashed"
+    """Never ended; a later run of the same collection and recipe took over its work."""
+    DRY_RUN = "dry-run"
+    """Planned only."""
+
+
+class FlagState(StrEnum):
+    """Whether somebody still has to look at a flag."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class DerivativeKind(StrEnum):
+    """What a file that we made is."""
+
+    RESTORED = "restored"
+    """The highest tier made: the one under ``restored/``."""
+    TIER = "tier"
+    """A lower tier, kept on request."""
+    MASK = "mask"
+    PROBABILITY = "probability"
+    FACE = "face"
+    SIDECAR = "sidecar"
+
+
+class EventType(StrEnum):
+    """The terms that we use of PREMIS's vocabulary (id.loc.gov/vocabulary/preservation/eventType)."""
+
+    INGESTION = "ingestion"
+    MESSAGE_DIGEST_CALCULATION = "message digest calculation"
+    VALIDATION = "validation"
+    FORMAT_IDENTIFICATION = "format identification"
+    METADATA_EXTRACTION = "metadata extraction"
+    FIXITY_CHECK = "fixity check"
+    MODIFICATION = "modification"
+    CREATION = "creation"
+    QUARANTINE = "quarantine"
+    UNQUARANTINE = "unquarantine"
+    REPLICATION = "replication"
+    DELETION = "deletion"
+
+
+class EventOutcome(StrEnum):
+    """Terms of the PREMIS event-outcome vocabulary."""
+
+    SUCCESS = "success"
+    WARNING = "warning"
+    FAIL = "fail"
+
+
+HOT_MEASUREMENTS = (
+    "megapixels",
+    "mask_share",
+    "mask_components",
+    "uncertain_share",
+    "mean_change",
+    "colour_drift",
+    "faces_found",
+    "faces_enhanced",
+    "faces_refused",
+    "face_drift_max",
+)
+"""Measurements with a typed column each (hyphens count as underscores); all others go into ``extra``."""
+
+
+def check_key(key: str) -> None:
+    """Raise :class:`UnstorableKeyError` unless both databases can hold ``key``."""
+    if not key:
+        raise UnstorableKeyError(key, "the key is empty")
+    if "\x00" in key:
+        raise UnstorableKeyError(key, "the key holds a NUL character")
+    try:
+        length = len(key.encode("utf-8"))
+    except UnicodeEncodeError:
+        raise UnstorableKeyError(key, "the file's name is not valid UTF-8") from None
+    if length > MAX_KEY_BYTES:
+        raise UnstorableKeyError(key[:80] + "…", f"the key has {length} bytes, {MAX_KEY_BYTES} are allowed")
+
+
+def _check_sha256(digest: str) -> None:
+    if not _SHA256.fullmatch(digest):
+        raise ValueError(f"not a SHA-256 in lower-case hexadecimal: {digest!r}")
+
+
+@dataclass(frozen=True)
+class EventRecord:
+    """One PREMIS event: what was done, when, by which agent (``"oldphoto 0.1.0"``), and how it ended."""
+
+    type: EventType
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    outcome: EventOutcome = EventOutcome.SUCCESS
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    agent: str = "oldphoto"
+
+
+@dataclass(frozen=True)
+class AssetRecord:
+    """One file that the source listed and ingest looked at.
+
+    ``modified`` is an opaque change token (ISO time, ETag): same uri, size and token mean the same bytes.
+    ``error`` says why the photo cannot be processed, ``error_class`` which error it was. With ``sha256`` the
+    bytes themselves are bad (the work item is *quarantined*); with ``sha256=None`` they could not be read at
+    all (the work item is *failed* and a later run tries again). Raises UnstorableKeyError, ValueError.
+    """
+
+    key: str
+    uri: str
+    size: int
+    modified: str
+    sha256: str | None
+    format: str | None = None
+    width: int | None = None
+    height: int | None = None
+    bit_depth: int | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    error: str | None = None
+    error_class: str | None = None
+    events: tuple[EventRecord, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_key(self.key)
+        if self.sha256 is not None:
+            _check_sha256(self.sha256)
+        elif self.error is None:
+            raise ValueError(f"{self.key!r}: a record without SHA-256 needs the error that prevented it")
+
+
+@dataclass(frozen=True)
+class KnownAsset:
+    """A photo as the catalog last saw it. Give it back to ``record_assets`` when it is unchanged."""
+
+    asset_id: int
+    location_id: int
+    content_id: int
+    key: str
+    uri: str
+    size: int
+    modified: str
+    sha256: str
+
+    def matches(self, uri: str, size: int, modified: str) -> bool:
+        """Return whether a listed object is this one, unchanged, so that it need not be hashed again."""
+        return (self.uri, self.size, self.modified) == (uri, size, modified)
+
+
+@dataclass(frozen=True)
+class IngestCounts:
+    """What one ``record_assets`` call met; ``seen`` counts distinct keys of each batch.
+
+    ``changed``: known keys with other bytes than before. ``unreadable``: records that carried an error.
+    """
+
+    seen: int = 0
+    new: int = 0
+    changed: int = 0
+    unreadable: int = 0
+
+    def __add__(self, other: IngestCounts) -> IngestCounts:
+        return IngestCounts(
+            self.seen + other.seen,
+            self.new + other.new,
+            self.changed + other.changed,
+            self.unreadable + other.unreadable,
+        )
+
+
+@dataclass(frozen=True)
+class ModelRecord:
+    """Trained weights that a recipe uses."""
+
+    name: str
+    version: str
+    weights_sha256: str
+    licence: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run has before it: ``inputs`` = ``already_done`` + ``pending`` + those settled at planning.
+
+    Settled at planning are photos that ingest could not read (quarantined or failed at once) and photos that
+    failed as often as they may. See :func:`schemas.runs.run_counts` for the exact definitions.
+    """
+
+    inputs: int
+    already_done: int
+    pending: int
+
+
+@dataclass(frozen=True)
+class PendingItem:
+    """One photo to be processed. Derivatives go to ``<prefix>restored/<derivative_stem>.png`` and so on."""
+
+    work_item_id: int
+    asset_id: int
+    key: str
+    uri: str
+    sha256: str
+    size: int
+    width: int | None
+    height: int | None
+    prefix: str
+    derivative_stem: str
+
+
+@dataclass(frozen=True)
+class DerivativeRecord:
+    """A file that we made."""
+
+    kind: str
+    tier: str | None
+    uri: str
+    sha256: str
+    size: int
+    media_type: str
+
+
+@dataclass(frozen=True)
+class MaskRecord:
+    """The defect mask: ``coverage`` in [0, 1], how many ``components`` it has, and its file."""
+
+    coverage: float
+    components: int
+    uri: str | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class FaceRecord:
+    """A face: ``box`` (x, y, width, height) and five (x, y) ``landmarks``, in pixels of the stored photo."""
+
+    box: tuple[float, float, float, float]
+    landmarks: tuple[tuple[float, float], ...]
+    score: float
+    drift: float | None = None
+    applied: bool = False
+
+
+@dataclass(frozen=True)
+class FlagRecord:
+    """One reason to look at a result; ``severity`` is notice, warning or serious."""
+
+    code: str
+    severity: str
+    value: float
+    threshold: float
+    rule_version: int
+    explanation: str
+
+
+@dataclass(frozen=True)
+class OutcomeRecord:
+    """What became of one work item: ``outcome`` is done, skipped, quarantined or failed.
+
+    With no ``events`` given the catalog writes the one that the outcome implies. Raises ValueError.
+    """
+
+    work_item_id: int
+    outcome: str
+    reason: str | None = None
+    error_class: str | None = None
+    tier: str | None = None
+    seconds: float = 0.0
+    derivatives: tuple[DerivativeRecord, ...] = ()
+    mask: MaskRecord | None = None
+    faces: tuple[FaceRecord, ...] = ()
+    flags: tuple[FlagRecord, ...] = ()
+    measurements: Mapping[str, float] = field(default_factory=dict)
+    events: tuple[EventRecord, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.outcome not in OUTCOME_STATES:
+            raise ValueError(f"not an outcome: {self.outcome!r} (one of {', '.join(OUTCOME_STATES)})")

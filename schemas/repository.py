@@ -1,0 +1,236 @@
+"""The catalog as its callers see it: one object, one method an operation.
+
+A run goes ``collection_id → recipe_id → start_run → known/record_assets → plan → iter_pending →
+record_outcomes → finish_run``. Each method opens and ends its own transaction, so a crash between two of
+them loses nothing and a repeated call changes nothing. The work is in :mod:`schemas.listing`,
+:mod:`schemas.ingest`, :mod:`schemas.runs`, :mod:`schemas.planning`, :mod:`schemas.outcomes`,
+:mod:`schemas.queries` and :mod:`schemas.dossier`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import Any
+
+from sqlalchemy import Engine
+
+from schemas import dossier, ingest, listing, outcomes, planning, queries, runs, session
+from schemas.records import (
+    AssetRecord,
+    IngestCounts,
+    KnownAsset,
+    ModelRecord,
+    OutcomeRecord,
+    PendingItem,
+    Plan,
+    RunState,
+)
+from schemas.statements import batches
+
+MAX_ATTEMPTS = 3
+"""How often a photo may fail under one recipe before later runs leave it alone."""
+
+
+class Catalog:
+    """An open catalog; safe to share between threads, not between processes."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @classmethod
+    def open(cls, url: str, *, create: bool = True) -> Catalog:
+        """Open the catalog at ``url`` (``sqlite:///file`` or ``postgresql://…``).
+
+        With ``create`` a missing catalog is made and an older one is upgraded. Without it nothing is written:
+        a missing catalog or one of another version is an error.
+        Raises CatalogUnavailableError, CatalogVersionError.
+        """
+        return cls(session.open_engine(url, create=create))
+
+    def close(self) -> None:
+        """Give back every connection."""
+        self.engine.dispose()
+
+    def __enter__(self) -> Catalog:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # --- ingest -------------------------------------------------------------------------------------------
+
+    def collection_id(self, name: str) -> int:
+        """Return the collection's id; the collection is made when it is new."""
+        with session.write(self.engine) as connection:
+            return listing.collection_id(connection, name)
+
+    def known(self, collection_id: int, keys: Sequence[str]) -> dict[str, KnownAsset]:
+        """Return what the catalog knows of these keys (a few thousand at a time), as last seen.
+
+        Left out are keys never seen, and those that could not be read: they are to be looked at again.
+        """
+        with session.read(self.engine) as connection:
+            return listing.known(connection, collection_id, keys)
+
+    def known_assets(self, collection_id: int, batch: int = 1000) -> Iterator[KnownAsset]:
+        """Yield every known photo by key order, reading a page of ``batch`` at a time."""
+        after: str | None = None
+        while True:
+            with session.read(self.engine) as connection:
+                page = listing.known_page(connection, collection_id, after, batch)
+            yield from page
+            if len(page) < batch:
+                return
+            after = page[-1].key
+
+    def record_assets(
+        self,
+        collection_id: int,
+        records: Iterable[AssetRecord | KnownAsset],
+        run_id: int,
+        batch: int = 500,
+    ) -> IngestCounts:
+        """Record what the source lists in this run; it becomes the run's inputs. One transaction a batch.
+
+        Give a :class:`KnownAsset` back for a photo found unchanged, else a fresh :class:`AssetRecord`.
+        Repeating a call adds nothing but the time last seen. Other bytes under a known key add a content and
+        a *modification* event. Raises CatalogUseError when the run is unknown or already planned.
+        """
+        counts = IngestCounts()
+        for chunk in batches(records, batch):
+            with session.write(self.engine) as connection:
+                counts += ingest.record_batch(connection, collection_id, chunk, run_id)
+        return counts
+
+    # --- recipes, runs, planning --------------------------------------------------------------------------
+
+    def recipe_id(self, recipe_sha256: str, canonical_json: str, models: Iterable[ModelRecord] = ()) -> int:
+        """Return the recipe's id, recording it and its models when new.
+
+        Raises CatalogUseError unless ``recipe_sha256`` is the SHA-256 of ``canonical_json`` in UTF-8.
+        """
+        with session.write(self.engine) as connection:
+            return runs.recipe_id(connection, recipe_sha256, canonical_json, tuple(models))
+
+    def start_run(
+        self,
+        flow_run_id: str | None,
+        collection_id: int,
+        recipe_id: int | None,
+        parameters: Mapping[str, Any],
+    ) -> int:
+        """Record that a run began and return its id. ``recipe_id`` is None for a run that only ingests."""
+        with session.write(self.engine) as connection:
+            return runs.start_run(connection, flow_run_id, collection_id, recipe_id, parameters)
+
+    def plan(
+        self,
+        collection_id: int,
+        recipe_id: int,
+        run_id: int,
+        limit: int | None = None,
+        max_attempts: int = MAX_ATTEMPTS,
+    ) -> Plan:
+        """Decide what this run has to do, in one transaction of set-based statements.
+
+        Inputs are the photos recorded in this run; with ``limit`` only the first so many by key order.
+        Work left running by an earlier run of this collection and recipe is taken over. A second call for
+        the same run returns the first one's inputs. Raises CatalogUseError.
+        """
+        with session.write(self.engine) as connection:
+            return planning.plan(connection, collection_id, recipe_id, run_id, limit, max_attempts)
+
+    def iter_pending(self, run_id: int, batch: int = 256) -> Iterator[list[PendingItem]]:
+        """Hand out the run's pending work, a list of up to ``batch`` at a time, marking it running.
+
+        No transaction is open while the caller works. Photos that were in flight when an earlier run died
+        come last, so that one which kills its process does not keep the others from being done.
+        """
+        while items := self._claim(run_id, batch):
+            yield items
+
+    def _claim(self, run_id: int, batch: int) -> list[PendingItem]:
+        with session.write(self.engine) as connection:
+            return planning.claim(connection, run_id, batch)
+
+    def counts(self, run_id: int) -> dict[str, int]:
+        """Return inputs, already_done, done, skipped, quarantined, failed and pending of a run.
+
+        ``inputs = already_done + done + skipped + quarantined + failed + pending`` always holds; see
+        :func:`schemas.runs.run_counts` for each word's meaning. Raises CatalogUseError.
+        """
+        with session.read(self.engine) as connection:
+            return runs.run_counts(connection, run_id)
+
+    def finish_run(
+        self, run_id: int, *, seconds: float, state: RunState = RunState.COMPLETED
+    ) -> dict[str, int]:
+        """Record that a run ended, keep its counts for good and return them. Repeating changes nothing."""
+        with session.write(self.engine) as connection:
+            return runs.finish_run(connection, run_id, seconds, state)
+
+    # --- outcomes -----------------------------------------------------------------------------------------
+
+    def record_outcomes(self, run_id: int, records: Sequence[OutcomeRecord]) -> int:
+        """Record a batch in one transaction; return how many were accepted.
+
+        Ignored are outcomes of work items that this run does not hold (any more) or that have ended: so a
+        batch may be given twice. A batch holds 10,000 outcomes at most. Raises CatalogUseError for a work item
+        that does not exist.
+        """
+        with session.write(self.engine) as connection:
+            return outcomes.record(connection, run_id, records)
+
+    # --- queries ------------------------------------------------------------------------------------------
+
+    def runs(
+        self, *, collection: str | None = None, limit: int = 50, after: int | None = None
+    ) -> list[dict[str, Any]]:
+        """Return runs, newest first. ``after``: the last ``run`` of the page before."""
+        with session.read(self.engine) as connection:
+            return queries.runs(connection, collection=collection, limit=limit, after=after)
+
+    def flagged(
+        self,
+        *,
+        flag: str | None = None,
+        minimum: float | None = None,
+        collection: str | None = None,
+        since: datetime | None = None,
+        recipe: str | None = None,
+        outcome: str | None = None,
+        run_id: int | None = None,
+        limit: int = 100,
+        after: int | None = None,
+    ) -> list[dict[str, Any]]:
+        """Return work items with open flags, newest first; with ``outcome`` those that ended so.
+
+        ``after``: the last ``work_item`` of the page before. See :func:`schemas.queries.flagged`.
+        """
+        with session.read(self.engine) as connection:
+            return queries.flagged(
+                connection,
+                queries.FlaggedFilter(flag, minimum, collection, since, recipe, outcome, run_id),
+                limit=limit,
+                after=after,
+            )
+
+    def show(
+        self, reference: str, *, collection: str | None = None, limit: int = 20, after: int | None = None
+    ) -> list[dict[str, Any]]:
+        """Return everything about the photos with this key, or with such a digest.
+
+        A digest is the beginning (6 digits or more) of the SHA-256 of a photo or of a file made from it.
+        ``after``: the last ``asset`` of the page before. See :func:`schemas.dossier.show`.
+        """
+        with session.read(self.engine) as connection:
+            return dossier.show(connection, reference, collection=collection, limit=limit, after=after)
+
+    def stats(self, by: str = "outcome", *, collection: str | None = None) -> list[dict[str, Any]]:
+        """Return totals by ``outcome``, ``collection``, ``flag`` or ``run``. Raises CatalogUseError."""
+        with session.read(self.engine) as connection:
+            return queries.stats(connection, by, collection=collection)

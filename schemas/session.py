@@ -1,0 +1,242 @@
+"""Opening a catalog: URLs, engines, transactions, and bringing its tables to this program's version.
+
+SQLite (WAL, foreign keys enforced, one writer that others wait for) and PostgreSQL are used through the
+same code; what differs between them is settled here and in :mod:`schemas.types`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import URL, Connection, Engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+
+from schemas.errors import CatalogError, CatalogUnavailableError, CatalogVersionError
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+
+BUSY_SECONDS = 60
+"""How long a SQLite writer waits for another one before it gives up."""
+
+_MIGRATION_LOCK = 0x6F6C6470686F746F
+"""Advisory lock of PostgreSQL held while tables are made or changed ("oldphoto" in ASCII)."""
+
+
+def catalog_url(text: str) -> URL:
+    """Return the URL with our driver (``postgresql://`` → psycopg 3). Raises CatalogUnavailableError."""
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        raise CatalogUnavailableError(
+            f"not a catalog URL: {text!r}. Use sqlite:///path/to/catalog.db or postgresql://user@host/database."
+        ) from None
+    if url.drivername in ("postgresql", "postgres"):
+        url = url.set(drivername="postgresql+psycopg")
+    if url.get_backend_name() not in ("sqlite", "postgresql"):
+        raise CatalogUnavailableError(
+            f"catalogs of kind {url.get_backend_name()!r} are not supported. Use sqlite:/// or postgresql://."
+        )
+    return url
+
+
+def create_engine(text: str) -> Engine:
+    """Return an engine for the URL; nothing is opened yet. Raises CatalogUnavailableError."""
+    url = catalog_url(text)
+    try:
+        engine = sa.create_engine(url, pool_pre_ping=url.get_backend_name() == "postgresql")
+    except (NoSuchModuleError, ImportError) as error:
+        raise CatalogUnavailableError(
+            f"the database driver for {url.drivername} is missing ({error}). "
+            "Install it with: pip install 'oldphoto[postgres]'"
+        ) from error
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, record: object) -> None:
+    # The driver's own way of opening transactions is switched off: see _begin_sqlite.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    try:
+        cursor.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = NORMAL")
+    finally:
+        cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A transaction that reads first and writes later can fail at once with "database is locked", however
+    # long the timeout. Taking the write lock at the start makes writers queue instead.
+    reading = connection.get_execution_options().get("catalog_reads", False)
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+@contextmanager
+def write(engine: Engine) -> Iterator[Connection]:
+    """Open a transaction that writes; commit at the end, roll back on an exception."""
+    with _explained(engine.url), engine.begin() as connection:
+        yield connection
+
+
+@contextmanager
+def read(engine: Engine) -> Iterator[Connection]:
+    """Open a transaction that only reads; it never waits for a writer."""
+    with _explained(engine.url), engine.execution_options(catalog_reads=True).begin() as connection:
+        yield connection
+
+
+def open_engine(text: str, *, create: bool) -> Engine:
+    """Return an engine for a catalog of this program's version; see ``Catalog.open``."""
+    engine = create_engine(text)
+    try:
+        _prepare_file(engine.url, create=create)
+        with _explained(engine.url):
+            if create:
+                _upgrade(engine)
+            else:
+                _require_current(engine)
+    except CatalogError:
+        engine.dispose()
+        raise
+    return engine
+
+
+def upgrade(text: str, revision: str = "head") -> None:
+    """Bring the tables at the URL up to a revision; a missing SQLite file is made. Raises CatalogError."""
+    engine = create_engine(text)
+    try:
+        _prepare_file(engine.url, create=True)
+        with _explained(engine.url):
+            _upgrade(engine, revision)
+    finally:
+        engine.dispose()
+
+
+def downgrade(text: str, revision: str) -> None:
+    """Take the tables at the URL down to a revision (``base``: none). **Loses data.** Raises CatalogError."""
+    engine = create_engine(text)
+    try:
+        _prepare_file(engine.url, create=False)
+        with _explained(engine.url), _migrating(engine) as config:
+            command.downgrade(config, revision)
+    finally:
+        engine.dispose()
+
+
+def migrations() -> Config:
+    """Return Alembic's configuration for the catalog's migrations."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    return config
+
+
+def head_revision() -> str | None:
+    """Return the newest revision that this program knows."""
+    return ScriptDirectory.from_config(migrations()).get_current_head()
+
+
+def _upgrade(engine: Engine, revision: str = "head") -> None:
+    if revision == "head" and _revision(engine) == head_revision():
+        return
+    with _migrating(engine) as config:
+        _refuse_unknown(config.attributes["connection"])
+        command.upgrade(config, revision)
+
+
+@contextmanager
+def _migrating(engine: Engine) -> Iterator[Config]:
+    """Yield a configuration bound to one transaction that keeps every other migration out."""
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
+        config = migrations()
+        config.attributes["connection"] = connection
+        yield config
+
+
+def _revision(engine: Engine) -> str | None:
+    with engine.execution_options(catalog_reads=True).begin() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def _require_current(engine: Engine) -> None:
+    found = _revision(engine)
+    where = engine.url.render_as_string(hide_password=True)
+    if found is None:
+        raise CatalogUnavailableError(
+            f"{where} holds no oldphoto catalog. Check the URL, or run `oldphoto restore`."
+        )
+    if found != head_revision():
+        with engine.execution_options(catalog_reads=True).begin() as connection:
+            _refuse_unknown(connection)
+        raise CatalogVersionError(
+            f"the catalog {where} is of version {found}, this program needs {head_revision()}. "
+            "The next `oldphoto restore` into it upgrades it; make a backup first."
+        )
+
+
+def _refuse_unknown(connection: Connection) -> None:
+    found = MigrationContext.configure(connection).get_current_revision()
+    known = {script.revision for script in ScriptDirectory.from_config(migrations()).walk_revisions()}
+    if found is not None and found not in known:
+        where = connection.engine.url.render_as_string(hide_password=True)
+        raise CatalogVersionError(
+            f"the catalog {where} is of version {found}, which this program does not know. "
+            "Install a newer oldphoto."
+        )
+
+
+def _prepare_file(url: URL, *, create: bool) -> None:
+    """Make the folder of a SQLite file, or insist that the file exists (SQLite would make an empty one)."""
+    if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
+        return
+    path = Path(str(url.database))
+    if not create and not path.is_file():
+        raise CatalogUnavailableError(
+            f"there is no catalog at {path}. Name it with --catalog, or make one with `oldphoto restore`."
+        )
+    if create:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CatalogUnavailableError(
+                f"the folder of the catalog {path} cannot be made: {error.strerror}. "
+                "Choose another with --catalog."
+            ) from error
+        if not os.access(path.parent, os.W_OK):
+            raise CatalogUnavailableError(
+                f"the folder {path.parent} cannot be written to. Choose another catalog with --catalog."
+            )
+
+
+@contextmanager
+def _explained(url: URL) -> Iterator[None]:
+    """Turn "cannot connect", "locked", "not a database" into an error that names the catalog."""
+    try:
+        yield
+    except DBAPIError as error:
+        if not (isinstance(error, OperationalError) or _not_a_database(error)):
+            raise
+        where = url.render_as_string(hide_password=True)
+        problem = str(error.orig).strip().splitlines()[0]
+        raise CatalogUnavailableError(
+            f"the catalog {where} cannot be used: {problem}. "
+            "Check that its server or disk is there and try again."
+        ) from error
+
+
+def _not_a_database(error: DBAPIError) -> bool:
+    return "not a database" in str(error.orig)

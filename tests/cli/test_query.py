@@ -1,0 +1,238 @@
+"""``oldphoto runs | flagged | show | stats``: formats, exit codes, and that nothing hostile gets through."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as parquet
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from cli import query
+from cli.formats import Format, csv_cell, print_rows, printable
+from oldphoto_core.errors import UsageError
+from schemas.repository import Catalog
+from tests.schemas.archive import Archive, digest, full, photo, refused
+
+FORMULAS = ["=HYPERLINK(1)", "+1", "-1", "@SUM(1)", "\tx"]
+RED = "\x1b[31mred.tif"
+
+
+@pytest.fixture
+def destination(tmp_path: Path) -> Path:
+    """A destination folder whose catalog holds a run over photos with awkward names."""
+    folder = tmp_path / "out"
+    with Catalog.open(f"sqlite:///{folder / 'catalog.db'}") as catalog:
+        keys = ["a.tif", *FORMULAS, RED, "[bold]x[/bold]"]
+        Archive(catalog).run([*(photo(key) for key in keys), refused("notes.txt")], full)
+    return folder
+
+
+def oldphoto(*arguments: object) -> Result:
+    app = typer.Typer()
+    query.register(app)
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], env={"OLDPHOTO_CATALOG": ""})
+
+
+def rows_of(result: Result) -> list[dict[str, Any]]:
+    assert result.exit_code == 0, result.stderr
+    rows: list[dict[str, Any]] = json.loads(result.stdout)
+    return rows
+
+
+def test_flagged_as_json_has_what_is_promised(destination: Path) -> None:
+    rows = rows_of(oldphoto("flagged", "--catalog", destination, "--format", "json"))
+    assert len(rows) == 8
+    for row in rows:
+        assert {"key", "sha256", "outcome", "reason", "flags", "restored", "mask"} <= set(row)
+    assert rows[0]["flags"][0]["code"] == "mask-share"
+
+
+def test_show_as_json_has_everything(destination: Path) -> None:
+    (row,) = rows_of(oldphoto("show", "a.tif", "--catalog", destination, "--json"))
+    assert {"key", "sha256", "outcome", "reason", "flags", "restored", "mask"} <= set(row)
+    assert {"content", "work_items", "derivatives", "faces", "measurements", "events"} <= set(row)
+    assert row["content"]["metadata"] == {"exif": {"Model": "Epson"}}
+    (same,) = rows_of(oldphoto("show", digest("a.tif")[:10], "--catalog", destination, "--json"))
+    assert same == row
+
+
+def test_runs_and_stats_as_json(destination: Path) -> None:
+    (run,) = rows_of(oldphoto("runs", "--catalog", destination, "--json"))
+    assert (run["inputs"], run["done"], run["quarantined"]) == (9, 8, 1)
+    outcomes = rows_of(oldphoto("stats", "--catalog", destination, "--json"))
+    assert {row["outcome"]: row["photos"] for row in outcomes} == {"done": 8, "quarantined": 1}
+
+
+def test_filters_and_paging(destination: Path) -> None:
+    refused_rows = rows_of(
+        oldphoto("flagged", "--outcome", "quarantined", "--catalog", destination, "--json")
+    )
+    assert [row["key"] for row in refused_rows] == ["notes.txt"]
+    wanted = ("flagged", "--flag", "colour-drift", "--min", "2", "--since", "1d", "--catalog", destination)
+    whole = rows_of(oldphoto(*wanted, "--collection", "glass plates", "--json"))
+    first = rows_of(oldphoto(*wanted, "--limit", "5", "--json"))
+    rest = rows_of(oldphoto(*wanted, "--after", first[-1]["work_item"], "--json"))
+    assert first + rest == whole
+    assert rows_of(oldphoto(*wanted, "--min", "99", "--json")) == []
+
+
+@pytest.mark.parametrize("how", ["folder", "file", "url", "variable", "here"])
+def test_ways_to_name_the_catalog(destination: Path, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = f"sqlite:///{destination / 'catalog.db'}"
+    given = {"folder": destination, "file": destination / "catalog.db", "url": url}.get(how)
+    app = typer.Typer()
+    query.register(app)
+    monkeypatch.setenv("OLDPHOTO_CATALOG", url if how == "variable" else "")
+    if how == "here":
+        monkeypatch.chdir(destination)
+    arguments = ["runs", "--json", *(["--catalog", str(given)] if given else [])]
+    assert len(json.loads(CliRunner().invoke(app, arguments).stdout)) == 1
+
+
+def test_a_missing_catalog_is_said_and_not_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for arguments in (
+        ["runs"],
+        ["flagged"],
+        ["stats"],
+        ["show", "x"],
+        ["runs", "--catalog", tmp_path / "no"],
+    ):
+        result = oldphoto(*arguments)
+        assert result.exit_code == 1
+        assert "there is no catalog at" in result.stderr
+        assert result.stdout == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["flagged", "--since", "last week"],
+        ["flagged", "--since", "9999999999w"],
+        ["flagged", "--outcome", "lost"],
+        ["flagged", "--collection", "nobody's"],
+        ["flagged", "--limit", "0"],
+        ["flagged", "--min", "much"],
+        ["runs", "--format", "xml"],
+        ["runs", "--format", "csv", "--json"],
+        ["stats", "--by", "moon"],
+        ["show"],
+    ],
+)
+def test_wrong_usage(destination: Path, arguments: list[str]) -> None:
+    result = oldphoto(*arguments, "--catalog", destination)
+    assert result.exit_code == 2
+    assert result.stderr
+
+
+def test_a_bucket_is_no_catalog() -> None:
+    result = oldphoto("runs", "--catalog", "s3://bucket/out")
+    assert result.exit_code == 2
+    assert "s3:// is no catalog" in result.stderr
+
+
+def test_csv_cells_are_no_formulas(destination: Path) -> None:
+    result = oldphoto("flagged", "--format", "csv", "--catalog", destination)
+    assert result.exit_code == 0
+    rows = list(csv.DictReader(io.StringIO(result.stdout, newline="")))
+    assert len(rows) == 8
+    assert not [cell for row in rows for cell in row.values() if cell.startswith(("=", "+", "-", "@", "\t"))]
+    assert {"'" + formula for formula in FORMULAS} <= {row["key"] for row in rows}
+    assert json.loads(rows[0]["flags"])[0]["code"] == "mask-share"
+
+
+@pytest.mark.parametrize(
+    ("value", "cell"),
+    [("=1", "'=1"), ("\r=1", "'\r=1"), (-1.5, -1.5), (3, 3), (None, ""), (True, "true"), ("a-b", "a-b")],
+)
+def test_csv_cell(value: object, cell: object) -> None:
+    assert csv_cell(value) == cell
+
+
+def test_tables_in_a_pipe_are_one_line_a_row(destination: Path) -> None:
+    result = oldphoto("flagged", "--catalog", destination)
+    lines = result.stdout.splitlines()
+    assert len(lines) == 9
+    assert {line.count("\t") for line in lines} == {lines[0].count("\t")}, "a tab in a key is no tab here"
+    assert "\x1b" not in result.stdout
+    assert "[bold]x[/bold]" in result.stdout
+
+
+def test_dossiers_and_every_table_print(destination: Path) -> None:
+    for arguments in (
+        ["runs"],
+        *(["stats", "--by", by] for by in query.Group),
+        ["show", RED],
+        ["show", "no"],
+    ):
+        result = oldphoto(*arguments, "--catalog", destination)
+        assert result.exit_code == 0, result.stderr
+        assert result.stdout
+        assert "\x1b" not in result.stdout
+    shown = oldphoto("show", RED, "--catalog", destination).stdout
+    assert "␛[31mred.tif" in shown
+    assert "ingestion" in shown
+    assert "measurements" in shown
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_tables_on_a_terminal_show_text_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = _Terminal()
+    monkeypatch.setattr("sys.stdout", terminal)
+    rows = [{"key": "[bold]x[/bold]", "seconds": 1.23456, "run": 7, "finished_at": datetime.now(UTC)}]
+    for found in (rows, []):
+        print_rows(found, query="flagged", form=Format.TABLE, output=None, table_columns=list(rows[0]))
+    text = terminal.getvalue()
+    assert "[bold]x[/bold]" in text
+    assert "1.235" in text
+    assert "nothing found" in text
+    with pytest.raises(UsageError, match="--output"):
+        print_rows(rows, query="flagged", form=Format.PARQUET, output=None, table_columns=[])
+
+
+@pytest.mark.parametrize("command", [["runs"], ["flagged"], ["show", "a.tif"], ["stats", "--by", "flag"]])
+def test_parquet(destination: Path, tmp_path: Path, command: list[str]) -> None:
+    path = tmp_path / "rows.parquet"
+    result = oldphoto(*command, "--format", "parquet", "--output", path, "--catalog", destination)
+    assert (result.exit_code, result.stdout) == (0, "")
+    piped = oldphoto(*command, "--format", "parquet", "--catalog", destination)
+    table = parquet.read_table(path)
+    assert table.num_rows > 0
+    assert parquet.read_table(io.BytesIO(piped.stdout_bytes)).equals(table)
+
+
+@pytest.mark.parametrize("form", list(Format))
+def test_output_to_a_file(destination: Path, tmp_path: Path, form: Format) -> None:
+    path = tmp_path / "rows"
+    for command in (["flagged"], ["show", "a.tif"]):
+        result = oldphoto(*command, "--format", form, "--output", path, "--catalog", destination)
+        assert (result.exit_code, result.stdout) == (0, "")
+        assert path.stat().st_size > 0
+    refused_path = tmp_path / "no folder" / "rows"
+    result = oldphoto("flagged", "--format", form, "--output", refused_path, "--catalog", destination)
+    assert result.exit_code == 1
+    assert "cannot be written" in result.stderr
+
+
+def test_since() -> None:
+    noon = datetime(2024, 5, 31, 12, tzinfo=UTC)
+    for text, age in [("30m", timedelta(minutes=30)), ("7d", timedelta(days=7)), ("2 w", timedelta(weeks=2))]:
+        assert query.parse_since(text, lambda: noon) == noon - age
+    assert query.parse_since("2024-05-31T12:00:00+00:00") == noon
+    assert query.parse_since("2024-05-31").tzinfo is UTC
+
+
+def test_printable_keeps_letters() -> None:
+    assert printable("Ünï 日本\x07\x9b\x7f") == "Ünï 日本␇\ufffd␡"

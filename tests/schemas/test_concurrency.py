@@ -1,0 +1,90 @@
+"""Laws of several writers at a time: nothing is refused, lost, doubled or given one name twice."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import sqlalchemy as sa
+
+from schemas.repository import Catalog
+from schemas.tables import Asset
+from tests.schemas.archive import Archive, done, lawful, photo, table_sizes
+
+WRITERS = 4
+
+
+def test_runs_that_list_the_same_source_at_once(catalog: Catalog) -> None:
+    # The same stem is wished for by up to four keys, whose order differs from writer to writer.
+    keys = [f"{number // 4:02}{suffix}" for number, suffix in enumerate([".tif", ".jpg", ".png", ""] * 10)]
+    archives = [Archive(catalog, settings={"writer": number}) for number in range(WRITERS)]
+    runs = [catalog.start_run(None, one.collection, one.recipe, {}) for one in archives]
+    ready = Barrier(WRITERS)
+
+    def write(number: int) -> int:
+        records = [photo(key) for key in (keys if number % 2 else reversed(keys))]
+        ready.wait()
+        catalog.record_assets(archives[number].collection, records, runs[number], batch=7)
+        return catalog.plan(archives[number].collection, archives[number].recipe, runs[number]).inputs
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        assert list(pool.map(write, range(WRITERS))) == [len(keys)] * WRITERS
+    sizes = table_sizes(catalog)
+    assert (sizes["asset"], sizes["content"], sizes["location"]) == (len(keys),) * 3
+    assert sizes["work_item"] == len(keys) * WRITERS
+    with catalog.engine.connect() as connection:
+        stems = list(connection.scalars(sa.select(Asset.stem)))
+    assert len(set(stems)) == len(keys)
+
+
+def test_an_outcome_told_by_several_at_once_counts_once(catalog: Catalog) -> None:
+    archive = Archive(catalog)
+    run, _ = archive.start([photo(f"{number}.tif") for number in range(8)])
+    (items,) = catalog.iter_pending(run, 8)
+    ready = Barrier(WRITERS)
+
+    def tell(_: int) -> int:
+        ready.wait()
+        return catalog.record_outcomes(run, [done(item) for item in items])
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        assert sorted(pool.map(tell, range(WRITERS))) == [0, 0, 0, 8]
+    assert table_sizes(catalog)["derivative"] == 8
+
+
+def test_work_claimed_by_several_at_once_is_handed_out_once(catalog: Catalog) -> None:
+    archive = Archive(catalog)
+    run, _ = archive.start([photo(f"{number}.tif") for number in range(30)])
+    ready = Barrier(WRITERS)
+
+    def claim(_: int) -> list[int]:
+        ready.wait()
+        return [item.work_item_id for page in catalog.iter_pending(run, 3) for item in page]
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        handed = [item for items in pool.map(claim, range(WRITERS)) for item in items]
+    assert len(handed) == len(set(handed)) == 30
+
+
+def test_a_run_that_is_planned_by_several_at_once(catalog: Catalog) -> None:
+    archive = Archive(catalog)
+    source = [photo(f"{number}.tif") for number in range(10)]
+    runs = [catalog.start_run(None, archive.collection, archive.recipe, {}) for _ in range(WRITERS)]
+    for run in runs:
+        catalog.record_assets(archive.collection, source, run)
+    ready = Barrier(WRITERS)
+
+    def plan(run: int) -> None:
+        ready.wait()
+        catalog.plan(archive.collection, archive.recipe, run)
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        results = [pool.submit(plan, run) for run in runs]
+    failures = [error for one in results if (error := one.exception()) is not None]
+    states = [row["state"] for row in catalog.runs()]
+    # Each takes the others' work over; who comes late finds that it is over for its run.
+    assert states.count("running") == 1
+    assert all("has ended" in str(error) for error in failures)
+    (last,) = [row["run"] for row in catalog.runs() if row["state"] == "running"]
+    assert len(archive.work(last)) == 10
+    assert all(lawful(catalog.counts(run)) for run in runs)

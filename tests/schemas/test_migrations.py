@@ -1,0 +1,112 @@
+"""The migrations make exactly the tables that the models describe, can be undone, and guard each other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+
+from schemas import session
+from schemas.errors import CatalogUnavailableError, CatalogVersionError
+from schemas.repository import Catalog
+from schemas.tables import Base
+
+
+def _tables(url: str) -> set[str]:
+    engine = session.create_engine(url)
+    try:
+        return set(sa.inspect(engine).get_table_names()) - {"alembic_version"}
+    finally:
+        engine.dispose()
+
+
+def test_up_down_up(empty_url: str) -> None:
+    session.upgrade(empty_url)
+    assert _tables(empty_url) == set(Base.metadata.tables)
+    session.downgrade(empty_url, "base")
+    assert _tables(empty_url) == set()
+    session.upgrade(empty_url)
+    assert _tables(empty_url) == set(Base.metadata.tables)
+
+
+def test_the_models_are_the_migrated_tables(catalog: Catalog) -> None:
+    with catalog.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_migrated_tables_have_the_models_checks_and_partial_indexes(catalog: Catalog) -> None:
+    # Alembic does not compare these.
+    inspector = sa.inspect(catalog.engine)
+    for table in Base.metadata.sorted_tables:
+        wanted = {str(one.name) for one in table.constraints if isinstance(one, sa.CheckConstraint)}
+        assert {str(one["name"]) for one in inspector.get_check_constraints(table.name)} == wanted
+    indexes = {str(one["name"]): one for one in inspector.get_indexes("flag")}
+    where = indexes["ix_flag_open"]["dialect_options"][f"{catalog.engine.dialect.name}_where"]
+    assert "state" in str(where)
+    assert "open" in str(where)
+
+
+def test_opening_twice_changes_nothing(empty_url: str) -> None:
+    with Catalog.open(empty_url) as first:
+        number = first.collection_id("plates")
+    with Catalog.open(empty_url) as second:
+        assert second.collection_id("plates") == number
+
+
+def test_a_catalog_of_a_newer_program_is_refused(empty_url: str) -> None:
+    with Catalog.open(empty_url) as catalog, catalog.engine.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    for create in (True, False):
+        with pytest.raises(CatalogVersionError, match="newer oldphoto"):
+            Catalog.open(empty_url, create=create)
+
+
+def test_reading_needs_a_catalog(empty_url: str) -> None:
+    with pytest.raises(CatalogUnavailableError, match=r"no (oldphoto )?catalog"):
+        Catalog.open(empty_url, create=False)
+
+
+def test_reading_makes_no_file(tmp_path: Path) -> None:
+    path = tmp_path / "none.db"
+    with pytest.raises(CatalogUnavailableError, match=r"none\.db"):
+        Catalog.open(f"sqlite:///{path}", create=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_no_database(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.db"
+    path.write_text("Dear diary, " * 100)
+    for create in (True, False):
+        with pytest.raises(CatalogUnavailableError, match="not a database"):
+            Catalog.open(f"sqlite:///{path}", create=create)
+    assert path.read_text().startswith("Dear diary")
+
+
+def test_no_server_and_no_password_in_the_message(tmp_path: Path) -> None:
+    with pytest.raises(CatalogUnavailableError) as caught:
+        Catalog.open(f"postgresql://me:secret@/catalog?host={tmp_path}&connect_timeout=2")
+    assert "secret" not in str(caught.value)
+    assert "cannot be used" in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["nonsense", "mysql://host/catalog", "oracle://host/x", ""])
+def test_urls_of_nothing_we_know(url: str) -> None:
+    with pytest.raises(CatalogUnavailableError):
+        Catalog.open(url)
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg"])
+def test_postgresql_means_psycopg_3(scheme: str) -> None:
+    assert session.catalog_url(f"{scheme}://me@host/catalog").drivername == "postgresql+psycopg"
+
+
+def test_sqlite_is_opened_safely(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'new' / 'folder' / 'catalog.db'}"
+    with Catalog.open(url) as catalog, catalog.engine.connect() as connection:
+        assert connection.scalar(sa.text("PRAGMA journal_mode")) == "wal"
+        assert connection.scalar(sa.text("PRAGMA foreign_keys")) == 1
+        assert int(connection.scalar(sa.text("PRAGMA busy_timeout")) or 0) >= 10_000
