@@ -64,7 +64,9 @@ def test_gradient_reaches_every_embedding() -> None:
     block, (features, mask) = _block(), _inputs()
     with torch.enable_grad():
         block(features, mask, mask).square().mean().backward()
-    assert all(p.grad is not None and p.grad.abs().sum() > 0 for n, p in block.named_parameters() if n != "phi.bias")
+    assert all(
+        p.grad is not None and p.grad.abs().sum() > 0 for n, p in block.named_parameters() if n != "phi.bias"
+    )
 
 
 @torch.no_grad()
