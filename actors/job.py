@@ -1,0 +1,60 @@
+"""What a run asks of every stage: one frozen, picklable description that travels to each worker.
+
+The flow decides it once; stages only read it. What may differ from photo to photo is in `actors.rows`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from oldphoto_core.image_io import DecodeLimits
+from oldphoto_core.photo import Tier
+
+if TYPE_CHECKING:
+    from actors.restorer import PhotoRestorer
+    from oldphoto_core.settings import RestoreSettings
+
+
+@dataclass(frozen=True)
+class RestoreJob:
+    """One run's instructions, the same for all of its photos.
+
+    Args:
+        source: folder path or ``s3://bucket/prefix`` with the masters; only ever read.
+        destination: folder path or ``s3://bucket/prefix`` for derivatives; only ever added to.
+        recipe_id: SHA-256 (hex) of the canonical recipe; it is written into every derivative and sidecar.
+        tier: highest tier to make; stages cap it by what the restorer's weights allow.
+        keep_tiers: also write the lower tiers, under ``tiers/<tier>/``.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        config: network configuration, ``compact`` or ``paper``.
+        weights: folder of weights; None for the shipped ones.
+        settings: restoration settings of the profile; None for the defaults.
+        limits: size limits.
+        profile: the profile's name, for the record only.
+        code_version: this software's version, for the record only.
+    """
+
+    source: str
+    destination: str
+    recipe_id: str
+    tier: Tier = Tier.ENHANCED
+    keep_tiers: bool = False
+    device: str = "auto"
+    config: Literal["compact", "paper"] = "compact"
+    weights: Path | None = None
+    settings: RestoreSettings | None = None
+    limits: DecodeLimits = field(default_factory=DecodeLimits)
+    profile: str = "archive"
+    code_version: str = "0"
+
+    @property
+    def software(self) -> str:
+        """Name and version, as written into files and events."""
+        return f"oldphoto {self.code_version}"
+
+
+RestorerFactory = Callable[[RestoreJob], "PhotoRestorer"]
+"""Builds the networks inside a worker. Must be picklable: a function of an importable module."""

@@ -1,0 +1,89 @@
+"""Connecting to Ray, quietly: what it prints by itself must not get into a pipe that reads our JSON."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import ray
+import ray.data
+from ray.exceptions import RayError
+
+from actors.errors import EngineError
+from actors.resources import EngineSettings, Machine
+
+_log = logging.getLogger(__name__)
+_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
+    # Keeps CUDA visible to workers that hold no share of a GPU; the default is about to change to this.
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+
+
+@contextmanager
+def ray_session(settings: EngineSettings) -> Iterator[None]:
+    """Use the Ray that this process is connected to; else ``RAY_ADDRESS``; else start one and stop it.
+
+    Raises:
+        EngineError: the cluster cannot be reached, or Ray cannot start here.
+    """
+    if ray.is_initialized():
+        yield
+        return
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    try:
+        ray.init(**_arguments(settings), log_to_driver=False, logging_level=logging.ERROR)
+    except (RayError, OSError, RuntimeError, ValueError) as error:
+        raise EngineError(
+            f"Ray cannot be started: {error}. Check RAY_ADDRESS and the memory, or use the inline executor."
+        ) from error
+    _hush()
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def machines() -> list[Machine]:
+    """Return the living nodes of the cluster."""
+    nodes: Any = ray.nodes
+    resources = [node["Resources"] for node in nodes() if node.get("Alive")]
+    return [
+        Machine(int(has.get("CPU", 0)), float(has.get("GPU", 0)), int(has.get("memory", 0)))
+        for has in resources
+    ]
+
+
+def _arguments(settings: EngineSettings) -> dict[str, Any]:
+    if address := os.environ.get("RAY_ADDRESS"):
+        return {"address": address}
+    # Without "local" Ray would join any cluster that happens to run on this machine.
+    return {
+        "address": "local",
+        "include_dashboard": False,
+        "object_store_memory": settings.object_store_bytes,
+    }
+
+
+def _hush() -> None:
+    """Send Ray's notices about killed workers to the log; by default they go to standard output.
+
+    Every such photo gets an outcome that says what happened. Ray's own log files keep all of it.
+    """
+    from ray._private import worker
+
+    if hasattr(worker, "print_to_stdstream"):
+        worker.print_to_stdstream = _notice
+    for handler in logging.getLogger("ray.data").handlers:
+        if isinstance(handler, logging.StreamHandler):
+            handler.setLevel(logging.CRITICAL)
+
+
+def _notice(data: dict[str, Any], *_: object, **__: object) -> None:
+    for line in data.get("lines", ()):
+        _log.info("Ray: %s", line)

@@ -1,0 +1,135 @@
+"""What each worker gets, decided in one place and handed to Ray as data.
+
+`plan_resources` is a pure function of the machines and the settings; `actors.stream` carries its plan out.
+
+Without a GPU all five stages share one worker and pixels never leave it: workers × threads = CPUs, with as
+many workers as memory allows, because encoding and decoding use one thread whatever the networks do. With GPUs
+the network stages share a worker that holds a fraction of a GPU, so that one's transfers overlap another's
+computing, and reading and writing get workers of their own on the CPUs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from actors.stages.fused import ALL_STAGES, StageName
+
+GIB = 1024**3
+MIB = 1024**2
+
+
+@dataclass(frozen=True)
+class EngineSettings:
+    """How the engine runs; none of it changes a pixel's meaning, so none of it is part of the recipe.
+
+    Attributes:
+        object_store_bytes: Ray's shared memory when this process starts Ray; it bounds the photos in flight.
+        worker_bytes: memory that one worker is expected to need for its largest photo.
+        workers: fixed number of network workers; None plans it.
+        workers_per_gpu: how many network workers share one GPU.
+        window: photos per Ray dataset. A window's bookkeeping is in memory; each costs its workers' start.
+        photo_timeout_s: no photo may take longer; also how long a whole window may stand still.
+        task_retries: how often a photo is tried again after its worker was killed.
+        batch_seconds: outcomes are handed on at least this often while they keep coming.
+    """
+
+    object_store_bytes: int = 512 * MIB
+    worker_bytes: int = 3 * GIB
+    workers: int | None = None
+    workers_per_gpu: int = 2
+    window: int = 5000
+    photo_timeout_s: float = 3600.0
+    task_retries: int = 2
+    batch_seconds: float = 0.5
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One node: its CPUs, GPUs, and bytes of memory for workers."""
+
+    cpus: int
+    gpus: float
+    memory: int
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What one worker of a group gets, and how many of them there are (``concurrency``)."""
+
+    cpus: float
+    gpus: float
+    threads: int
+    concurrency: int
+
+
+@dataclass(frozen=True)
+class StageGroup:
+    """Stages that share a worker, and what that worker gets."""
+
+    stages: tuple[StageName, ...]
+    resources: Resources
+
+
+Plan = tuple[StageGroup, ...]
+
+
+def plan_resources(
+    machines: Iterable[Machine],
+    *,
+    photos: int,
+    device: str = "auto",
+    settings: EngineSettings | None = None,
+) -> Plan:
+    """Return the groups of stages in order, with what each worker gets.
+
+    Args:
+        machines: the nodes.
+        photos: how many photos there are to do; no more workers than that are started.
+        device: ``cpu`` leaves GPUs alone.
+        settings: see `EngineSettings`.
+    """
+    settings = settings or EngineSettings()
+    nodes = [machine for machine in machines if machine.cpus > 0]
+    if not nodes:
+        # A cluster that starts its nodes on demand: one modest worker makes it start one.
+        return (StageGroup(ALL_STAGES, Resources(1, 0, 1, 1)),)
+    gpus = sum(int(node.gpus) for node in nodes) if device != "cpu" else 0
+    return _gpu_plan(nodes, gpus, photos, settings) if gpus else _cpu_plan(nodes, photos, settings)
+
+
+def _cpu_plan(nodes: list[Machine], photos: int, settings: EngineSettings) -> Plan:
+    wanted = settings.workers or sum(_fitting(node, settings) for node in nodes)
+    workers = max(1, min(wanted, photos))
+    # Threads must fit the smallest node that is to host a worker.
+    threads = max(1, min(sum(node.cpus for node in nodes) // workers, min(node.cpus for node in nodes)))
+    return (StageGroup(ALL_STAGES, Resources(threads, 0, threads, workers)),)
+
+
+def _gpu_plan(nodes: list[Machine], gpus: int, photos: int, settings: EngineSettings) -> Plan:
+    workers = max(1, min(settings.workers or gpus * settings.workers_per_gpu, photos))
+    cpus = sum(node.cpus for node in nodes)
+    # A GPU worker needs little of a CPU; the rest reads and writes, and writing is the dearer of the two.
+    beside_gpu = min(0.5, cpus / 2 / workers)
+    left = cpus - workers * beside_gpu
+    readers = max(1, min(int(left / 3), photos))
+    writers = max(1, min(int(left * 2 / 3), photos))
+    each = min(1.0, _rounded_down(left / (readers + writers)))
+    networks = Resources(
+        _rounded_down(beside_gpu), 1.0 / settings.workers_per_gpu, max(1, cpus // (2 * workers)), workers
+    )
+    return (
+        StageGroup((StageName.READ,), Resources(each, 0, 1, readers)),
+        StageGroup((StageName.DETECT, StageName.RESTORE, StageName.ENHANCE), networks),
+        StageGroup((StageName.WRITE,), Resources(each, 0, 1, writers)),
+    )
+
+
+def _rounded_down(share: float) -> float:
+    """Return ``share`` in the ten-thousandths that Ray counts in, so that the sum still fits."""
+    return math.floor(share * 10_000) / 10_000
+
+
+def _fitting(node: Machine, settings: EngineSettings) -> int:
+    return max(1, min(node.cpus, node.memory // settings.worker_bytes))

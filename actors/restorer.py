@@ -1,0 +1,106 @@
+"""What the stages need of a restorer, and how a worker gets the shipped one.
+
+The networks live in `oldphoto_core`; torch is imported when a worker builds one, not when this module is.
+All pixels here are upright: ``H×W`` or ``H×W×3``, ``uint8`` or ``uint16``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, cast
+
+from oldphoto_core.errors import WeightsError
+from oldphoto_core.photo import DefectDetection, Face, Flag, Pixels, Tier
+
+if TYPE_CHECKING:
+    from actors.job import RestoreJob
+
+
+class TranslationLike(Protocol):
+    """Both lower tiers of one photo, shaped and typed like it; ``needed`` is False if it needed nothing."""
+
+    @property
+    def restored(self) -> Pixels:
+        """The full latent translation."""
+        ...
+
+    @property
+    def conserved(self) -> Pixels:
+        """Only defects filled; elsewhere the original, bit for bit."""
+        ...
+
+    @property
+    def needed(self) -> bool:
+        """Whether anything had to be done."""
+        ...
+
+    @property
+    def measurements(self) -> dict[str, float]:
+        """Measured values by name."""
+        ...
+
+
+class PhotoRestorer(Protocol):
+    """The steps of restoring one photo; `oldphoto_core.restore.Restorer` is one."""
+
+    @property
+    def available_tiers(self) -> tuple[Tier, ...]:
+        """The tiers for which there are trained weights, lowest first."""
+        ...
+
+    def detect(self, pixels: Pixels) -> DefectDetection:
+        """Find the damage."""
+        ...
+
+    def translate(self, pixels: Pixels, detection: DefectDetection) -> TranslationLike:
+        """Make the two lower tiers."""
+        ...
+
+    def enhance(
+        self, pixels_original: Pixels, restored: Pixels
+    ) -> tuple[Pixels, tuple[Face, ...], dict[str, float]]:
+        """Refine the faces of ``restored``; return the picture, the faces and measured values."""
+        ...
+
+    def assess(
+        self,
+        detection: DefectDetection,
+        faces: tuple[Face, ...],
+        measurements: dict[str, float],
+        needed: bool,
+    ) -> tuple[Flag, ...]:
+        """Return the reasons to look at the result."""
+        ...
+
+
+def shipped_restorer(job: RestoreJob) -> PhotoRestorer:
+    """Load the networks that ``job`` asks for. This imports torch and takes seconds.
+
+    Raises:
+        WeightsError: weights are missing or are not the expected ones.
+        UsageError: the device does not exist here.
+    """
+    from oldphoto_core.restore import load_restorer
+
+    restorer = load_restorer(device=job.device, config=job.config, weights=job.weights, settings=job.settings)
+    return cast(PhotoRestorer, restorer)
+
+
+def tier_to_make(wanted: Tier, restorer: PhotoRestorer) -> Tier:
+    """Return the highest available tier that is not above ``wanted``.
+
+    Raises:
+        WeightsError: there are weights for none.
+    """
+    order = list(Tier)
+    allowed = [tier for tier in order[: order.index(wanted) + 1] if tier in restorer.available_tiers]
+    if not allowed:
+        raise WeightsError(
+            f"No weights for the tier {wanted} or a lower one. Train them, or name a folder that has them."
+        )
+    return allowed[-1]
+
+
+def tiers_to_write(job: RestoreJob, highest: Tier) -> frozenset[Tier]:
+    """Return ``highest``, and with it the lower tiers where ``job`` keeps them."""
+    order = list(Tier)
+    return frozenset(order[: order.index(highest) + 1]) if job.keep_tiers else frozenset({highest})

@@ -1,0 +1,1 @@
+"""What is done to one photo: read, detect, restore, enhance, write."""

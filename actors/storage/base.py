@@ -1,0 +1,106 @@
+"""What a store is: objects under keys, listed, streamed, and created but never overwritten.
+
+Keys are relative, with ``/`` between parts, in any Unicode. This module decides which keys are allowed and
+what a create-only write promises; the folder and S3 modules say how it is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import BinaryIO, Protocol, runtime_checkable
+
+from oldphoto_core.errors import StorageError
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """One object of a listing. ``modified`` is aware, in UTC; ``etag`` is None where the store has none."""
+
+    key: str
+    size: int
+    modified: datetime
+    etag: str | None = None
+
+    @property
+    def token(self) -> str:
+        """Changes when the object does: its time, and its etag where it has one."""
+        when = self.modified.isoformat(timespec="microseconds")
+        return f"{when} {self.etag}" if self.etag else when
+
+
+@dataclass(frozen=True)
+class Created:
+    """A finished write. ``existed`` means that the very same bytes were there already."""
+
+    uri: str
+    sha256: str
+    size: int
+    existed: bool
+
+
+@runtime_checkable
+class Store(Protocol):
+    """A folder or a bucket's prefix. Every method raises `StorageError` with a remedy when it is refused."""
+
+    @property
+    def uri(self) -> str:
+        """Where the store is: an absolute path, or ``s3://bucket/prefix``."""
+        ...
+
+    def list(self) -> Iterator[StoredObject]:
+        """Yield every object in the order of its key, one at a time; hidden ones are left out."""
+        ...
+
+    def open(self, key: str) -> BinaryIO:
+        """Open an object for reading only. The caller closes it."""
+        ...
+
+    def read(self, key: str, max_bytes: int | None = None) -> bytes:
+        """Return an object's bytes, at most the first ``max_bytes`` of them."""
+        ...
+
+    def create(self, key: str, data: bytes, media_type: str) -> Created:
+        """Write a new object, whole or not at all.
+
+        The same bytes already being there is fine (``existed=True``), so a write may be repeated.
+
+        Raises:
+            AlreadyExistsError: other bytes lie under ``key``; they are left as they are.
+            StorageError: the key is not allowed, or the store refuses.
+        """
+        ...
+
+    def exists(self, key: str) -> bool:
+        """Return whether an object lies under ``key``."""
+        ...
+
+    def uri_of(self, key: str) -> str:
+        """Return the address of ``key``: an absolute path, or ``s3://bucket/prefix/key``."""
+        ...
+
+    def sweep_partials(self) -> int:
+        """Remove what killed writers left unfinished; return how many files that were."""
+        ...
+
+
+def check_key(key: str) -> str:
+    """Return ``key`` if it stays inside the store.
+
+    Raises:
+        StorageError: it is empty, absolute, not valid Unicode, or has empty or hidden parts (``..`` among them)
+            or a NUL character.
+    """
+    is_text = key == key.encode(errors="replace").decode() and "\0" not in key
+    if not is_text or "" in key.split("/") or is_hidden(key):
+        raise StorageError(
+            f"{key!r} is not a key that can be written: it must be relative and valid text, and no part of "
+            "it may be empty or begin with a dot. Rename the file in the source."
+        )
+    return key
+
+
+def is_hidden(key: str) -> bool:
+    """Return whether any part of ``key`` starts with a dot (system files, temporary files)."""
+    return any(part.startswith(".") for part in key.split("/"))

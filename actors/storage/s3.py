@@ -1,0 +1,240 @@
+"""An S3 prefix as a store, for Amazon's service and for compatible ones (``AWS_ENDPOINT_URL``).
+
+Create-only writes are conditional puts (``If-None-Match: *``), which also make a repeated put harmless: when
+the answer to a put that succeeded was lost, the retry meets the very same bytes and is content with them.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import os
+import sys
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any, BinaryIO, NoReturn, cast
+
+from actors.storage.base import Created, StoredObject, check_key, is_hidden
+from oldphoto_core.errors import AlreadyExistsError, StorageError
+from oldphoto_core.fixity import sha256_stream
+
+_LARGEST_PUT = 5 * 1024**3
+_RESUMES = 4
+_CHUNK = 1 << 20
+
+
+class S3Store:
+    """Objects below ``s3://bucket/prefix/``; a key is relative to that. Picklable: each process connects
+    anew.
+
+    Credentials, region and endpoint come from the usual AWS variables and files.
+
+    Args:
+        bucket: it must exist.
+        prefix: may be empty; slashes around it do not matter.
+    """
+
+    page_size = 1000
+    """Objects per listing request; the service allows no more."""
+
+    def __init__(self, bucket: str, prefix: str = "") -> None:
+        self.bucket = bucket
+        self.prefix = prefix.strip("/")
+
+    def __getstate__(self) -> dict[str, str]:
+        return {"bucket": self.bucket, "prefix": self.prefix}
+
+    @property
+    def uri(self) -> str:
+        """``s3://bucket/prefix``, without a slash at the end."""
+        return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
+
+    def uri_of(self, key: str) -> str:
+        """Return ``s3://bucket/prefix/key``, not percent-encoded."""
+        return f"s3://{self.bucket}/{self._full(key)}"
+
+    def list(self) -> Iterator[StoredObject]:
+        """Yield every visible object in the order of its key, a thousand at a request."""
+        below = f"{self.prefix}/" if self.prefix else ""
+        try:
+            paginator = self._client.get_paginator("list_objects_v2")
+            page = {"PageSize": self.page_size}
+            pages = paginator.paginate(Bucket=self.bucket, Prefix=below, PaginationConfig=page)
+            for page in pages:
+                for entry in page.get("Contents", ()):
+                    key = entry["Key"].removeprefix(below)
+                    if key and not key.endswith("/") and not is_hidden(key):
+                        etag = entry.get("ETag", "").strip('"') or None
+                        yield StoredObject(key, entry["Size"], entry["LastModified"], etag)
+        except self._errors as error:
+            self._refuse(error, self.uri, "listed")
+
+    def open(self, key: str) -> BinaryIO:
+        """Open an object for reading; a broken connection is resumed where it broke."""
+        return cast(BinaryIO, io.BufferedReader(_ObjectReader(self, key), _CHUNK))
+
+    def read(self, key: str, max_bytes: int | None = None) -> bytes:
+        """Return an object's bytes, at most the first ``max_bytes``."""
+        pieces: list[bytes] = []
+        left = sys.maxsize if max_bytes is None else max_bytes
+        with self.open(key) as stream:
+            while left > 0 and (piece := stream.read(min(_CHUNK, left))):
+                pieces.append(piece)
+                left -= len(piece)
+        return b"".join(pieces)
+
+    def exists(self, key: str) -> bool:
+        """Return whether an object lies under ``key``."""
+        try:
+            self._client.head_object(Bucket=self.bucket, Key=self._full(key))
+        except self._errors as error:
+            if _status(error) == 404 or isinstance(error, UnicodeError):
+                return False
+            self._refuse(error, self.uri_of(key), "looked up")
+        return True
+
+    def create(self, key: str, data: bytes, media_type: str = "application/octet-stream") -> Created:
+        """Put a new object; see `Store.create`."""
+        full, uri = self._full(check_key(key)), self.uri_of(key)
+        if len(data) > _LARGEST_PUT:
+            raise StorageError(
+                f"{uri} would have {len(data)} bytes; one put carries 5 GiB. Write to a folder."
+            )
+        digest = hashlib.sha256(data)
+        try:
+            self._client.put_object(
+                Bucket=self.bucket,
+                Key=full,
+                Body=data,
+                ContentType=media_type or "application/octet-stream",
+                ChecksumSHA256=base64.b64encode(digest.digest()).decode(),
+                IfNoneMatch="*",
+            )
+        except self._errors as error:
+            if _status(error) not in (409, 412):
+                self._refuse(error, uri, "written")
+            return self._accept_existing(key, digest.hexdigest(), len(data))
+        return Created(uri, digest.hexdigest(), len(data), existed=False)
+
+    def sweep_partials(self) -> int:
+        """Return 0: a put is whole or absent, so nothing unfinished is left behind."""
+        return 0
+
+    def get_from(self, key: str, position: int) -> Any:
+        """Return the response to a get of ``key`` from byte ``position`` on."""
+        start = {"Range": f"bytes={position}-"} if position else {}
+        try:
+            return self._client.get_object(Bucket=self.bucket, Key=self._full(key), **start)
+        except self._errors as error:
+            self._refuse(error, self.uri_of(key), "read")
+
+    def _accept_existing(self, key: str, digest: str, size: int) -> Created:
+        with self.open(key) as stream:
+            found, _ = sha256_stream(stream)
+        if found != digest:
+            raise AlreadyExistsError(
+                f"{self.uri_of(key)} is there already with other content. It was left as it is."
+            )
+        return Created(self.uri_of(key), digest, size, existed=True)
+
+    def _full(self, key: str) -> str:
+        return f"{self.prefix}/{key}" if self.prefix else key
+
+    @cached_property
+    def _client(self) -> Any:
+        import boto3
+        from botocore.config import Config
+
+        endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+        config = Config(
+            retries={"mode": "standard", "max_attempts": 5},
+            connect_timeout=10,
+            read_timeout=60,
+            # Compatible servers rarely have a name per bucket.
+            s3={"addressing_style": "path" if endpoint else "auto"},
+        )
+        # A session of our own: the module's default one must not be shared between threads.
+        session = boto3.session.Session()
+        region = session.region_name or "us-east-1"
+        return session.client("s3", region_name=region, endpoint_url=endpoint, config=config)
+
+    @cached_property
+    def _errors(self) -> tuple[type[Exception], ...]:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        # A key that is not valid Unicode is refused by neither, but by the encoder.
+        return (ClientError, BotoCoreError, UnicodeError)
+
+    def _refuse(self, error: Exception, uri: str, verb: str) -> NoReturn:
+        raise StorageError(f"{uri} cannot be {verb}: {error}. {self._remedy(error)}") from error
+
+    def _remedy(self, error: Exception) -> str:
+        from botocore import exceptions
+
+        code = _code(error)
+        if code == "NoSuchBucket":
+            return f"Make the bucket {self.bucket} first, or correct its name."
+        if code in ("AccessDenied", "403", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken"):
+            return "Check the credentials (AWS_ACCESS_KEY_ID …) and that they allow this on the bucket."
+        if code in ("NoSuchKey", "404"):
+            return "It was moved or deleted after it had been listed: run again."
+        if isinstance(error, exceptions.NoCredentialsError | exceptions.PartialCredentialsError):
+            return "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or configure a profile."
+        if isinstance(error, exceptions.ConnectionError | exceptions.HTTPClientError):
+            endpoint = self._client.meta.endpoint_url
+            return f"Check that {endpoint} can be reached from here (AWS_ENDPOINT_URL)."
+        return "It was tried several times: check the service and run again."
+
+
+class _ObjectReader(io.RawIOBase):
+    """The bytes of one object in order. Retries of boto3 end where the body begins; these begin there."""
+
+    def __init__(self, store: S3Store, key: str) -> None:
+        super().__init__()
+        self._store, self._key = store, key
+        self._position = 0
+        response = store.get_from(key, 0)
+        self._body, self._size = response["Body"], int(response["ContentLength"])
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        from botocore.exceptions import BotoCoreError, HTTPClientError
+        from urllib3.exceptions import HTTPError
+
+        for attempt in range(_RESUMES):
+            try:
+                data = self._body.read(len(buffer))
+                if data or self._position >= self._size:
+                    buffer[: len(data)] = data
+                    self._position += len(data)
+                    return len(data)
+                problem: Exception | None = None
+            except (BotoCoreError, HTTPClientError, HTTPError, OSError) as error:
+                problem = error
+            if attempt + 1 < _RESUMES:
+                self._resume()
+        raise StorageError(
+            f"{self._store.uri_of(self._key)} broke off at byte {self._position} of {self._size} again "
+            "and again. Check the connection to the service and run again."
+        ) from problem
+
+    def close(self) -> None:
+        if not self.closed:
+            self._body.close()
+        super().close()
+
+    def _resume(self) -> None:
+        self._body.close()
+        self._body = self._store.get_from(self._key, self._position)["Body"]
+
+
+def _code(error: Exception) -> str:
+    return str(getattr(error, "response", {}).get("Error", {}).get("Code", ""))
+
+
+def _status(error: Exception) -> int:
+    found = getattr(error, "response", {}).get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return int(found or 0)

@@ -1,0 +1,95 @@
+"""Run many photos through the stages and yield what became of each, as it becomes known.
+
+The promise: every input row comes out exactly once, whatever happens to workers; nothing comes out that did
+not go in. Recording outcomes is the caller's part, and so is deciding what is still pending.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from typing import Literal
+
+from actors.inline import run_inline
+from actors.job import RestoreJob, RestorerFactory
+from actors.progress import ProgressCallback, ProgressCounter
+from actors.resources import EngineSettings
+from actors.rows import InputRow, OutcomeRow
+from actors.storage import open_store
+from oldphoto_core.errors import UsageError
+
+Executor = Literal["ray", "inline"]
+_LARGEST_BATCH = 500
+
+
+def run_stream(
+    items: Iterable[InputRow],
+    job: RestoreJob,
+    *,
+    executor: Executor = "ray",
+    settings: EngineSettings | None = None,
+    restorer_factory: RestorerFactory | None = None,
+    on_progress: ProgressCallback | None = None,
+) -> Iterator[list[OutcomeRow]]:
+    """Yield small batches of outcome rows until every row of ``items`` has come out once.
+
+    Args:
+        items: the planned photos, read lazily, a window at a time; millions are fine.
+        job: the run's instructions.
+        executor: ``ray`` starts workers (in the cluster of ``RAY_ADDRESS``, or else on this machine);
+            ``inline`` restores one photo after the other in this process.
+        settings: how the engine runs; see `EngineSettings`.
+        restorer_factory: builds the networks in each worker; the shipped ones when not given.
+        on_progress: called after each batch with the counts so far.
+
+    Raises:
+        UsageError: an unknown executor, or a source or destination that cannot be opened.
+        EngineError: no worker can be started at all, for example because weights are missing.
+    """
+    settings = settings or EngineSettings()
+    job = _with_stores_ready(job)
+    counter = ProgressCounter(on_progress)
+    with closing(_outcomes(items, job, executor, settings, restorer_factory)) as outcomes:
+        for batch in in_batches(outcomes, settings.batch_seconds):
+            counter.add(batch)
+            yield batch
+
+
+def in_batches(outcomes: Iterable[OutcomeRow], seconds: float) -> Iterator[list[OutcomeRow]]:
+    """Gather rows that come fast, and hand on at once those that come slowly."""
+    batch: list[OutcomeRow] = []
+    handed_on = float("-inf")
+    for outcome in outcomes:
+        batch.append(outcome)
+        if time.monotonic() - handed_on >= seconds or len(batch) >= _LARGEST_BATCH:
+            yield batch
+            batch, handed_on = [], time.monotonic()
+    if batch:
+        yield batch
+
+
+def _outcomes(
+    items: Iterable[InputRow],
+    job: RestoreJob,
+    executor: Executor,
+    settings: EngineSettings,
+    restorer_factory: RestorerFactory | None,
+) -> Generator[OutcomeRow]:
+    if executor == "inline":
+        return run_inline(items, job, restorer_factory)
+    if executor == "ray":
+        # Importing Ray takes a second that the inline executor need not spend.
+        from actors.ray_engine import run_ray
+
+        return run_ray(items, job, settings, restorer_factory)
+    raise UsageError(f"No executor is called {executor!r}. Choose ray or inline.")
+
+
+def _with_stores_ready(job: RestoreJob) -> RestoreJob:
+    """Open both stores before any worker starts, sweep up after killed writers, and make addresses absolute."""
+    source = open_store(job.source)
+    destination = open_store(job.destination, create=True)
+    destination.sweep_partials()
+    return replace(job, source=source.uri, destination=destination.uri)

@@ -1,0 +1,152 @@
+"""What only a folder can do wrong."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from actors.storage import FolderStore, Store, open_store, overlap
+from oldphoto_core.errors import StorageError, UsageError
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> FolderStore:
+    return FolderStore(tmp_path / "store", create=True)
+
+
+def keys(store: Store) -> list[str]:
+    return [one.key for one in store.list()]
+
+
+def test_hidden_and_temporary_files_are_not_listed(folder: FolderStore) -> None:
+    for name in (".DS_Store", ".oldphoto-host-1-0123456789abcdef.part", ".git/config", "x.tif", "a/.b/c.tif"):
+        path = folder.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    assert keys(folder) == ["x.tif"]
+
+
+def test_links_are_followed_to_files_inside_only(folder: FolderStore, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "secret.tif").write_bytes(b"secret")
+    (folder.root / "real.tif").write_bytes(b"real")
+    (folder.root / "inside.tif").symlink_to(folder.root / "real.tif")
+    (folder.root / "leads-out.tif").symlink_to(outside / "secret.tif")
+    (folder.root / "folder-out").symlink_to(outside)
+    (folder.root / "loop").symlink_to(folder.root)
+    (folder.root / "broken.tif").symlink_to(folder.root / "nowhere")
+    (folder.root / "itself.tif").symlink_to(folder.root / "itself.tif")
+    assert keys(folder) == ["inside.tif", "real.tif"]
+    for key in ("leads-out.tif", "folder-out/secret.tif", "../outside/secret.tif"):
+        assert not folder.exists(key)
+        with pytest.raises(StorageError):
+            folder.read(key)
+
+
+def test_nothing_is_written_through_a_link_that_leads_out(folder: FolderStore, tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (folder.root / "masks").symlink_to(tmp_path / "outside")
+    with pytest.raises(StorageError, match="outside"):
+        folder.create("masks/x.png", b"x", "image/png")
+    assert list((tmp_path / "outside").iterdir()) == []
+
+
+def test_a_pipe_is_not_a_photo(folder: FolderStore) -> None:
+    os.mkfifo(folder.root / "pipe.tif")
+    assert keys(folder) == []
+
+
+def test_a_name_that_is_not_utf8_is_listed_readable_and_can_be_opened(folder: FolderStore) -> None:
+    (folder.root / os.fsdecode(b"M\xfcller.tif")).write_bytes(b"x")
+    assert keys(folder) == ["M%FCller.tif"]
+    assert folder.read("M%FCller.tif") == b"x"
+
+
+def test_a_failed_write_leaves_nothing_behind(folder: FolderStore) -> None:
+    (folder.root / "masks").write_bytes(b"a file where a folder is needed")
+    with pytest.raises(StorageError, match="file lies where a folder is needed"):
+        folder.create("masks/x.png", b"x", "image/png")
+    with pytest.raises(StorageError, match="longer than this file system allows"):
+        folder.create("n" * 300, b"x", "image/png")
+    assert sorted(path.name for path in folder.root.rglob("*")) == ["masks"]
+
+
+def test_files_get_the_permissions_of_the_umask(folder: FolderStore) -> None:
+    before = os.umask(0o022)
+    try:
+        made = folder.create("x.png", b"x", "image/png")
+    finally:
+        os.umask(before)
+    assert Path(made.uri).stat().st_mode & 0o777 == 0o644
+
+
+def test_without_hard_links_a_name_is_claimed_first(
+    folder: FolderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(os, "link", refuse)
+    assert not folder.create("x.png", b"x", "image/png").existed
+    assert folder.create("x.png", b"x", "image/png").existed
+    assert [path.name for path in folder.root.iterdir()] == ["x.png"]
+
+
+def test_a_killed_writers_partial_file_is_swept_and_a_living_ones_is_not(folder: FolderStore) -> None:
+    write = "import os,sys; from actors.storage import folder as f; f._link = lambda *a: os._exit(9); "
+    write += "f.FolderStore(sys.argv[1]).create('a/x.png', b'half', '')"
+    killed = subprocess.run([sys.executable, "-c", write, str(folder.root)], check=False)
+    assert killed.returncode == 9
+    left = list(folder.root.rglob("*.part"))
+    assert len(left) == 1
+    ours = left[0].with_name(left[0].name.replace(left[0].name.split("-")[-2], str(os.getpid())))
+    ours.write_bytes(b"being written")
+    strangers = folder.root / ".oldphoto-another-host-1-0123456789abcdef.part"
+    strangers.write_bytes(b"being written elsewhere")
+    assert folder.sweep_partials() == 1
+    assert not left[0].exists()
+    assert ours.exists()
+    assert strangers.exists()
+    yesterday = time.time() - 25 * 3600
+    os.utime(strangers, (yesterday, yesterday))
+    assert folder.sweep_partials() == 1
+
+
+def test_a_folder_to_read_from_must_exist(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="not a folder"):
+        open_store(tmp_path / "missing")
+    assert not (tmp_path / "missing").exists()
+    assert open_store(tmp_path / "made", create=True).uri == str(tmp_path / "made")
+
+
+def test_a_file_is_not_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"")
+    for create in (False, True):
+        with pytest.raises(UsageError):
+            open_store(tmp_path / "x", create=create)
+
+
+def test_addresses(tmp_path: Path) -> None:
+    assert open_store(f"file://{tmp_path}").uri == str(tmp_path)
+    store = open_store("s3://bucket/pre fix/ä/")
+    assert store.uri == "s3://bucket/pre fix/ä"
+    assert store.uri_of("k?#.tif") == "s3://bucket/pre fix/ä/k?#.tif"
+    assert open_store("s3://bucket").uri_of("k") == "s3://bucket/k"
+    for wrong in ("s3://", "ftp://host/x", "http://host/bucket"):
+        with pytest.raises(UsageError):
+            open_store(wrong)
+
+
+def test_overlap(tmp_path: Path) -> None:
+    assert overlap(tmp_path, tmp_path / "out")
+    assert overlap(tmp_path / "out", f"file://{tmp_path}")
+    assert not overlap(tmp_path / "scans", tmp_path / "scans-restored")
+    assert overlap("s3://b/x", "s3://b/x/y/")
+    assert not overlap("s3://b/x", "s3://b/xy")
+    assert not overlap("s3://b/x", tmp_path)

@@ -1,0 +1,94 @@
+"""What only a bucket can do wrong, against a real S3 server."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+import boto3
+import pytest
+
+from actors.storage import S3Store
+from oldphoto_core.errors import StorageError
+
+pytestmark = pytest.mark.integration
+
+
+def test_a_prefix_is_a_folder_and_not_the_start_of_a_name(bucket: str) -> None:
+    client = boto3.client("s3")
+    for key in ("scans/a.tif", "scans-old/b.tif", "scans/", "scans/sub/", "scans/.hidden/c.tif"):
+        client.put_object(Bucket=bucket, Key=key, Body=b"x")
+    assert [one.key for one in S3Store(bucket, "/scans/").list()] == ["a.tif"]
+
+
+def test_more_objects_than_one_page_are_all_listed(bucket: str) -> None:
+    client = boto3.client("s3")
+    names = [f"{number:04}.tif" for number in range(8)]
+    for name in names:
+        client.put_object(Bucket=bucket, Key=f"p/{name}", Body=b"")
+    store = S3Store(bucket, "p")
+    store.page_size = 3
+    assert [one.key for one in store.list()] == names
+
+
+def test_a_missing_bucket_says_so(s3_endpoint: str) -> None:
+    store = S3Store("no-such-bucket-here")
+    with pytest.raises(StorageError, match="Make the bucket no-such-bucket-here"):
+        list(store.list())
+    with pytest.raises(StorageError, match="Make the bucket no-such-bucket-here"):
+        store.create("x", b"1", "text/plain")
+
+
+def test_an_endpoint_out_of_reach_is_named(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    with pytest.raises(StorageError, match=rf"127\.0\.0\.1:{port} can be reached"):
+        S3Store("bucket").read("x")
+
+
+def test_the_media_type_is_kept(bucket: str) -> None:
+    S3Store(bucket, "p").create("x.png", b"1", "image/png")
+    assert boto3.client("s3").head_object(Bucket=bucket, Key="p/x.png")["ContentType"] == "image/png"
+
+
+class _BreakingBody:
+    """A connection that breaks after a few bytes, as load balancers do."""
+
+    def __init__(self, body: Any, after: int) -> None:
+        self.body, self.left = body, after
+
+    def read(self, size: int) -> bytes:
+        if self.left <= 0:
+            raise ConnectionResetError("connection reset by peer")
+        data: bytes = self.body.read(min(size, self.left))
+        self.left -= len(data)
+        return data
+
+    def close(self) -> None:
+        self.body.close()
+
+
+class _BreakingStore(S3Store):
+    def get_from(self, key: str, position: int) -> Any:
+        response = super().get_from(key, position)
+        return response | {"Body": _BreakingBody(response["Body"], self.after)}
+
+    after = 4000
+
+
+def test_a_broken_connection_is_resumed_where_it_broke(bucket: str) -> None:
+    data = bytes(range(256)) * 40
+    store = _BreakingStore(bucket)
+    store.create("x", data, "text/plain")
+    assert store.read("x") == data
+
+
+def test_a_connection_that_never_delivers_is_an_error(bucket: str) -> None:
+    store = _BreakingStore(bucket)
+    S3Store(bucket).create("x", b"1234", "text/plain")
+    store.after = 0
+    with pytest.raises(StorageError, match="broke off at byte 0 of 4"):
+        store.read("x")

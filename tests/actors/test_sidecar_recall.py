@@ -1,0 +1,141 @@
+"""What an interrupted run wrote is taken over once it is verified, and nothing is ever overwritten."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from actors.inline import run_inline
+from actors.job import RestoreJob
+from actors.rows import InputRow, OutcomeRow
+from oldphoto_core.photo import DefectDetection, Outcome, Pixels
+from tests.actors.median_restorer import MedianRestorer, median_restorer
+from tests.actors.photos import clean, job_for, rows, save, scratched
+
+
+class _IdleRestorer(MedianRestorer):
+    def detect(self, pixels: Pixels) -> DefectDetection:
+        raise AssertionError("this photo should not have been restored again")
+
+
+def idle_restorer(job: RestoreJob) -> _IdleRestorer:
+    return _IdleRestorer()
+
+
+class _OtherRestorer(MedianRestorer):
+    """Detects a little less, as another GPU might."""
+
+    def detect(self, pixels: Pixels) -> DefectDetection:
+        found = super().detect(pixels)
+        return DefectDetection(found.probability * np.float32(0.5), found.mask)
+
+
+def other_restorer(job: RestoreJob) -> _OtherRestorer:
+    return _OtherRestorer()
+
+
+@pytest.fixture
+def items(tmp_path: Path) -> list[InputRow]:
+    save(tmp_path / "scans/a.png", scratched())
+    save(tmp_path / "scans/b.png", clean())
+    return rows(tmp_path / "scans", ["a.png", "b.png"])
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> RestoreJob:
+    return job_for(tmp_path / "scans", tmp_path / "out")
+
+
+def facts(row: OutcomeRow) -> OutcomeRow:
+    """What a sidecar can give back: all but the time taken and the events."""
+    return replace(row, seconds=0.0, events=())
+
+
+def test_finished_work_is_taken_over_with_all_its_facts(items: list[InputRow], job: RestoreJob) -> None:
+    first = list(run_inline(items, job, median_restorer))
+    again = list(run_inline(items, job, idle_restorer))
+    assert [facts(row) for row in again] == [facts(row) for row in first]
+    assert [str(row.events[0].type) for row in again] == ["validation", "validation"]
+
+
+def test_it_is_taken_over_even_when_the_master_is_offline(
+    items: list[InputRow], job: RestoreJob, tmp_path: Path
+) -> None:
+    list(run_inline(items, job, median_restorer))
+    (tmp_path / "scans/a.png").unlink()
+    assert next(iter(run_inline(items, job, idle_restorer))).outcome is Outcome.DONE
+
+
+@pytest.mark.parametrize("lost", ["restored/a.png", "masks/a.png", "sidecars/a.json"])
+def test_a_missing_file_is_made_again(
+    items: list[InputRow], job: RestoreJob, tmp_path: Path, lost: str
+) -> None:
+    first = next(iter(run_inline(items, job, median_restorer)))
+    data = (tmp_path / "out" / lost).read_bytes()
+    (tmp_path / "out" / lost).unlink()
+    again = next(iter(run_inline(items, job, median_restorer)))
+    assert facts(again) == facts(first)
+    assert (tmp_path / "out" / lost).read_bytes() == data
+
+
+def test_a_changed_derivative_is_left_and_the_new_one_put_beside_it(
+    items: list[InputRow], job: RestoreJob, tmp_path: Path
+) -> None:
+    first = next(iter(run_inline(items, job, median_restorer)))
+    (tmp_path / "out/restored/a.png").write_bytes(b"retouched by hand")
+    again = next(iter(run_inline(items, job, median_restorer)))
+    assert (tmp_path / "out/restored/a.png").read_bytes() == b"retouched by hand"
+    digest = first.derivatives[0].sha256
+    assert again.derivatives[0].uri == str(tmp_path / f"out/restored/a.{digest[:8]}.png")
+    assert again.derivatives[0].sha256 == digest
+    (flag,) = [flag for flag in again.flags if flag.code == "name-conflict"]
+    assert "restored/a.png" in flag.explanation
+
+
+def test_a_conflict_is_met_in_the_same_way_each_time(
+    items: list[InputRow], job: RestoreJob, tmp_path: Path
+) -> None:
+    (tmp_path / "out/masks").mkdir(parents=True)
+    (tmp_path / "out/masks/a.png").write_bytes(b"somebody's file")
+    first = next(iter(run_inline(items, job, median_restorer)))
+    again = next(iter(run_inline(items, job, idle_restorer)))
+    assert facts(again) == facts(first)
+    assert [flag.code for flag in again.flags] == ["mask-share", "name-conflict"]
+
+
+def test_a_foreign_sidecar_is_no_proof(items: list[InputRow], job: RestoreJob, tmp_path: Path) -> None:
+    (tmp_path / "out/sidecars").mkdir(parents=True)
+    for content in (b"", b"[]", b"{}", b'{"format": "oldphoto-sidecar/1"}', b"\xff\xfe"):
+        (tmp_path / "out/sidecars/a.json").write_bytes(content)
+        row = next(iter(run_inline(items, job, median_restorer)))
+        assert row.outcome is Outcome.DONE
+        assert "name-conflict" in [flag.code for flag in row.flags]
+
+
+def test_another_recipe_or_request_is_other_work(
+    items: list[InputRow], job: RestoreJob, tmp_path: Path
+) -> None:
+    list(run_inline(items, job, median_restorer))
+    for other in (replace(job, recipe_id="0" * 64), replace(job, keep_tiers=True)):
+        with pytest.raises(AssertionError):
+            raise_if_restored(items[0], other)
+
+
+def raise_if_restored(item: InputRow, job: RestoreJob) -> None:
+    (row,) = run_inline([item], job, idle_restorer)
+    if row.outcome is Outcome.FAILED:
+        raise AssertionError(row.reason)
+
+
+def test_pixels_that_come_out_otherwise_never_replace_a_derivative(
+    items: list[InputRow], job: RestoreJob, tmp_path: Path
+) -> None:
+    list(run_inline(items, job, median_restorer))
+    before = (tmp_path / "out/probability/a.png").read_bytes()
+    (tmp_path / "out/sidecars/a.json").unlink()
+    row = next(iter(run_inline(items, job, other_restorer)))
+    assert (tmp_path / "out/probability/a.png").read_bytes() == before
+    assert "name-conflict" in [flag.code for flag in row.flags]
