@@ -60,6 +60,20 @@ RULES: tuple[Rule, ...] = (
         Severity.NOTICE,
         "The photo was changed strongly as a whole. Check that texture and fine detail survived.",
     ),
+    Rule(
+        "face-refused",
+        "faces_refused",
+        1.0,
+        Severity.NOTICE,
+        "Refining a face changed the person too much, so that face was left as it was.",
+    ),
+    Rule(
+        "identity-drift",
+        "face_drift_max",
+        0.08,
+        Severity.WARNING,
+        "A refined face moved by a visible share of its eye distance. Compare the person with the original.",
+    ),
 )
 
 

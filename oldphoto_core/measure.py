@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from oldphoto_core.detection.detector import count_components
+from oldphoto_core.detection.masks import count_components
 from oldphoto_core.photo import DefectDetection, Mask
 
 SAMPLE_SIDE = 1024
@@ -40,5 +40,5 @@ def measure_change(before: NDArray[np.float32], after: NDArray[np.float32], mask
 
 
 def _lab(picture: NDArray[np.float32]) -> NDArray[np.float32]:
-    smooth = cv2.GaussianBlur(np.ascontiguousarray(picture), (0, 0), 3)
+    smooth = cv2.GaussianBlur(np.ascontiguousarray(picture), (0, 0), 8)
     return cv2.cvtColor(smooth, cv2.COLOR_RGB2LAB)  # type: ignore[return-value]

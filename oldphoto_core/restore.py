@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from oldphoto_core import flags
-from oldphoto_core.detection.detector import DefectDetector, dilated
+from oldphoto_core.detection.detector import DefectDetector
+from oldphoto_core.detection.masks import dilated
 from oldphoto_core.device import pick_device
 from oldphoto_core.errors import UsageError, WeightsError
 from oldphoto_core.faces.enhance import FaceEnhancer
@@ -70,7 +71,11 @@ class Restorer:
 
     def parameters(self) -> dict[str, Any]:
         """Return every setting that changes pixels, JSON-safe: part of the recipe."""
-        return {"config": self.config, **self.settings.parameters()}
+        return {
+            "config": self.config,
+            **self.settings.parameters(),
+            "faces": {"detector": self.enhancer.detector.name, **self.enhancer.settings.parameters()},
+        }
 
     def restore(
         self, pixels: Pixels, *, mask: Mask | None = None, tier: Tier = Tier.ENHANCED

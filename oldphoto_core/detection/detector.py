@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
+from oldphoto_core.detection.masks import hysteresis
 from oldphoto_core.models.defect_unet import DefectUNet
 from oldphoto_core.models.layers import fold_batch_norm
-from oldphoto_core.photo import DefectDetection, Mask, Pixels, Probability
+from oldphoto_core.photo import DefectDetection, Pixels, Probability
 from oldphoto_core.pixels import LUMINANCE, full_scale
 from oldphoto_core.settings import RestoreSettings
 from oldphoto_core.tiling import run_tiled
@@ -52,31 +52,3 @@ def luminance_tensor(pixels: Pixels) -> Tensor:
     scaled = pixels.astype(np.float32) * (2.0 / full_scale(pixels)) - 1.0
     grey = scaled if scaled.ndim == 2 else scaled @ np.array(LUMINANCE, np.float32)
     return torch.from_numpy(np.ascontiguousarray(grey))[None, None]
-
-
-def hysteresis(probability: Probability, settings: RestoreSettings) -> Mask:
-    """Keep each connected region above the growing threshold that reaches the seed threshold somewhere.
-
-    Regions smaller than ``least_defect`` pixels are dropped.
-    """
-    grown = (probability >= settings.grow_probability).astype(np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(grown, connectivity=8)
-    kept = np.zeros(count, bool)
-    kept[np.unique(labels[probability >= settings.seed_probability])] = True
-    kept &= stats[:, cv2.CC_STAT_AREA] >= settings.least_defect
-    kept[0] = False
-    mask: Mask = kept[labels]
-    return mask
-
-
-def dilated(mask: Mask, pixels: int) -> Mask:
-    """Grow a mask by a disc of so many pixels."""
-    if pixels <= 0 or not mask.any():
-        return mask
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * pixels + 1, 2 * pixels + 1))
-    return cv2.dilate(mask.astype(np.uint8), disc).astype(bool)
-
-
-def count_components(mask: Mask) -> int:
-    """Return the number of 8-connected regions of a mask."""
-    return int(cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)[0]) - 1

@@ -67,10 +67,12 @@ def start_as_haar_analysis(conv: nn.Conv2d, channels: int) -> None:
 
     An orthonormal transform keeps every bit of the picture: an encoder that starts so, with residual
     blocks that start as the identity, is a lossless codec before its first training step.
-    The other outputs keep their random start. ``channels`` inputs are transformed; the rest start unused.
+    The other outputs start silent, so that two autoencoders with one start keep their latents alike: a random
+    start would fill them with noise that each codec then carries off in its own direction. ``channels``
+    inputs are transformed; the rest start unused.
     """
     weight = conv.weight
-    weight[: 4 * channels] = 0
+    weight.zero_()
     for channel in range(channels):
         weight[4 * channel : 4 * channel + 4, channel, 1:3, 1:3] = haar_kernels()
     if conv.bias is not None:

@@ -27,6 +27,7 @@ class TrainingSettings:
     batch: int = 16
     crop: int = 128
     learning_rate: float = 2e-4
+    beta1: float = 0.9
     constant_share: float = 0.5
     warm_up_steps: int = 100
     gradient_clip: float = 50.0
@@ -36,7 +37,7 @@ class TrainingSettings:
     workers: int = 1
     checkpoint_seconds: float = 120.0
     resume: bool = False
-    kl_weight: float = 1e-3
+    kl_weight: float = 0.02
     reconstruction_weight: float = 10.0
     latent_weight: float = 60.0
     pixel_weight: float = 60.0

@@ -19,6 +19,7 @@ from torch import nn
 from oldphoto_core import __version__
 from oldphoto_core.training.batches import Batch, batches
 from oldphoto_core.training.settings import TrainingSettings
+from oldphoto_core.training.split import in_annotated_validation, in_validation
 from oldphoto_core.training.tasks import Losses, MappingTask, Task, make_task
 from oldphoto_core.weights.store import LICENCE, save_weights
 
@@ -42,7 +43,7 @@ class Trainer:
             self.task.to(self.device)
         self.average = deepcopy(self.network).eval().requires_grad_(False)
         self.optimiser = torch.optim.Adam(
-            self.network.parameters(), lr=settings.learning_rate, betas=(0.5, 0.999)
+            self.network.parameters(), lr=settings.learning_rate, betas=(settings.beta1, 0.999)
         )
         self.step = 0
         self.seconds_before = 0.0
@@ -156,6 +157,7 @@ class Trainer:
             "version": __version__,
             "licence": LICENCE,
             "settings": settings.summary(),
+            "data": training_photographs(settings.data, self.task.shares),
             "steps": self.step,
             "crops": self.step * settings.batch,
             "hours": round(self.seconds / 3600, 3),
@@ -172,6 +174,18 @@ def update_average(average: nn.Module, network: nn.Module, decay: float, step: i
         held.lerp_(current, 1 - decay)
     for kept, latest in zip(average.buffers(), network.buffers(), strict=True):
         kept.copy_(latest)
+
+
+def training_photographs(data: Path, shares: dict[str, float]) -> dict[str, int]:
+    """Return how many photographs each folder gave to training; those held out are not counted."""
+    folders = {"aged": "clean", "old": "old", "annotated": "annotated"}
+    held_out = {"annotated": in_annotated_validation}
+    counts = {}
+    for source in shares:
+        names = {p.stem.removesuffix("_mask") for p in (data / folders[source]).glob("*.[jp][pn]g")}
+        names = {name for name in names if not name.endswith("_ignore")}
+        counts[folders[source]] = sum(not held_out.get(source, in_validation)(name) for name in names)
+    return counts
 
 
 def _hardware(device: torch.device) -> str:

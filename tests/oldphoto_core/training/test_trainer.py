@@ -42,6 +42,7 @@ def test_training_writes_weights_that_load_strictly(network: str, training_data:
     assert identity.sha256 == card["sha256"]
     assert card["steps"] == 3
     assert card["crops"] == 6
+    assert sum(card["data"].values()) > 0
 
 
 def test_mapping_trains_between_two_frozen_autoencoders(training_data: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from oldphoto_core.detection.detector import count_components, dilated, hysteresis
+from oldphoto_core.detection.masks import count_components, dilated, hysteresis
 from oldphoto_core.settings import RestoreSettings
 
 SETTINGS = RestoreSettings(seed_probability=0.8, grow_probability=0.5, least_defect=3)

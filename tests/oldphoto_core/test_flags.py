@@ -1,0 +1,61 @@
+"""Laws of the flags and the measurements behind them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from oldphoto_core.flags import RULES, assess
+from oldphoto_core.measure import measure_change, measure_detection
+from oldphoto_core.photo import DefectDetection
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
+def test_a_rule_fires_at_its_threshold_and_not_below(rule) -> None:  # type: ignore[no-untyped-def]
+    at = {flag.code: flag for flag in assess({rule.measurement: rule.threshold})}
+    below = {flag.code for flag in assess({rule.measurement: rule.threshold * 0.999})}
+    assert at[rule.code].value == rule.threshold
+    assert at[rule.code].rule_version == rule.version
+    assert rule.code not in below
+
+
+def test_nothing_measured_nothing_flagged() -> None:
+    assert assess({}) == ()
+
+
+def test_codes_are_unique_and_every_explanation_is_a_sentence() -> None:
+    assert len({rule.code for rule in RULES}) == len(RULES)
+    assert all(rule.explanation.endswith(".") for rule in RULES)
+
+
+def test_change_is_measured_outside_the_mask_only() -> None:
+    before = np.full((40, 40, 3), 0.5, np.float32)
+    after, mask = before.copy(), np.zeros((40, 40), bool)
+    mask[10:20, 10:20] = True
+    after[mask] = 1.0
+    assert measure_change(before, after, mask)["mean_change"] == 0
+    assert measure_change(before, after + 0.1, mask)["mean_change"] == pytest.approx(0.1, abs=1e-6)
+
+
+def test_removed_grain_is_no_colour_drift_but_a_cast_is() -> None:
+    rng = np.random.default_rng(0)
+    before = np.full((128, 128, 3), 0.5, np.float32)
+    grain = before + rng.normal(0, 0.05, before.shape).astype(np.float32)
+    cast = before + np.array([0.05, 0, -0.05], np.float32)
+    none = np.zeros((128, 128), bool)
+    drift = [measure_change(before, after, none)["colour_drift"] for after in (grain, cast)]
+    assert drift[0] < 1.0 < drift[1]
+
+
+def test_everything_masked_measures_no_change() -> None:
+    before = np.zeros((8, 8, 3), np.float32)
+    assert measure_change(before, before + 1, np.ones((8, 8), bool)) == {"mean_change": 0.0, "colour_drift": 0.0}
+
+
+def test_detection_is_measured() -> None:
+    probability = np.zeros((10, 10), np.float32)
+    probability[0, :5] = 0.5
+    mask = np.zeros((10, 10), bool)
+    mask[5, 5] = mask[8:10, 0] = True
+    measured = measure_detection(DefectDetection(probability, mask))
+    assert measured == pytest.approx({"mask_share": 0.03, "mask_components": 2.0, "uncertain_share": 0.05})

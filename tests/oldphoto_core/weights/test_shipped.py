@@ -1,0 +1,25 @@
+"""The shipped weights are what their cards say, and fit their networks."""
+
+from __future__ import annotations
+
+import pytest
+
+from oldphoto_core.models.build import build
+from oldphoto_core.weights.store import SHIPPED, load_weights, read_card, shipped
+
+FILES = sorted(SHIPPED.glob("*/*.safetensors"))
+
+
+def test_the_stages_that_a_run_needs_are_shipped() -> None:
+    names = {path.stem for path in FILES if path.parent.name == "compact"}
+    assert {"detector", "vae-old", "vae-clean", "mapping"} <= names
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_weights_load_strictly_with_the_hash_of_their_card(path) -> None:  # type: ignore[no-untyped-def]
+    config = path.parent.name
+    identity = load_weights(build(path.stem, config), shipped(config, path.stem))
+    card = read_card(path)
+    assert identity.sha256 == card["sha256"]
+    assert card["steps"] > 0, "an untrained network is never shipped"
+    assert {"name", "version", "licence", "settings", "data", "crops", "hours", "hardware", "date"} <= set(card)
