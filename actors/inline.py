@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable
 
-from actors.job import RestoreJob, RestorerFactory
+from actors.job import RestoreJob
+from actors.restorer import RestorerFactory
 from actors.rows import InputRow, OutcomeRow, PhotoRow
 from actors.stages.fused import FusedStage
 

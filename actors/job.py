@@ -5,7 +5,6 @@ The flow decides it once; stages only read it. What may differ from photo to pho
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -14,7 +13,6 @@ from oldphoto_core.image_io import DecodeLimits
 from oldphoto_core.photo import Tier
 
 if TYPE_CHECKING:
-    from actors.restorer import PhotoRestorer
     from oldphoto_core.settings import RestoreSettings
 
 
@@ -54,7 +52,3 @@ class RestoreJob:
     def software(self) -> str:
         """Name and version, as written into files and events."""
         return f"oldphoto {self.code_version}"
-
-
-RestorerFactory = Callable[[RestoreJob], "PhotoRestorer"]
-"""Builds the networks inside a worker. Must be picklable: a function of an importable module."""

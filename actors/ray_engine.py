@@ -34,10 +34,11 @@ from ray.exceptions import (
 
 from actors.errors import EngineError
 from actors.inline import settled
-from actors.job import RestoreJob, RestorerFactory
+from actors.job import RestoreJob
 from actors.packing import pack, unpack
 from actors.ray_session import machines, ray_session
 from actors.resources import EngineSettings, Plan, StageGroup, plan_resources
+from actors.restorer import RestorerFactory
 from actors.rows import InputRow, OutcomeRow, PhotoRow
 from actors.stages.fused import ALL_STAGES, FusedStage, RayStage, StageName, bound_threads
 from oldphoto_core.photo import Outcome

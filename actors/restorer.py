@@ -6,13 +6,12 @@ All pixels here are upright: ``H×W`` or ``H×W×3``, ``uint8`` or ``uint16``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, cast
+from collections.abc import Callable
+from typing import Protocol, cast
 
+from actors.job import RestoreJob
 from oldphoto_core.errors import WeightsError
 from oldphoto_core.photo import DefectDetection, Face, Flag, Pixels, Tier
-
-if TYPE_CHECKING:
-    from actors.job import RestoreJob
 
 
 class TranslationLike(Protocol):
@@ -70,6 +69,10 @@ class PhotoRestorer(Protocol):
     ) -> tuple[Flag, ...]:
         """Return the reasons to look at the result."""
         ...
+
+
+RestorerFactory = Callable[[RestoreJob], PhotoRestorer]
+"""Builds the networks inside a worker. Must be picklable: a function of an importable module."""
 
 
 def shipped_restorer(job: RestoreJob) -> PhotoRestorer:

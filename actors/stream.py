@@ -13,9 +13,10 @@ from dataclasses import replace
 from typing import Literal
 
 from actors.inline import run_inline
-from actors.job import RestoreJob, RestorerFactory
+from actors.job import RestoreJob
 from actors.progress import ProgressCallback, ProgressCounter
 from actors.resources import EngineSettings
+from actors.restorer import RestorerFactory
 from actors.rows import InputRow, OutcomeRow
 from actors.storage import open_store
 from oldphoto_core.errors import UsageError

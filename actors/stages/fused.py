@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
-from actors.job import RestoreJob, RestorerFactory
+from actors.job import RestoreJob
 from actors.packing import pack, unpack
-from actors.restorer import PhotoRestorer, shipped_restorer
+from actors.restorer import PhotoRestorer, RestorerFactory, shipped_restorer
 from actors.rows import PhotoRow
 from actors.stages.boundary import Stage, guarded
 from actors.stages.detect import DetectStage
