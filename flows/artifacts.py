@@ -1,0 +1,126 @@
+"""What Prefect's pages show of a run: how far it is, its summary, and a sample.
+
+Artifacts are for people who watch; the catalog is the record. When Prefect's server cannot be reached for a
+moment, the run goes on without them.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import httpx
+from prefect.artifacts import (
+    create_markdown_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
+from prefect.context import FlowRunContext
+from prefect.exceptions import PrefectException
+
+from flows.summary import OUTCOMES, RunSummary
+
+_log = logging.getLogger(__name__)
+
+UPDATE_SECONDS = 5.0
+"""A progress artifact is updated at most this often; each update is a request to Prefect's server."""
+
+
+class ProgressArtifact:
+    """A percentage on the flow run's page.
+
+    Args:
+        total: how many photos there are to do.
+        every: least seconds between two updates.
+        clock: tells seconds; for tests.
+    """
+
+    def __init__(
+        self, total: int, *, every: float = UPDATE_SECONDS, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.total, self.every, self.clock = total, every, clock
+        self.updates = 0
+        self._id: UUID | None = None
+        self._updated_at = clock()
+        if total:
+            self._create()
+
+    def update(self, finished: int) -> None:
+        """Say how many photos are finished; the last one is always said."""
+        now = self.clock()
+        if self._id is None or (finished < self.total and now - self._updated_at < self.every):
+            return
+        self._updated_at = now
+        self.updates += 1
+        percent = 100.0 * min(finished, self.total) / self.total
+        _shown(lambda: update_progress_artifact(self._id, progress=percent))  # type: ignore[arg-type]
+
+    def _create(self) -> None:
+        def create() -> None:
+            found = create_progress_artifact(
+                0.0, key="restore-progress", description=f"{self.total} photographs"
+            )
+            if isinstance(found, UUID):
+                self._id = found
+
+        _shown(create)
+
+
+def show_summary(summary: RunSummary, collection: str, report: str | None, notes: Sequence[str]) -> None:
+    """Put the summary table, and a page of text around it, on the flow run's page."""
+    rows = [{"outcome": name, "photographs": summary[name]} for name in OUTCOMES]  # type: ignore[literal-required]
+    _shown(
+        lambda: create_table_artifact(
+            rows, key="restore-outcomes", description=f"Outcomes of run {summary['run']} on {collection}"
+        )
+    )
+    text = summary_markdown(summary, collection, report, notes)
+    _shown(lambda: create_markdown_artifact(text, key="restore-summary", description="Summary of the run"))
+
+
+def summary_markdown(summary: RunSummary, collection: str, report: str | None, notes: Sequence[str]) -> str:
+    """Return the summary as a page of Markdown."""
+    lines = [
+        f"# {collection}: run {summary['run']}",
+        "",
+        f"{summary['inputs']} photographs taken on, {summary['already_done']} finished by an earlier run, "
+        f"{summary['seconds']:.0f} s.",
+        "",
+        "| outcome | photographs |",
+        "|---|---:|",
+        *(f"| {name} | {summary[name]} |" for name in OUTCOMES),  # type: ignore[literal-required]
+        "",
+        f"Recipe `{summary['recipe']}`",
+    ]
+    if report is not None:
+        lines += ["", f"Report: `{report}`"]
+    return "\n".join([*lines, *(f"\n> {note}" for note in notes)])
+
+
+def show_sample(sample: Mapping[str, str], key: str) -> None:
+    """Put one photo before and after on the flow run's page.
+
+    Args:
+        sample: caption → JPEG as a data URI.
+        key: the photo's source key.
+    """
+    header = " | ".join(sample)
+    cells = " | ".join(f"![{caption}]({uri})" for caption, uri in sample.items())
+    text = f"**{key.replace('|', '/')}**\n\n| {header} |\n|{'---|' * len(sample)}\n| {cells} |"
+    _shown(
+        lambda: create_markdown_artifact(text, key="restore-sample", description="One photograph of the run")
+    )
+
+
+def _shown(show: Callable[[], Any]) -> None:
+    """Do something with Prefect's server, unless nobody runs this as a flow."""
+    if FlowRunContext.get() is None:
+        return
+    try:
+        show()
+    except (httpx.HTTPError, PrefectException) as error:
+        _log.warning("an artifact could not be shown: %s", error)

@@ -1,0 +1,244 @@
+"""Ingest: look at every file of the source, once, and tell the catalog what is there.
+
+A file that the catalog knows with the same size and modification mark is not read again. Every other file is
+read once, hashed, and its header parsed; it becomes a record whether it can be restored or not: what cannot
+be read as a photograph, or does not match the manifest, is recorded with its error and ends as a quarantined
+outcome.
+
+This module decides what to look at and how much at a time. What a header is belongs to
+`oldphoto_core.image_io`, what is kept of it to `schemas`.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+
+from actors.storage import Store, StoredObject
+from flows.manifest import Manifest
+from oldphoto_core.errors import FixityError, PhotoError, StorageError
+from oldphoto_core.fixity import sha256_bytes, sha256_stream
+from oldphoto_core.image_io import DecodeLimits, read_header
+from schemas.errors import UnstorableKeyError
+from schemas.records import AssetRecord, EventRecord, EventType, IngestCounts, KnownAsset
+from schemas.repository import Catalog
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class IngestSettings:
+    """How much ingest does at a time.
+
+    ``batch`` files are looked up and recorded together, ``threads`` of them are read at once, and what is
+    being read never exceeds ``bytes_in_memory`` (a larger file is read alone).
+    """
+
+    batch: int = 256
+    threads: int = 8
+    bytes_in_memory: int = 1 << 30
+    limits: DecodeLimits = field(default_factory=DecodeLimits)
+
+
+@dataclass
+class IngestResult:
+    """What ingest met.
+
+    ``unchanged`` files were known and not read again. ``left_out`` names files whose names the catalog cannot
+    hold, ``missing`` the manifest's entries that the source does not have.
+    """
+
+    counts: IngestCounts = field(default_factory=IngestCounts)
+    unchanged: int = 0
+    left_out: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+
+class Ingest:
+    """Reads a source store into a catalog.
+
+    Args:
+        source: the masters; only ever read.
+        manifest: expected digests, or None.
+        agent: software name and version for the events.
+        settings: batch sizes and limits.
+    """
+
+    def __init__(
+        self, source: Store, *, manifest: Manifest | None, agent: str, settings: IngestSettings | None = None
+    ) -> None:
+        self.source = source
+        self.manifest = manifest
+        self.agent = agent
+        self.settings = settings or IngestSettings()
+        self._budget = _Budget(self.settings.bytes_in_memory)
+
+    def run(
+        self,
+        catalog: Catalog,
+        collection_id: int,
+        run_id: int,
+        *,
+        leave_out: Callable[[str], bool] = lambda key: False,
+        on_progress: Callable[[int], None] = lambda seen: None,
+    ) -> IngestResult:
+        """Record everything that the source lists as inputs of the run.
+
+        Args:
+            catalog: where to.
+            collection_id: the collection's id.
+            run_id: the run's id.
+            leave_out: says of a key that it is no master (a derivative, the manifest itself).
+            on_progress: called after every batch with the number of files recorded.
+
+        Raises:
+            StorageError: the source cannot be listed. A single file that cannot be read is recorded as such.
+        """
+        result = IngestResult()
+        for records in self.look(partial(catalog.known, collection_id), result, leave_out=leave_out):
+            result.counts += catalog.record_assets(collection_id, records, run_id)
+            on_progress(result.counts.seen)
+        return result
+
+    def look(
+        self,
+        lookup: Callable[[Sequence[str]], Mapping[str, KnownAsset]],
+        result: IngestResult,
+        *,
+        leave_out: Callable[[str], bool] = lambda key: False,
+    ) -> Iterator[list[AssetRecord | KnownAsset]]:
+        """Yield batches of what the source lists, each file looked at once; record nothing.
+
+        Args:
+            lookup: returns what is known of a list of keys.
+            result: gains what was unchanged, left out and missing.
+            leave_out: see `run`.
+        """
+        listed = (found for found in self.source.list() if not leave_out(found.key))
+        with ThreadPoolExecutor(self.settings.threads, thread_name_prefix="ingest") as pool:
+            for batch in _batches(listed, self.settings.batch):
+                known = lookup([found.key for found in batch])
+                looked = pool.map(self._look, batch, [known.get(found.key) for found in batch])
+                records = self._storable(looked, result)
+                result.unchanged += sum(isinstance(record, KnownAsset) for record in records)
+                yield records
+        if self.manifest is not None:
+            result.missing = self.manifest.unseen()
+
+    @staticmethod
+    def _storable(
+        looked: Iterable[AssetRecord | KnownAsset | str], result: IngestResult
+    ) -> list[AssetRecord | KnownAsset]:
+        records: list[AssetRecord | KnownAsset] = []
+        for record in looked:
+            if isinstance(record, str):
+                _log.warning("left out: %s", record)
+                result.left_out.append(record)
+            else:
+                records.append(record)
+        return records
+
+    def _look(self, found: StoredObject, known: KnownAsset | None) -> AssetRecord | KnownAsset | str:
+        """Return what the catalog should record of one file; a sentence if its name cannot be recorded."""
+        uri, mark = self.source.uri_of(found.key), modification_mark(found)
+        expected = self.manifest.expected(found.key) if self.manifest is not None else None
+        if known is not None and known.matches(uri, found.size, mark) and expected in (None, known.sha256):
+            return known
+        try:
+            return self._examine(found, uri, mark, expected)
+        except UnstorableKeyError as error:
+            return str(error)
+
+    def _examine(self, found: StoredObject, uri: str, mark: str, expected: str | None) -> AssetRecord:
+        """Read, hash and verify one file, and parse its header."""
+        digest = None
+        try:
+            with self._budget.holding(found.size):
+                digest, data = self._digest(found)
+                if expected is not None and digest != expected:
+                    raise FixityError(uri, "sha256", expected, digest)
+                self.settings.limits.require_file(found.key, found.size)
+                header = read_header(data, key=found.key)
+        except (PhotoError, FixityError, StorageError) as error:
+            reason, code = _explain(error)
+            return AssetRecord(found.key, uri, found.size, mark, digest, error=reason, error_class=code)
+        return AssetRecord(
+            found.key,
+            uri,
+            found.size,
+            mark,
+            digest,
+            format=header.format,
+            width=header.width,
+            height=header.height,
+            bit_depth=header.bit_depth,
+            metadata=header.summary(),
+            warnings=(*header.warnings, *self._manifest_warnings(expected)),
+            events=self._events(digest, expected),
+        )
+
+    def _digest(self, found: StoredObject) -> tuple[str, bytes]:
+        """Return a file's SHA-256 and its bytes; no bytes of a file that is too large to be a photo."""
+        if found.size > self.settings.limits.max_bytes:
+            with self.source.open(found.key) as stream:
+                return sha256_stream(stream)[0], b""
+        data = self.source.read(found.key)
+        return sha256_bytes(data), data
+
+    def _manifest_warnings(self, expected: str | None) -> tuple[str, ...]:
+        if self.manifest is None or expected is not None:
+            return ()
+        return (f"not named in the manifest {self.manifest.name}",)
+
+    def _events(self, digest: str, expected: str | None) -> tuple[EventRecord, ...]:
+        if self.manifest is None or expected is None:
+            return ()
+        detail = {"algorithm": "sha256", "digest": digest, "manifest": self.manifest.name}
+        return (EventRecord(EventType.FIXITY_CHECK, detail=detail, agent=self.agent),)
+
+
+def modification_mark(found: StoredObject) -> str:
+    """Return what changes when the file does: the store's ETag where it has one, else the time."""
+    return found.etag or found.modified.isoformat()
+
+
+def _explain(error: PhotoError | FixityError | StorageError) -> tuple[str, str]:
+    """Return the reason for an operator and the error's short code."""
+    if isinstance(error, PhotoError):
+        return f"{error.problem}. {error.remedy}", error.code
+    return str(error), "fixity" if isinstance(error, FixityError) else type(error).__name__
+
+
+def _batches(found: Iterable[StoredObject], size: int) -> Iterator[list[StoredObject]]:
+    iterator = iter(found)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+class _Budget:
+    """Lets threads hold bytes in memory up to a total; a file larger than the total waits to be alone."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._free = total
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def holding(self, size: int) -> Iterator[None]:
+        """Hold ``size`` bytes inside the block, waiting until there is room."""
+        share = min(size, self._total)
+        with self._changed:
+            self._changed.wait_for(lambda: self._free >= share)
+            self._free -= share
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += share
+                self._changed.notify_all()

@@ -1,0 +1,129 @@
+"""Small pictures for reports: a photo before, where damage was seen, and after, as JPEG data URIs.
+
+Everything shown is upright. Masters are read once more for this, so the number of pixels that a report may
+decode is bounded: see `PreviewMaker`.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from actors.storage import Store
+from oldphoto_core.errors import PhotoError, StorageError
+from oldphoto_core.image_io import decode, encode_jpeg_preview, to_upright
+from oldphoto_core.photo import Pixels
+
+MAX_SIDE = 440
+MASK_COLOUR = (226, 61, 22)
+PIXEL_BUDGET = 800_000_000
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A picture ready to be put into a page; ``width`` and ``height`` in pixels."""
+
+    data_uri: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Previews:
+    """What can be shown of one photo, damage only where there is any; ``reason`` says why nothing can."""
+
+    before: Preview | None = None
+    damage: Preview | None = None
+    after: Preview | None = None
+    reason: str | None = None
+
+
+class PreviewMaker:
+    """Makes previews until its pixel budget is used up.
+
+    Args:
+        source: the masters.
+        destination: the derivatives.
+        pixel_budget: how many pixels may be decoded in all, counting a photo as often as it is decoded.
+    """
+
+    def __init__(self, source: Store, destination: Store, pixel_budget: int = PIXEL_BUDGET) -> None:
+        self.source, self.destination = source, destination
+        self.left = pixel_budget
+
+    def make(
+        self, master: str, *, pixels: int, mask: str | None = None, restored: str | None = None
+    ) -> Previews:
+        """Return the previews of one photo.
+
+        Args:
+            master: its key in the source.
+            pixels: its size, width × height.
+            mask: key of its mask in the destination.
+            restored: key of its restored picture in the destination.
+        """
+        cost = pixels * (1 + (mask is not None) + (restored is not None))
+        if cost > self.left:
+            return Previews(reason="Too large for a picture here; open the files themselves.")
+        self.left -= cost
+        try:
+            before, orientation = self._upright(self.source, master)
+            damage = self._mask(mask, orientation) if mask is not None else None
+            after = self._upright(self.destination, restored)[0] if restored is not None else None
+        except (PhotoError, StorageError) as error:
+            return Previews(reason=f"No picture: {error}")
+        small = shrink(before)
+        return Previews(
+            before=to_preview(small),
+            damage=to_preview(highlight(small, damage)) if damage is not None and damage.any() else None,
+            after=to_preview(shrink(after)) if after is not None else None,
+        )
+
+    @staticmethod
+    def _upright(store: Store, key: str) -> tuple[Pixels, int]:
+        photo = decode(store.read(key), key=key)
+        return to_upright(photo.pixels, photo.header.orientation), photo.header.orientation
+
+    def _mask(self, key: str, orientation: int) -> NDArray[np.bool_]:
+        # The mask lies as the master is stored, and says nothing about the orientation itself.
+        stored = decode(self.destination.read(key), key=key).pixels
+        return to_upright(stored, orientation) > 127
+
+
+def shrink(pixels: Pixels, max_side: int = MAX_SIDE) -> NDArray[np.uint8]:
+    """Return a small 8-bit RGB copy, ``h×w×3``, whose longer side is at most ``max_side``; never enlarged."""
+    height, width = pixels.shape[:2]
+    scale = min(1.0, max_side / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA) if scale < 1 else pixels)
+    if small.dtype == np.uint16:
+        small = np.right_shift(small, 8)
+    if small.ndim == 2:
+        small = np.repeat(small[..., None], 3, axis=2)
+    return np.ascontiguousarray(small, dtype=np.uint8)
+
+
+def highlight(small: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Return ``small`` (``h×w×3``) in pale grey with the damage of ``mask`` (``H×W``) coloured.
+
+    A scratch of one pixel must not vanish in a small picture: any damaged pixel colours the pixel that shows
+    it.
+    """
+    height, width = small.shape[:2]
+    share = cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
+    damaged = share > 1e-3
+    grey = small.mean(axis=2, keepdims=True)
+    pale = np.repeat(0.55 * grey + 0.45 * 235, 3, axis=2)
+    pale[damaged] = MASK_COLOUR
+    return pale.round().astype(np.uint8)
+
+
+def to_preview(small: NDArray[np.uint8]) -> Preview:
+    """Return a small picture as a JPEG data URI."""
+    data = encode_jpeg_preview(small, MAX_SIDE)
+    uri = "data:image/jpeg;base64," + base64.b64encode(data).decode("ascii")
+    return Preview(uri, small.shape[1], small.shape[0])

@@ -1,0 +1,143 @@
+"""What the driver writes into the catalog during a run: its begin, what became of each photo, its end."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy.exc import SQLAlchemyError
+from tenacity import (
+    before_sleep_log,
+    retry,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_random_exponential,
+)
+
+from actors.rows import OutcomeRow, to_outcome
+from flows.workplace import Workplace
+from schemas.errors import CatalogError, CatalogUnavailableError
+from schemas.records import RunState
+from schemas.repository import Catalog
+
+_log = logging.getLogger(__name__)
+
+BATCH_ROWS = 64
+BATCH_SECONDS = 2.0
+"""Outcomes are recorded once so many have come, or so much time has passed, whichever is first."""
+
+
+@dataclass
+class Run:
+    """One run, as the catalog numbers it."""
+
+    id: int
+    collection_id: int
+    recipe_id: int
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been going on."""
+        return time.monotonic() - self.began
+
+
+@contextmanager
+def recorded_run(place: Workplace, flow_run_id: str | None) -> Iterator[Run]:
+    """Record that a run begins and how it ends.
+
+    An exception marks it *failed*; being interrupted or terminated marks it *crashed*. A run that is killed
+    outright stays *running* until a later one takes its work over.
+    """
+    catalog, request = place.catalog, place.request
+    collection_id = catalog.collection_id(request.collection_name())
+    recipe = place.decision.recipe
+    recipe_id = catalog.recipe_id(recipe.sha256, recipe.canonical_json, place.models)
+    run_id = catalog.start_run(flow_run_id, collection_id, recipe_id, request.parameters())
+    run = Run(run_id, collection_id, recipe_id)
+    try:
+        yield run
+    except BaseException as error:
+        state = RunState.FAILED if isinstance(error, Exception) else RunState.CRASHED
+        # The catalog may be what failed; its error must not hide the first one.
+        with suppress(SQLAlchemyError, CatalogError):
+            catalog.finish_run(run_id, seconds=run.seconds, state=state)
+        raise
+    catalog.finish_run(run_id, seconds=run.seconds, state=RunState.COMPLETED)
+
+
+class OutcomeRecorder:
+    """Collects outcomes and records them in batches, one transaction each.
+
+    As a context manager it records what is left also when an exception passes: work that was done stays
+    known.
+
+    Args:
+        catalog: where to.
+        run_id: the run.
+        batch_rows, batch_seconds: see the module's constants.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        run_id: int,
+        *,
+        batch_rows: int = BATCH_ROWS,
+        batch_seconds: float = BATCH_SECONDS,
+    ) -> None:
+        self.catalog, self.run_id = catalog, run_id
+        self.batch_rows, self.batch_seconds = batch_rows, batch_seconds
+        self.outcomes: Counter[str] = Counter()
+        self.flags: Counter[str] = Counter()
+        self.flagged_photos = 0
+        self._waiting: list[OutcomeRow] = []
+        self._recorded_at = time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.flush()
+            return
+        with suppress(SQLAlchemyError, CatalogError):
+            self.flush()
+
+    def add(self, rows: Sequence[OutcomeRow]) -> None:
+        """Take outcomes in; record them when it is time."""
+        self._waiting.extend(rows)
+        for row in rows:
+            self.outcomes[row.outcome.value] += 1
+            self.flags.update(flag.code for flag in row.flags)
+            self.flagged_photos += bool(row.flags)
+        due = time.monotonic() - self._recorded_at >= self.batch_seconds
+        if due or len(self._waiting) >= self.batch_rows:
+            self.flush()
+
+    def flush(self) -> None:
+        """Record what is waiting."""
+        if self._waiting:
+            _record(self.catalog, self.run_id, self._waiting)
+            self._waiting = []
+        self._recorded_at = time.monotonic()
+
+
+@retry(
+    retry=retry_if_exception_type(CatalogUnavailableError),
+    stop=stop_after_attempt(5),
+    wait=wait_random_exponential(multiplier=1, max=30),
+    before_sleep=before_sleep_log(_log, logging.WARNING),
+    reraise=True,
+)
+def _record(catalog: Catalog, run_id: int, rows: Sequence[OutcomeRow]) -> None:
+    """Record a batch; a catalog out of reach for a moment is tried again (this is idempotent)."""
+    catalog.record_outcomes(run_id, [to_outcome(row) for row in rows])

@@ -1,0 +1,130 @@
+"""A dry run: what a run would take on, without writing anything anywhere.
+
+The source is listed and new files are hashed as in a real run; the catalog, where there is one, is only read.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Engine, select
+
+from actors.storage import open_store
+from flows.ingest import IngestResult
+from flows.progress import Progress, RunDetails, listener
+from flows.request import RestoreRequest
+from flows.summary import RunSummary, summarise
+from flows.workplace import decide, effects_of_missing, ingest_of
+from schemas.records import FINISHED_STATES, AssetRecord, KnownAsset, WorkState
+from schemas.repository import MAX_ATTEMPTS, Catalog
+from schemas.session import catalog_url, read
+from schemas.tables import Asset, Collection, Recipe, WorkItem
+
+
+def rehearse(request: RestoreRequest) -> RunSummary:
+    """Return the summary that a run would begin with: everything restorable is still pending.
+
+    Raises:
+        UsageError, WeightsError, StorageError, CatalogError: as the run itself would.
+    """
+    began = time.monotonic()
+    request.check()
+    decision = decide(request)
+    result, counts = IngestResult(), Counter[str]()
+    ingest = ingest_of(request, open_store(request.source))
+    with _existing_catalog(request) as catalog:
+        past = _Past(catalog, request.collection_name(), decision.recipe.sha256)
+        for records in ingest.look(past.known, result, leave_out=request.leave_out()):
+            room = None if request.limit is None else request.limit - counts["inputs"]
+            counts.update(_counts(records[:room], past))
+            listener().progress(Progress("ingest", counts["inputs"]))
+    names = ("inputs", "already_done", "done", "skipped", "quarantined", "failed", "pending")
+    found = {name: counts[name] for name in names}
+    summary = summarise(None, decision.recipe.sha256, found, time.monotonic() - began)
+    listener().finished(
+        RunDetails(
+            summary=summary,
+            tier=decision.tier.value,
+            report=None,
+            dry_run=True,
+            stages_off=effects_of_missing(decision.stages_off),
+            left_out=tuple(result.left_out),
+            missing=tuple(result.missing),
+        )
+    )
+    return summary
+
+
+class _Past:
+    """What a catalog already knows; nothing when there is none yet."""
+
+    def __init__(self, catalog: Catalog | None, collection: str, recipe_sha256: str) -> None:
+        self.catalog = catalog
+        self.collection, self.recipe_sha256 = collection, recipe_sha256
+        self.collection_id = _collection_id(catalog.engine, collection) if catalog else None
+
+    def known(self, keys: Sequence[str]) -> Mapping[str, KnownAsset]:
+        """Return what is known of these keys."""
+        if self.catalog is None or self.collection_id is None:
+            return {}
+        return self.catalog.known(self.collection_id, keys)
+
+    def work(self, keys: Sequence[str]) -> dict[tuple[str, str], tuple[str, int]]:
+        """Return state and attempts of this recipe's work on these keys, by key and SHA-256."""
+        if self.catalog is None or self.collection_id is None:
+            return {}
+        query = (
+            select(Asset.key, WorkItem.input_sha, WorkItem.state, WorkItem.attempts)
+            .join(WorkItem, WorkItem.asset_id == Asset.id)
+            .join(Recipe, Recipe.id == WorkItem.recipe_id)
+            .where(
+                Asset.collection_id == self.collection_id,
+                Asset.key.in_(keys),
+                Recipe.sha256 == self.recipe_sha256,
+            )
+        )
+        with read(self.catalog.engine) as connection:
+            return {(row.key, row.input_sha): (row.state, row.attempts) for row in connection.execute(query)}
+
+
+def _counts(records: Sequence[AssetRecord | KnownAsset], past: _Past) -> Counter[str]:
+    """Count a batch by what a run would do with it."""
+    work = past.work([record.key for record in records])
+    counts = Counter(inputs=len(records))
+    for record in records:
+        error = record.error if isinstance(record, AssetRecord) else None
+        state, attempts = work.get((record.key, record.sha256 or ""), (WorkState.PENDING, 0))
+        counts[_fate(state, attempts, record.sha256, error)] += 1
+    return counts
+
+
+def _fate(state: str, attempts: int, sha256: str | None, error: str | None) -> str:
+    """Return where a photo would be counted once a run has planned; mirrors `schemas.planning`."""
+    if state == WorkState.FAILED and attempts >= MAX_ATTEMPTS:
+        return "failed"
+    excused = state == WorkState.QUARANTINED and attempts == 0 and error is None
+    if state in FINISHED_STATES and not excused:
+        return "already_done"
+    if error is not None:
+        return "quarantined" if sha256 else "failed"
+    return "pending"
+
+
+def _collection_id(engine: Engine, name: str) -> int | None:
+    with read(engine) as connection:
+        return connection.scalar(select(Collection.id).where(Collection.name == name))
+
+
+@contextmanager
+def _existing_catalog(request: RestoreRequest) -> Iterator[Catalog | None]:
+    """Open the catalog for reading; yield None when its SQLite file is not there yet."""
+    url = catalog_url(request.catalog_url())
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
+        yield None
+        return
+    with Catalog.open(request.catalog_url(), create=False) as catalog:
+        yield catalog

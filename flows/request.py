@@ -1,0 +1,207 @@
+"""What a person or a deployment asks for, checked before anything is opened.
+
+Light on purpose: the command line checks a request before it starts an engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+from urllib.parse import unquote, urlsplit
+
+from actors.storage import overlap
+from flows.profiles import profile_named, tier_named
+from oldphoto_core.errors import UsageError
+
+Executor = Literal["ray", "inline"]
+Config = Literal["compact", "paper"]
+
+OUTPUT_FOLDERS = ("restored", "masks", "probability", "faces", "sidecars", "tiers", "recipes", "reports")
+"""Folders of a destination that hold what we made."""
+
+
+@dataclass(frozen=True)
+class RestoreRequest:
+    """The parameters of one `restore-archive` run, as they were given; see the flow for their meaning."""
+
+    source: str
+    destination: str
+    catalog: str | None = None
+    collection: str | None = None
+    profile: str = "archive"
+    tier: str = "enhanced"
+    device: str = "auto"
+    limit: int | None = None
+    dry_run: bool = False
+    manifest: str | None = None
+    keep_tiers: bool = False
+    weights: str | None = None
+    config: str = "compact"
+    executor: str = "ray"
+
+    def check(self) -> None:
+        """Say at once what cannot work.
+
+        Raises:
+            UsageError: an unknown name, an impossible limit, places that collide, or no catalog for a bucket.
+        """
+        profile_named(self.profile)
+        tier_named(self.tier)
+        _one_of("device", self.device, ("auto", "cpu", "cuda"))
+        _one_of("executor", self.executor, ("ray", "inline"))
+        _one_of("config", self.config, ("compact", "paper"))
+        if self.limit is not None and self.limit < 1:
+            raise UsageError(
+                f"A limit of {self.limit} photos restores nothing. Give 1 or more, or leave it out."
+            )
+        if not is_bucket(self.source) and not local_path(self.source).is_dir():
+            raise UsageError(f"{self.source} is not a folder. Give a folder of scans or s3://bucket/prefix.")
+        if self.manifest is not None and not Path(self.manifest).expanduser().is_file():
+            raise UsageError(f"The manifest {self.manifest} is not a file.")
+        if self.weights is not None and not local_path(self.weights).is_dir():
+            raise UsageError(
+                f"{self.weights} is not a folder of weights. Leave it out to use the shipped ones."
+            )
+        self._check_places()
+        self.catalog_url()
+
+    def _check_places(self) -> None:
+        if not overlap(self.source, self.destination):
+            return
+        inside = relative_place(self.source, self.destination)
+        if inside == "":
+            raise UsageError(
+                f"Source and destination are both {self.source}. Masters and derivatives are kept apart: "
+                "give another destination (a folder inside the source is fine)."
+            )
+        above = relative_place(self.destination, self.source)
+        if above is not None and above.split("/")[0] in OUTPUT_FOLDERS:
+            raise UsageError(
+                f"{self.source} is a folder of results of {self.destination}. Give the folder of the scans."
+            )
+
+    def catalog_url(self) -> str:
+        """Return the catalog's URL; by default a SQLite file in the destination.
+
+        Raises:
+            UsageError: the destination is a bucket and no catalog was named.
+        """
+        if self.catalog is not None:
+            if "://" not in self.catalog and local_path(self.catalog).is_dir():
+                return f"sqlite:///{local_path(self.catalog) / 'catalog.db'}"
+            if "://" not in self.catalog:
+                raise UsageError(
+                    f"{self.catalog!r} is not a catalog URL. Write sqlite:////absolute/path/catalog.db "
+                    "or postgresql://user@host/database."
+                )
+            return self.catalog
+        if is_bucket(self.destination):
+            raise UsageError(
+                f"A catalog cannot lie in the bucket of {self.destination}. Name one: "
+                "--catalog sqlite:////absolute/path/catalog.db or --catalog postgresql://user@host/database."
+            )
+        return f"sqlite:///{local_path(self.destination) / 'catalog.db'}"
+
+    def collection_name(self) -> str:
+        """Return the collection's name; by default the source's whole address.
+
+        Its last part alone would mix the photos of two archives that both call their folder ``scans``.
+        """
+        return self.collection or absolute_place(self.source)
+
+    def leave_out(self) -> Callable[[str], bool]:
+        """Return a rule that says which keys of the source are no masters.
+
+        These are the destination's files when it lies inside the source, the catalog and the manifest.
+        """
+        inside = (
+            relative_place(self.source, self.destination) if overlap(self.source, self.destination) else None
+        )
+        single = {key for key in map(self._key_of, self._own_files()) if key is not None}
+
+        def rule(key: str) -> bool:
+            return key in single or (inside is not None and key.startswith(f"{inside}/"))
+
+        return rule
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the request as JSON-safe parameters for the catalog, without a password in the URL."""
+        return {**asdict(self), "catalog": without_password(self.catalog)}
+
+    @property
+    def weights_folder(self) -> Path | None:
+        """The folder of weights; None for the shipped ones."""
+        return local_path(self.weights) if self.weights is not None else None
+
+    @property
+    def config_name(self) -> Config:
+        """The networks' configuration, as its own type."""
+        return cast(Config, self.config)
+
+    @property
+    def executor_name(self) -> Executor:
+        """The executor, as its own type."""
+        return cast(Executor, self.executor)
+
+    def _own_files(self) -> list[str]:
+        files = [self.manifest] if self.manifest is not None else []
+        url = self.catalog_url()
+        if url.startswith("sqlite:///"):
+            database = url.removeprefix("sqlite:///").split("?")[0]
+            files += [database + suffix for suffix in ("", "-wal", "-shm", "-journal")]
+        return files
+
+    def _key_of(self, file: str) -> str | None:
+        """Return the key that a local file has in the source; None if it does not lie there."""
+        return None if is_bucket(self.source) else relative_place(self.source, file)
+
+
+def is_bucket(place: str) -> bool:
+    """Return whether a place is an S3 address."""
+    return place.startswith("s3://")
+
+
+def local_path(place: str) -> Path:
+    """Return the absolute path of a local place (a path or ``file://``)."""
+    if place.startswith("file://"):
+        place = unquote(urlsplit(place).path)
+    return Path(place).expanduser().resolve()
+
+
+def absolute_place(place: str) -> str:
+    """Return a place that means the same from any working directory."""
+    return place.rstrip("/") if is_bucket(place) else str(local_path(place))
+
+
+def relative_place(root: str, place: str) -> str | None:
+    """Return ``place`` relative to ``root`` with ``/`` between parts; None when it lies elsewhere."""
+    if is_bucket(root) != is_bucket(place):
+        return None
+    if is_bucket(root):
+        base, other = root.rstrip("/"), place.rstrip("/")
+        return other[len(base) :].strip("/") if f"{other}/".startswith(f"{base}/") else None
+    base_path, other_path = local_path(root), local_path(place)
+    if not other_path.is_relative_to(base_path):
+        return None
+    relative = other_path.relative_to(base_path).as_posix()
+    return "" if relative == "." else relative
+
+
+def without_password(url: str | None) -> str | None:
+    """Return a catalog URL with its password hidden."""
+    if url is None:
+        return None
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:
+        return url.split("://")[0] + "://…"
+
+
+def _one_of(what: str, given: str, allowed: tuple[str, ...]) -> None:
+    if given not in allowed:
+        raise UsageError(f"No {what} is called {given!r}. Choose one of: {', '.join(allowed)}.")

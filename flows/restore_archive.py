@@ -1,0 +1,192 @@
+"""The `restore-archive` flow: ingest → plan → stream → record → report.
+
+Prefect sees one task per stage and none per photo; the catalog, not the engine, knows what is pending, so
+nothing is cached and a run may be started again at any time. Only what reads or writes a store is retried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from prefect.runtime import flow_run
+
+from actors.rows import InputRow
+from actors.stream import run_stream
+from flows.artifacts import ProgressArtifact, show_sample, show_summary
+from flows.ingest import IngestResult
+from flows.progress import Progress, RunDetails, listener
+from flows.recording import OutcomeRecorder, Run, recorded_run
+from flows.rehearsal import rehearse
+from flows.report import Report, existing_report, write_report
+from flows.report_data import collect_report
+from flows.request import RestoreRequest
+from flows.summary import RunSummary, summarise
+from flows.workplace import Workplace, effects_of_missing, ingest_of, open_workplace
+from oldphoto_core.errors import StorageError
+from schemas.records import Plan
+
+PAGE = 256
+"""Pending photos are taken from the catalog so many at a time."""
+
+
+def is_store_trouble(task: Any, task_run: Any, state: Any) -> bool:
+    """Return whether a task failed on a store: the only reason to try it again."""
+    return isinstance(state.data.exception if hasattr(state.data, "exception") else state.data, StorageError)
+
+
+@flow(name="restore-archive", flow_run_name="restore {source}", persist_result=False)
+def restore_archive(
+    source: str,
+    destination: str,
+    catalog: str | None = None,
+    collection: str | None = None,
+    profile: str = "archive",
+    tier: str = "enhanced",
+    device: str = "auto",
+    limit: int | None = None,
+    dry_run: bool = False,
+    manifest: str | None = None,
+    keep_tiers: bool = False,
+    weights: str | None = None,
+    config: str = "compact",
+    executor: str = "ray",
+) -> RunSummary:
+    """Restore every photograph of an archive that this recipe has not restored yet.
+
+    Args:
+        source: folder or ``s3://bucket/prefix`` with the masters; only ever read.
+        destination: folder or ``s3://bucket/prefix`` for derivatives; only ever added to.
+        catalog: URL of the catalog; ``sqlite:///DESTINATION/catalog.db`` when not given.
+        collection: name of the collection in the catalog; the source's address when not given.
+        profile: named limits and settings (`flows.profiles`).
+        tier: the highest tier to make.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        limit: look at the first so many photographs only.
+        dry_run: only say what would be done; nothing is written to the destination.
+        manifest: file with the SHA-256 that each master must have (sha256sum or BagIt format).
+        keep_tiers: keep lower tiers too, under ``tiers/``.
+        weights: folder of weights; the shipped ones when not given.
+        config: the networks' configuration, ``compact`` or ``paper``.
+        executor: ``ray``, or ``inline`` for one process.
+
+    Returns:
+        The run in numbers.
+
+    Raises:
+        UsageError: what was asked for is impossible.
+        WeightsError: no stage has trained weights.
+        StorageError: a store refuses altogether.
+        CatalogError: the catalog cannot be used.
+    """
+    request = RestoreRequest(
+        source=source,
+        destination=destination,
+        catalog=catalog,
+        collection=collection,
+        profile=profile,
+        tier=tier,
+        device=device,
+        limit=limit,
+        dry_run=dry_run,
+        manifest=manifest,
+        keep_tiers=keep_tiers,
+        weights=weights,
+        config=config,
+        executor=executor,
+    )
+    if request.dry_run:
+        return rehearse(request)
+    with open_workplace(request) as place:
+        with recorded_run(place, flow_run.id) as run:
+            ingested = ingest_source(place, run)
+            plan = plan_work(place, run)
+            outcomes = restore_photos(place, run, plan)
+            report = write_run_report(place, run, plan)
+        return announce(place, run, ingested, outcomes, report)
+
+
+@task(
+    name="ingest",
+    cache_policy=NO_CACHE,
+    retries=2,
+    retry_delay_seconds=[5, 30],
+    retry_condition_fn=is_store_trouble,
+)
+def ingest_source(place: Workplace, run: Run) -> IngestResult:
+    """Look at every file of the source and record it as an input of the run."""
+    return ingest_of(place.request, place.source).run(
+        place.catalog,
+        run.collection_id,
+        run.id,
+        leave_out=place.request.leave_out(),
+        on_progress=lambda seen: listener().progress(Progress("ingest", seen)),
+    )
+
+
+@task(name="plan", cache_policy=NO_CACHE)
+def plan_work(place: Workplace, run: Run) -> Plan:
+    """Decide which photographs this recipe still has to restore."""
+    return place.catalog.plan(run.collection_id, run.recipe_id, run.id, place.request.limit)
+
+
+@task(name="restore", cache_policy=NO_CACHE)
+def restore_photos(place: Workplace, run: Run, plan: Plan) -> OutcomeRecorder:
+    """Stream the pending photographs through the stages and record what becomes of each."""
+    recorder = OutcomeRecorder(place.catalog, run.id)
+    if not plan.pending:
+        return recorder
+    artifact = ProgressArtifact(plan.pending)
+    with recorder:
+        for rows in run_stream(pending_rows(place, run), place.job, executor=place.request.executor_name):
+            recorder.add(rows)
+            finished = recorder.outcomes.total()
+            listener().progress(Progress("restore", finished, plan.pending, rows[-1].key if rows else ""))
+            artifact.update(finished)
+    return recorder
+
+
+@task(
+    name="report",
+    cache_policy=NO_CACHE,
+    retries=2,
+    retry_delay_seconds=[5, 30],
+    retry_condition_fn=is_store_trouble,
+)
+def write_run_report(place: Workplace, run: Run, plan: Plan) -> Report | None:
+    """Write the report into the destination; a run that had nothing to do leaves the earlier one as it is."""
+    if plan.inputs == plan.already_done:
+        return existing_report(place.destination)
+    return write_report(collect_report(place, run), place.destination)
+
+
+def pending_rows(place: Workplace, run: Run) -> Iterator[InputRow]:
+    """Yield the run's pending photographs, a page of the catalog at a time."""
+    for page in place.catalog.iter_pending(run.id, PAGE):
+        yield from map(InputRow.from_pending, page)
+
+
+def announce(
+    place: Workplace, run: Run, ingested: IngestResult, outcomes: OutcomeRecorder, report: Report | None
+) -> RunSummary:
+    """Tell everybody who watches how the run ended, and return its numbers."""
+    recipe = place.decision.recipe
+    summary = summarise(run.id, recipe.sha256, place.catalog.counts(run.id), run.seconds)
+    details = RunDetails(
+        summary=summary,
+        tier=place.decision.tier.value,
+        report=report.uri if report else None,
+        flagged_photos=outcomes.flagged_photos,
+        flags=dict(outcomes.flags),
+        stages_off=effects_of_missing(place.decision.stages_off),
+        left_out=tuple(ingested.left_out),
+        missing=tuple(ingested.missing),
+    )
+    notes = [f"{stage} was off, it has no trained weights: {effect}" for stage, effect in details.stages_off]
+    show_summary(summary, place.request.collection_name(), details.report, notes)
+    if report is not None and report.sample is not None:
+        show_sample(report.sample.pictures, report.sample.key)
+    listener().finished(details)
+    return summary

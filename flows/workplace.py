@@ -1,0 +1,160 @@
+"""Everything that a run works with, opened and decided once: stores, catalog, recipe, tier.
+
+The recipe is decided here, before anything is planned, by loading the restorer's weights on the CPU: which
+device a worker uses must not change what the recipe is called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from actors.job import RestoreJob
+from actors.storage import Store, open_store
+from flows.ingest import Ingest
+from flows.manifest import Manifest
+from flows.profiles import TIER_ORDER, Profile, highest_allowed, profile_named, tier_named
+from flows.recipe import Recipe, WeightsLike, build_recipe, installed_code_version
+from flows.request import RestoreRequest, local_path
+from oldphoto_core.errors import UsageError, WeightsError
+from oldphoto_core.photo import Tier
+from schemas.records import ModelRecord
+from schemas.repository import Catalog
+
+STAGES_OF_TIER: dict[Tier, tuple[str, ...]] = {
+    Tier.CONSERVED: ("detector", "vae-old", "vae-clean", "mapping"),
+    Tier.RESTORED: ("detector", "vae-old", "vae-clean", "mapping"),
+    Tier.ENHANCED: ("detector", "vae-old", "vae-clean", "mapping", "faces"),
+}
+"""Which stages take part in making a tier: only their weights are part of its recipe."""
+
+_EFFECT_OF_MISSING: dict[str, str] = {
+    "detector": "damage is not found, so nothing is filled",
+    "vae-old": "photographs are not translated; at most damage is filled",
+    "vae-clean": "photographs are not translated; at most damage is filled",
+    "mapping": "photographs are not translated; at most damage is filled",
+    "faces": "faces are not refined; the highest tier is restored",
+}
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What will be made, and with what: decided by the request, the profile and the weights that exist.
+
+    ``stages_off`` names the stages that the wanted tier would use and that have no trained weights.
+    """
+
+    profile: Profile
+    tier: Tier
+    recipe: Recipe
+    stages_off: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """A run's surroundings, opened."""
+
+    request: RestoreRequest
+    decision: Decision
+    source: Store
+    destination: Store
+    catalog: Catalog
+
+    @property
+    def models(self) -> list[ModelRecord]:
+        """The recipe's models as the catalog records them."""
+        weights = self.decision.recipe.models.values()
+        return [ModelRecord(one.name, one.version, one.sha256, one.licence) for one in weights]
+
+    @property
+    def job(self) -> RestoreJob:
+        """The instructions for the stages."""
+        return RestoreJob(
+            source=self.source.uri,
+            destination=self.destination.uri,
+            recipe_id=self.decision.recipe.sha256,
+            tier=self.decision.tier,
+            keep_tiers=self.request.keep_tiers,
+            device=self.request.device,
+            config=self.request.config_name,
+            weights=self.request.weights_folder,
+            settings=self.decision.profile.settings,
+            profile=self.decision.profile.name,
+            code_version=installed_code_version(),
+        )
+
+
+@contextmanager
+def open_workplace(request: RestoreRequest) -> Iterator[Workplace]:
+    """Open what the run needs, and close it afterwards.
+
+    Raises:
+        UsageError: the request is impossible.
+        WeightsError: no stage has trained weights, or weights are not what they should be.
+        CatalogError: the catalog cannot be opened (`schemas.errors`).
+        StorageError: a store refuses.
+    """
+    request.check()
+    decision = decide(request)
+    source = open_store(request.source)
+    destination = open_store(request.destination, create=True)
+    with Catalog.open(request.catalog_url()) as catalog:
+        yield Workplace(request, decision, source, destination, catalog)
+
+
+def ingest_of(request: RestoreRequest, source: Store) -> Ingest:
+    """Return the ingest that the request asks for.
+
+    Raises:
+        UsageError: the manifest cannot be used.
+    """
+    manifest = Manifest.load(local_path(request.manifest)) if request.manifest else None
+    return Ingest(source, manifest=manifest, agent=f"oldphoto {installed_code_version()}")
+
+
+def decide(request: RestoreRequest) -> Decision:
+    """Decide the tier and the recipe.
+
+    Raises:
+        WeightsError: no stage has trained weights.
+        UsageError: the profile allows only tiers that the weights cannot make, or the device does not exist.
+    """
+    from oldphoto_core.device import pick_device
+    from oldphoto_core.restore import load_restorer
+
+    pick_device(request.device)
+    profile, wanted = profile_named(request.profile), tier_named(request.tier)
+    restorer = load_restorer(
+        device="cpu", config=request.config_name, weights=request.weights_folder, settings=profile.settings
+    )
+    if not restorer.available_tiers:
+        raise WeightsError(
+            "No stage has trained weights, so nothing can be restored. Install a release that ships weights, "
+            "or train at least the detector: oldphoto train detector --data DIR --out FILE."
+        )
+    tier = highest_allowed(wanted, profile, restorer.available_tiers)
+    if tier is None:
+        names = ", ".join(one.value for one in restorer.available_tiers)
+        raise UsageError(
+            f"The weights make only {names}; profile {profile.name} with tier {wanted.value} allows none "
+            "of these. Choose another --profile or --tier."
+        )
+    weights: dict[str, WeightsLike] = {
+        stage: restorer.weights[stage] for stage in STAGES_OF_TIER[tier] if stage in restorer.weights
+    }
+    recipe = build_recipe(
+        parameters=restorer.parameters(),
+        weights=weights,
+        profile=profile.name,
+        tier=tier,
+        keep_tiers=request.keep_tiers,
+    )
+    cap = min(wanted, profile.highest, key=TIER_ORDER.index)
+    off = tuple(stage for stage in STAGES_OF_TIER[cap] if stage not in restorer.weights)
+    return Decision(profile, tier, recipe, off)
+
+
+def effects_of_missing(stages: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Return each stage with what its missing weights mean for the results."""
+    return tuple((stage, _EFFECT_OF_MISSING[stage]) for stage in stages)

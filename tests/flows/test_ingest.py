@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from actors.storage import FolderStore
+from flows.ingest import Ingest, IngestResult, IngestSettings
+from flows.manifest import Manifest
+from oldphoto_core.errors import StorageError
+from oldphoto_core.image_io import DecodeLimits
+from schemas.repository import Catalog
+from tests.flows.material import write_broken, write_photos
+
+RECIPE = "{}"
+
+
+class CountingStore(FolderStore):
+    """A folder that remembers which files were read, and that cannot read some."""
+
+    def __init__(self, root: Path, unreadable: frozenset[str] = frozenset()) -> None:
+        super().__init__(root)
+        self.reads: list[str] = []
+        self.unreadable = unreadable
+
+    def read(self, key: str, max_bytes: int | None = None) -> bytes:
+        self.reads.append(key)
+        if key in self.unreadable:
+            raise StorageError(f"{key} cannot be read: the disk is worn out. Copy it from a backup.")
+        return super().read(key, max_bytes)
+
+
+def ingested(
+    catalog: Catalog, store: FolderStore, manifest: Manifest | None = None, limits: DecodeLimits | None = None
+) -> tuple[IngestResult, int, int]:
+    """Ingest in a run of its own; return what was met, the run and the recipe."""
+    settings = IngestSettings(batch=3, threads=2, limits=limits or DecodeLimits())
+    collection = catalog.collection_id("scans")
+    recipe = catalog.recipe_id(hashlib.sha256(RECIPE.encode()).hexdigest(), RECIPE)
+    run = catalog.start_run(None, collection, recipe, {})
+    ingest = Ingest(store, manifest=manifest, agent="oldphoto test", settings=settings)
+    result = ingest.run(catalog, collection, run)
+    catalog.plan(collection, recipe, run)
+    return result, run, recipe
+
+
+def test_every_file_becomes_an_input(catalog: Catalog, scans: Path) -> None:
+    write_photos(scans, 7)
+    write_broken(scans)
+    result, run, _ = ingested(catalog, FolderStore(scans))
+    assert (result.counts.seen, result.counts.new, result.counts.unreadable) == (9, 9, 1)
+    counts = catalog.counts(run)
+    assert counts["inputs"] == 9
+    assert counts["quarantined"] + counts["pending"] == 9
+
+
+def test_what_is_no_photo_is_quarantined_with_a_reason(catalog: Catalog, scans: Path) -> None:
+    write_broken(scans)
+    ingested(catalog, FolderStore(scans))
+    quarantined = catalog.flagged(outcome="quarantined")
+    assert [row["key"] for row in quarantined] == ["broken-text.jpg"]
+    assert quarantined[0]["error_class"] == "unreadable"
+    assert quarantined[0]["reason"]
+
+
+def test_an_unchanged_file_is_not_read_again(catalog: Catalog, scans: Path) -> None:
+    paths = write_photos(scans, 5)
+    ingested(catalog, FolderStore(scans))
+    paths[0].write_bytes(paths[1].read_bytes())
+    os.utime(paths[3], ns=(1, 1))
+    store = CountingStore(scans)
+    result, _, _ = ingested(catalog, store)
+    changed, touched = (path.relative_to(scans).as_posix() for path in (paths[0], paths[3]))
+    assert sorted(store.reads) == sorted([changed, touched])
+    assert result.unchanged == 3
+    assert (result.counts.changed, result.counts.new) == (1, 0)
+
+
+def test_a_manifest_that_disagrees_quarantines(catalog: Catalog, scans: Path) -> None:
+    good, bad, unnamed = write_photos(scans, 3)
+    digest = hashlib.sha256(good.read_bytes()).hexdigest()
+    manifest = Manifest({good.name: digest, bad.name: digest, "lost.tif": digest}, "manifest-sha256.txt")
+    result, run, _ = ingested(catalog, FolderStore(scans), manifest)
+    (row,) = catalog.flagged(outcome="quarantined")
+    found = hashlib.sha256(bad.read_bytes()).hexdigest()
+    assert row["key"] == bad.name
+    assert row["error_class"] == "fixity"
+    assert digest in row["reason"]
+    assert found in row["reason"]
+    assert result.missing == ["lost.tif"]
+    assert catalog.counts(run)["pending"] == 2
+    assert unnamed.exists()
+
+
+def test_a_manifest_is_compared_with_known_files_too(catalog: Catalog, scans: Path) -> None:
+    (path,) = write_photos(scans, 1)
+    ingested(catalog, FolderStore(scans))
+    _, run, _ = ingested(catalog, FolderStore(scans), Manifest({path.name: "0" * 64}, "manifest"))
+    assert catalog.counts(run)["quarantined"] == 1
+
+
+def test_one_unreadable_file_costs_no_other(catalog: Catalog, scans: Path) -> None:
+    write_photos(scans, 2)
+    store = CountingStore(scans, frozenset({"photo-000.png"}))
+    _, run, _ = ingested(catalog, store)
+    counts = catalog.counts(run)
+    assert (counts["failed"], counts["pending"]) == (1, 1)
+    (row,) = catalog.flagged(outcome="failed")
+    assert "worn out" in row["reason"]
+    _, again, _ = ingested(catalog, FolderStore(scans))
+    assert catalog.counts(again)["pending"] == 2
+
+
+def test_a_file_beyond_the_limit_is_hashed_but_never_held(catalog: Catalog, scans: Path) -> None:
+    write_photos(scans, 1)
+    store = CountingStore(scans)
+    _, run, _ = ingested(catalog, store, limits=DecodeLimits(max_bytes=100))
+    assert store.reads == []
+    assert catalog.counts(run)["quarantined"] == 1
+    (row,) = catalog.flagged(outcome="quarantined")
+    assert row["error_class"] == "oversized"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the file name is one that only POSIX systems allow")
+def test_a_name_that_no_catalog_holds_is_left_out_and_told(catalog: Catalog, scans: Path) -> None:
+    write_photos(scans, 1)
+    folder = scans
+    # 2,048 bytes is the longest key; a single name may have 255.
+    for _ in range(9):
+        folder = folder / ("x" * 250)
+        os.mkdir(folder)
+    write_photos(folder, 1)
+    result, run, _ = ingested(catalog, FolderStore(scans))
+    assert len(result.left_out) == 1
+    assert catalog.counts(run)["inputs"] == 1

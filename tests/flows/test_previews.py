@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from actors.storage import FolderStore
+from flows.previews import MASK_COLOUR, MAX_SIDE, PreviewMaker, highlight, shrink
+from oldphoto_core.image_io import encode_mask
+from tests.flows.material import aged_photo
+
+
+@pytest.mark.parametrize("shape", [(40, 60), (40, 60, 3), (3000, 20), (900, 1200, 3)])
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+def test_a_small_copy_keeps_the_shape_of_the_picture(shape: tuple[int, ...], depth: type) -> None:
+    full = np.iinfo(depth).max
+    small = shrink(np.full(shape, full, dtype=depth))
+    assert small.dtype == np.uint8
+    assert small.shape[2] == 3
+    assert max(small.shape[:2]) == min(MAX_SIDE, max(shape[:2]))
+    assert small.min() == 255
+
+
+def test_a_scratch_of_one_pixel_is_still_seen() -> None:
+    mask = np.zeros((4000, 4000), dtype=bool)
+    mask[:, 1234] = True
+    shown = highlight(shrink(np.full((4000, 4000, 3), 128, dtype=np.uint8)), mask)
+    coloured = (shown == MASK_COLOUR).all(axis=2)
+    assert coloured.any(axis=1).all()
+    assert coloured.sum() <= 2 * MAX_SIDE
+
+
+def test_without_damage_nothing_is_coloured() -> None:
+    shown = highlight(np.full((20, 30, 3), 90, dtype=np.uint8), np.zeros((20, 30), dtype=bool))
+    assert (shown == shown[0, 0]).all()
+
+
+def test_a_turned_photo_is_shown_upright_with_its_mask(tmp_path: Path) -> None:
+    upright = aged_photo(1, width=60, height=40)
+    stored = np.ascontiguousarray(np.rot90(upright))
+    exif = Image.Exif()
+    exif[274] = 6
+    Image.fromarray(stored[..., ::-1]).save(tmp_path / "turned.png", exif=exif)
+    mask = np.zeros(upright.shape[:2], dtype=bool)
+    mask[:, :30] = True
+    (tmp_path / "mask.png").write_bytes(encode_mask(np.ascontiguousarray(np.rot90(mask))))
+    store = FolderStore(tmp_path)
+    made = PreviewMaker(store, store).make("turned.png", pixels=2400, mask="mask.png")
+    assert made.before is not None
+    assert made.damage is not None
+    assert (made.before.width, made.before.height) == (60, 40)
+    data = base64.b64decode(made.damage.data_uri.partition(",")[2])
+    left, right = np.split(np.asarray(Image.open(io.BytesIO(data))).astype(int), 2, axis=1)
+    assert (left[..., 0] - left[..., 2]).mean() > 100
+    assert abs(right[..., 0] - right[..., 2]).mean() < 20
+
+
+def test_the_budget_of_pixels_is_kept(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), aged_photo(1))
+    store = FolderStore(tmp_path)
+    maker = PreviewMaker(store, store, pixel_budget=7000)
+    assert maker.make("a.png", pixels=6912).before is not None
+    second = maker.make("a.png", pixels=6912)
+    assert second.before is None
+    assert second.reason
+
+
+def test_a_photo_that_is_gone_has_no_picture_but_a_reason(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    made = PreviewMaker(store, store).make("gone.png", pixels=1)
+    assert made.before is None
+    assert "gone.png" in str(made.reason)

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from actors.rows import InputRow, OutcomeRow
+from flows.recording import OutcomeRecorder, Run, recorded_run
+from flows.request import RestoreRequest
+from flows.workplace import Workplace, ingest_of, open_workplace
+from oldphoto_core.photo import Outcome
+from schemas.records import FlagRecord
+from tests.flows.material import write_photos
+
+
+@contextmanager
+def planned(request: RestoreRequest) -> Iterator[tuple[Workplace, Run, list[InputRow]]]:
+    with open_workplace(request) as place, recorded_run(place, None) as run:
+        ingest_of(request, place.source).run(place.catalog, run.collection_id, run.id)
+        place.catalog.plan(run.collection_id, run.recipe_id, run.id)
+        (page,) = place.catalog.iter_pending(run.id, 100)
+        yield place, run, [InputRow.from_pending(item) for item in page]
+
+
+def outcome(row: InputRow, *flags: str) -> OutcomeRow:
+    records = tuple(FlagRecord(code, "notice", 1.0, 0.5, 1, "Look.") for code in flags)
+    return OutcomeRow(row.work_item_id, row.key, row.sha256, Outcome.DONE, flags=records)
+
+
+def test_outcomes_wait_for_a_batch(request_: RestoreRequest) -> None:
+    write_photos(Path(request_.source), 5)
+    with planned(request_) as (place, run, rows):
+        recorder = OutcomeRecorder(place.catalog, run.id, batch_rows=2, batch_seconds=3600)
+        recorder.add([outcome(rows[0])])
+        assert place.catalog.counts(run.id)["done"] == 0
+        recorder.add([outcome(rows[1])])
+        assert place.catalog.counts(run.id)["done"] == 2
+        recorder.add([outcome(rows[2])])
+        recorder.flush()
+        assert place.catalog.counts(run.id)["done"] == 3
+
+
+def break_after_one_photo(request: RestoreRequest) -> None:
+    with (
+        planned(request) as (place, run, rows),
+        OutcomeRecorder(place.catalog, run.id, batch_seconds=3600) as recorder,
+    ):
+        recorder.add([outcome(rows[0])])
+        raise RuntimeError("the power is gone")
+
+
+def test_what_was_done_stays_known_when_the_run_breaks(request_: RestoreRequest) -> None:
+    write_photos(Path(request_.source), 3)
+    with pytest.raises(RuntimeError, match="the power is gone"):
+        break_after_one_photo(request_)
+    with open_workplace(request_) as place:
+        (told,) = place.catalog.runs()
+    assert (told["state"], told["done"], told["pending"]) == ("failed", 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("error", "state"), [(ValueError, "failed"), (KeyboardInterrupt, "crashed"), (SystemExit, "crashed")]
+)
+def test_how_a_run_ended_is_recorded(
+    request_: RestoreRequest, error: type[BaseException], state: str
+) -> None:
+    write_photos(Path(request_.source), 1)
+    with pytest.raises(error), planned(request_):
+        raise error
+    with open_workplace(request_) as place:
+        assert [run["state"] for run in place.catalog.runs()] == [state]
+
+
+def test_a_run_that_ends_well_is_completed(request_: RestoreRequest) -> None:
+    write_photos(Path(request_.source), 1)
+    with planned(request_):
+        pass
+    with open_workplace(request_) as place:
+        (told,) = place.catalog.runs()
+    assert told["state"] == "completed"
+    assert told["seconds"] >= 0
+
+
+def test_flags_are_counted_by_code_and_by_photo(request_: RestoreRequest) -> None:
+    write_photos(Path(request_.source), 2)
+    with planned(request_) as (place, run, rows):
+        recorder = OutcomeRecorder(place.catalog, run.id)
+        recorder.add([outcome(rows[0], "mask-share", "colour-drift"), outcome(rows[1], "mask-share")])
+        assert recorder.flags == {"mask-share": 2, "colour-drift": 1}
+        assert recorder.flagged_photos == 2
+        recorder.flush()

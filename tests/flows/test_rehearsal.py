@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from flows.progress import Progress, RunDetails, listening
+from flows.recording import recorded_run
+from flows.rehearsal import rehearse
+from flows.request import RestoreRequest
+from flows.workplace import ingest_of, open_workplace
+from tests.flows.material import fingerprints, write_broken, write_photos
+
+
+class Ears:
+    def __init__(self) -> None:
+        self.heard: list[Progress] = []
+        self.details: list[RunDetails] = []
+
+    def progress(self, progress: Progress) -> None:
+        self.heard.append(progress)
+
+    def finished(self, details: RunDetails) -> None:
+        self.details.append(details)
+
+
+def plan_for_real(request: RestoreRequest) -> dict[str, int]:
+    with open_workplace(request) as place, recorded_run(place, None) as run:
+        ingest_of(request, place.source).run(place.catalog, run.collection_id, run.id)
+        place.catalog.plan(run.collection_id, run.recipe_id, run.id, request.limit)
+        return place.catalog.counts(run.id)
+
+
+def test_a_dry_run_writes_nothing_anywhere(request_: RestoreRequest, scans: Path, tmp_path: Path) -> None:
+    write_photos(scans, 3)
+    before = fingerprints(tmp_path)
+    summary = rehearse(request_)
+    assert fingerprints(tmp_path) == before
+    assert not Path(request_.destination).exists()
+    assert (summary["inputs"], summary["pending"], summary["run"]) == (3, 3, None)
+
+
+def test_a_dry_run_foretells_the_plan(request_: RestoreRequest, scans: Path) -> None:
+    write_photos(scans, 3)
+    write_broken(scans)
+    for _ in range(2):
+        foretold = rehearse(request_)
+        planned = plan_for_real(request_)
+        assert foretold["inputs"] + foretold["already_done"] == planned["inputs"]
+        for name in ("already_done", "quarantined", "failed", "pending"):
+            assert foretold[name] == planned[name]
+
+
+def test_a_dry_run_keeps_to_the_limit(request_: RestoreRequest, scans: Path) -> None:
+    write_photos(scans, 5)
+    assert rehearse(replace(request_, limit=2))["inputs"] == 2
+
+
+def test_a_catalog_that_exists_is_only_read(request_: RestoreRequest, scans: Path, archive: Path) -> None:
+    write_photos(scans, 2)
+    plan_for_real(request_)
+    before = fingerprints(archive)["catalog.db"]
+    rehearse(request_)
+    assert fingerprints(archive)["catalog.db"] == before
+
+
+def test_whoever_listens_hears_of_it(request_: RestoreRequest, scans: Path) -> None:
+    write_photos(scans, 2)
+    ears = Ears()
+    with listening(ears):
+        rehearse(request_)
+    rehearse(request_)
+    assert [progress.phase for progress in ears.heard] == ["ingest"]
+    (details,) = ears.details
+    assert details.dry_run
+    assert details.report is None
+    assert [stage for stage, _ in details.stages_off] == ["faces"]

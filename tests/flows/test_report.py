@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from actors.storage import FolderStore
+from flows.report import Card, FlagLine, ModelLine, Page, Trouble, View, render, sample_of, write_report
+from flows.summary import summarise
+from oldphoto_core.errors import StorageError
+
+EVIL = "<script>alert('x')</script>\"&.tif"
+PIXEL = "data:image/jpeg;base64,AAAA"
+COUNTS = {
+    "inputs": 4,
+    "already_done": 1,
+    "done": 1,
+    "skipped": 0,
+    "quarantined": 1,
+    "failed": 0,
+    "pending": 1,
+}
+
+
+class Elements(HTMLParser):
+    """Collects every element with its attributes, and complains about unclosed ones."""
+
+    VOID = frozenset({"meta", "img", "br", "link", "input"})
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def page() -> Page:
+    flag = FlagLine(EVIL, "mask-share", "warning", "0.2", "0.1", f"Look at {EVIL}.")
+    views = (
+        View("before", "before restoration", PIXEL, 4, 3),
+        View("damage", "damage coloured", PIXEL, 4, 3, "masks/a.png"),
+        View("after", "after restoration", PIXEL, 4, 3, "restored/a.png"),
+    )
+    return Page(
+        collection=f"/archives/{EVIL}",
+        source=f"/scans/{EVIL}",
+        destination="/results",
+        run=3,
+        created=datetime(2026, 1, 2, 3, 4, tzinfo=UTC),
+        summary=summarise(3, "ab" * 32, COUNTS, 12.0),
+        recipe="ab" * 32,
+        recipe_json='{"a": 1}',
+        models=(ModelLine("detector", "defects", "1", "cd" * 32, "Apache-2.0"),),
+        stages_off=(("faces", "faces are not refined"),),
+        photos=(Card(EVIL, "done", 40, 30, "damage on 3.0 %", "restored", views, (flag,)),),
+        flagged=(flag,),
+        troubled=(Trouble(EVIL, "quarantined", "unreadable", "It is no picture. Scan it again."),),
+        linked=True,
+    )
+
+
+def test_what_comes_from_files_is_escaped() -> None:
+    text = render(page())
+    assert "<script" not in text
+    assert "&lt;script&gt;" in text
+
+
+def test_nothing_is_fetched_from_anywhere() -> None:
+    text = render(page())
+    for tag, attributes in Elements(text).found:
+        assert tag not in ("script", "link", "iframe", "object", "base")
+        assert not any(name.startswith("on") for name in attributes)
+        if tag == "img":
+            assert str(attributes["src"]).startswith("data:image/")
+    assert not re.search(r"https?://|@import|url\(", text)
+
+
+def test_every_picture_says_what_it_shows_and_how_large_it_is() -> None:
+    pictures = [attributes for tag, attributes in Elements(render(page())).found if tag == "img"]
+    assert len(pictures) == 3
+    for attributes in pictures:
+        assert attributes["alt"]
+        assert attributes["width"]
+        assert attributes["height"]
+
+
+def test_headings_go_down_one_level_at_a_time_and_links_lead_somewhere() -> None:
+    elements = Elements(render(page())).found
+    levels = [int(tag[1]) for tag, _ in elements if re.fullmatch(r"h[1-6]", tag)]
+    assert levels[0] == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    anchors = {f"#{attributes['id']}" for _, attributes in elements if "id" in attributes}
+    targets = {str(attributes["href"]) for tag, attributes in elements if tag == "a"}
+    assert {target for target in targets if target.startswith("#")} <= anchors
+
+
+def test_light_and_dark_and_small_screens_are_served() -> None:
+    text = render(page())
+    assert "prefers-color-scheme: dark" in text
+    assert 'name="viewport"' in text
+
+
+def test_an_archive_without_results_has_a_report_too() -> None:
+    counts = dict.fromkeys(COUNTS, 0)
+    empty = replace(
+        page(),
+        summary=summarise(1, "ab" * 32, counts, 0.1),
+        photos=(),
+        flagged=(),
+        troubled=(),
+        models=(),
+        stages_off=(),
+    )
+    assert "No photograph has been restored" in render(empty)
+
+
+def test_a_report_is_replaced_whole_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    first = write_report(page(), store)
+    second = write_report(replace(page(), run=4), store)
+    assert first.uri == second.uri == str(tmp_path / "report.html")
+    assert "run 4" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_a_report_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "report.html").mkdir()
+    with pytest.raises(StorageError, match=r"report\.html"):
+        write_report(page(), FolderStore(tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_the_sample_is_a_photo_with_a_result() -> None:
+    shown = page()
+    unfinished = replace(shown.photos[0], key="other.tif", views=shown.photos[0].views[:1])
+    sample = sample_of(replace(shown, photos=(unfinished, *shown.photos)))
+    assert sample is not None
+    assert sample.key == EVIL
+    assert list(sample.pictures) == ["before", "damage", "after"]
+    assert sample_of(replace(shown, photos=(unfinished,))) is None

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from flows.request import RestoreRequest, relative_place, without_password
+from oldphoto_core.errors import UsageError
+
+
+def test_a_plain_request_passes(request_: RestoreRequest) -> None:
+    request_.check()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"source": "/no/such/folder"},
+        {"source": "ftp://host/scans"},
+        {"profile": "museum"},
+        {"tier": "perfect"},
+        {"device": "tpu"},
+        {"executor": "slurm"},
+        {"config": "huge"},
+        {"limit": 0},
+        {"manifest": "/no/such/manifest"},
+        {"weights": "/no/such/weights"},
+        {"catalog": "catalog.db"},
+        {"destination": "s3://bucket/results"},
+    ],
+)
+def test_the_impossible_is_refused_before_anything_starts(
+    request_: RestoreRequest, change: dict[str, object]
+) -> None:
+    with pytest.raises(UsageError):
+        replace(request_, **change).check()  # type: ignore[arg-type]
+
+
+def test_masters_and_derivatives_are_kept_apart(request_: RestoreRequest) -> None:
+    with pytest.raises(UsageError, match="kept apart"):
+        replace(request_, destination=request_.source).check()
+
+
+def test_results_are_no_scans(request_: RestoreRequest, archive: Path) -> None:
+    results = archive / "restored"
+    results.mkdir(parents=True)
+    with pytest.raises(UsageError, match="folder of results"):
+        replace(request_, source=str(results)).check()
+
+
+def test_a_bucket_needs_a_named_catalog(request_: RestoreRequest) -> None:
+    bucket = replace(request_, destination="s3://bucket/results")
+    with pytest.raises(UsageError, match="--catalog"):
+        bucket.check()
+    replace(bucket, catalog="postgresql://me@host/archive").check()
+
+
+def test_the_default_catalog_lies_in_the_destination(request_: RestoreRequest, archive: Path) -> None:
+    assert request_.catalog_url() == f"sqlite:///{archive / 'catalog.db'}"
+
+
+def test_a_folder_stands_for_the_catalog_in_it(request_: RestoreRequest, tmp_path: Path) -> None:
+    named = replace(request_, catalog=str(tmp_path))
+    named.check()
+    assert named.catalog_url() == f"sqlite:///{tmp_path / 'catalog.db'}"
+
+
+def test_two_archives_of_one_name_are_two_collections(request_: RestoreRequest, tmp_path: Path) -> None:
+    other = replace(request_, source=str(tmp_path / "elsewhere" / "scans"))
+    assert other.collection_name() != request_.collection_name()
+    assert replace(request_, source=request_.source + "/").collection_name() == request_.collection_name()
+
+
+def test_our_own_files_in_the_source_are_no_masters(request_: RestoreRequest, scans: Path) -> None:
+    inside = replace(
+        request_,
+        destination=str(scans / "results"),
+        manifest=str(scans / "manifest-sha256.txt"),
+        catalog=f"sqlite:///{scans / 'my.db'}",
+    )
+    leave_out = inside.leave_out()
+    assert leave_out("results/restored/a.png")
+    assert leave_out("manifest-sha256.txt")
+    assert leave_out("my.db")
+    assert leave_out("my.db-wal")
+    assert not leave_out("results.tif")
+    assert not leave_out("a.tif")
+
+
+def test_a_destination_elsewhere_leaves_nothing_out(request_: RestoreRequest) -> None:
+    leave_out = request_.leave_out()
+    assert not leave_out("restored/a.tif")
+
+
+@pytest.mark.parametrize(
+    ("root", "place", "relative"),
+    [
+        ("s3://b/scans", "s3://b/scans/out", "out"),
+        ("s3://b/scans/", "s3://b/scans", ""),
+        ("s3://b/scans", "s3://b/scans-2", None),
+        ("s3://b/scans", "/scans", None),
+        ("/a/b", "/a/b/c/d", "c/d"),
+        ("/a/b", "/a", None),
+        ("/a/b", "file:///a/b/c%20d", "c d"),
+    ],
+)
+def test_a_place_relative_to_another(root: str, place: str, relative: str | None) -> None:
+    assert relative_place(root, place) == relative
+
+
+def test_a_password_is_never_kept(request_: RestoreRequest) -> None:
+    url = "postgresql://me:secret@host/archive"
+    assert "secret" not in str(replace(request_, catalog=url).parameters())
+    assert "secret" not in str(without_password("not a url://me:secret@host"))

@@ -1,0 +1,153 @@
+"""The flow itself, with real networks, in this process: the laws that every run keeps."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+
+from flows.progress import Progress, RunDetails, listening
+from flows.request import RestoreRequest
+from flows.restore_archive import restore_archive
+from flows.summary import OUTCOMES, RunSummary
+from oldphoto_core.errors import UsageError, WeightsError
+from schemas.repository import Catalog
+from tests.flows.material import aged_photo, fingerprints, write_broken, write_photos, write_weights
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
+
+class Ears:
+    def __init__(self) -> None:
+        self.heard: list[Progress] = []
+        self.details: list[RunDetails] = []
+
+    def progress(self, progress: Progress) -> None:
+        self.heard.append(progress)
+
+    def finished(self, details: RunDetails) -> None:
+        self.details.append(details)
+
+
+def run(request: RestoreRequest) -> RunSummary:
+    summary: RunSummary = restore_archive(**asdict(request))
+    assert summary["inputs"] == sum(summary[name] for name in OUTCOMES)  # type: ignore[literal-required]
+    return summary
+
+
+def test_an_archive_is_restored_once_and_its_masters_stay_as_they_are(
+    request_: RestoreRequest, scans: Path, archive: Path
+) -> None:
+    write_photos(scans, 4)
+    broken = write_broken(scans)
+    masters = fingerprints(scans)
+    ears = Ears()
+    with listening(ears):
+        first = run(request_)
+    assert (first["inputs"], first["done"], first["quarantined"]) == (6, 4, 2)
+    assert sorted(path.name for path in (archive / "restored").rglob("*.png")) == [
+        f"photo-00{number}.png" for number in range(4)
+    ]
+    made = fingerprints(archive)
+    report = (archive / "report.html").read_text(encoding="utf-8")
+    assert all(path.name in report for path in broken)
+    assert report.count("<figure ") == 2 * 4
+    assert ears.heard[-1] == Progress("restore", 5, 5, ears.heard[-1].note)
+    assert ears.details[0].report == str(archive / "report.html")
+
+    second = run(request_)
+    assert (second["inputs"], second["already_done"], second["run"]) == (0, 6, 2)
+    derivatives = {key: found for key, found in made.items() if not key.startswith("catalog.db")}
+    assert {key: found for key, found in fingerprints(archive).items() if key in derivatives} == derivatives
+
+    write_photos(scans, 5)
+    third = run(request_)
+    assert (third["inputs"], third["already_done"], third["done"]) == (1, 6, 1)
+    assert {
+        key: found for key, found in fingerprints(scans).items() if key in masters
+    }.keys() == masters.keys()
+
+
+def test_a_changed_master_is_restored_beside_the_earlier_result(
+    request_: RestoreRequest, scans: Path, archive: Path
+) -> None:
+    (path,) = write_photos(scans, 1)
+    run(request_)
+    earlier = fingerprints(archive / "restored")
+    import cv2
+
+    cv2.imwrite(str(path), aged_photo(77))
+    summary = run(request_)
+    assert summary["done"] == 1
+    assert fingerprints(archive / "restored") == earlier
+    assert len(list((archive / "recipes").rglob("restored/*.png"))) == 1
+
+
+def test_another_recipe_never_overwrites(
+    request_: RestoreRequest, scans: Path, archive: Path, tmp_path: Path
+) -> None:
+    write_photos(scans, 2)
+    run(request_)
+    earlier = fingerprints(archive / "restored")
+    other = write_weights(tmp_path / "other", brighter=0.12)
+    summary = run(replace(request_, weights=str(other)))
+    assert (summary["done"], summary["already_done"]) == (2, 0)
+    assert fingerprints(archive / "restored") == earlier
+    assert len(list((archive / "recipes").rglob("restored/**/*.png"))) == 2
+
+
+def test_a_destination_inside_the_source_is_never_ingested(request_: RestoreRequest, scans: Path) -> None:
+    write_photos(scans, 2)
+    inside = replace(request_, destination=str(scans / "results"))
+    assert run(inside)["inputs"] == 2
+    assert run(inside)["already_done"] == 2
+
+
+def test_conservation_makes_the_conserved_tier_only(
+    request_: RestoreRequest, scans: Path, archive: Path
+) -> None:
+    write_photos(scans, 1)
+    run(replace(request_, profile="conservation", keep_tiers=True))
+    with Catalog.open(request_.catalog_url()) as catalog:
+        (row,) = catalog.flagged(outcome="done")
+    assert row["tier"] == "conserved"
+    assert not (archive / "tiers").exists()
+
+
+def test_lower_tiers_are_kept_on_request(request_: RestoreRequest, scans: Path, archive: Path) -> None:
+    write_photos(scans, 1)
+    run(replace(request_, keep_tiers=True))
+    assert [path.name for path in (archive / "tiers").iterdir()] == ["conserved"]
+
+
+def test_a_limit_leaves_the_rest_alone(request_: RestoreRequest, scans: Path, archive: Path) -> None:
+    write_photos(scans, 3)
+    summary = run(replace(request_, limit=1))
+    assert summary["done"] == 1
+    assert len(list((archive / "restored").rglob("*.png"))) == 1
+
+
+def test_without_weights_nothing_begins(request_: RestoreRequest, scans: Path, tmp_path: Path) -> None:
+    write_photos(scans, 1)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(WeightsError, match="oldphoto train"):
+        run(replace(request_, weights=str(empty)))
+    assert not Path(request_.destination).exists()
+
+
+def test_a_tier_that_the_weights_cannot_make_is_lowered_and_told(
+    request_: RestoreRequest, scans: Path
+) -> None:
+    write_photos(scans, 1)
+    ears = Ears()
+    with listening(ears):
+        run(replace(request_, tier="enhanced"))
+    assert ears.details[0].tier == "restored"
+    assert [stage for stage, _ in ears.details[0].stages_off] == ["faces"]
+
+
+def test_the_impossible_is_a_usage_error(request_: RestoreRequest) -> None:
+    with pytest.raises(UsageError):
+        run(replace(request_, profile="museum"))
