@@ -29,8 +29,8 @@ def build_autoencoder(config: Config, *, variational: bool = True) -> Autoencode
             variational=variational,
         )
     return Autoencoder(
-        Encoder(stem=0, widths=(32, 64), half_blocks=1, blocks=2, norm="none"),
-        Generator(stem=0, widths=(32, 64), half_blocks=1, blocks=2, norm="none"),
+        Encoder(stem=0, widths=(32, 48), half_blocks=1, blocks=2, norm="none"),
+        Generator(stem=0, widths=(32, 48), half_blocks=1, blocks=2, norm="none"),
         variational=variational,
     )
 
@@ -50,7 +50,7 @@ def build_mapping(config: Config, *, nonlocal_branch: bool = True) -> LatentMapp
             nonlocal_branch=nonlocal_branch,
         )
     return LatentMapping(
-        latent=64,
+        latent=48,
         widths=(96,),
         attention=48,
         local_blocks=2,

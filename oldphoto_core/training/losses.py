@@ -43,6 +43,21 @@ def segmentation(
     return balanced + beta * focal(logits, target, weight, gamma)
 
 
+def pyramid_l1(picture: Tensor, truth: Tensor, levels: int = 3) -> Tensor:
+    """Return the L1 distance of two ``B×C×H×W`` pictures, summed over the bands of a pyramid.
+
+    Plain L1 is blind to grain on a photo whose tone is off: the sign of the error is the tone's everywhere.
+    Band by band (what 2×2 averaging loses at each level, and what is left at the end) it sees both.
+    H and W are multiples of ``2**levels``.
+    """
+    difference, total = picture - truth, picture.new_zeros(())
+    for _ in range(levels):
+        coarse = functional.avg_pool2d(difference, 2)
+        total = total + (difference - functional.interpolate(coarse, scale_factor=2.0)).abs().mean()
+        difference = coarse
+    return total + difference.abs().mean()
+
+
 def lsgan_discriminator(real: Tensor, fake: Tensor) -> Tensor:
     """Return the least-squares discriminator loss: real scores to 1, fake scores to 0."""
     return (real - 1).square().mean() + fake.square().mean()

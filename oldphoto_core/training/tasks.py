@@ -12,7 +12,7 @@ from oldphoto_core.models.autoencoder import Autoencoder
 from oldphoto_core.models.build import build_autoencoder, build_detector, build_mapping
 from oldphoto_core.models.latent_mapping import latent_mask
 from oldphoto_core.training.batches import Batch, luminance
-from oldphoto_core.training.losses import segmentation
+from oldphoto_core.training.losses import pyramid_l1, segmentation
 from oldphoto_core.training.settings import TrainingSettings
 from oldphoto_core.weights.store import load_weights
 
@@ -98,7 +98,7 @@ class MappingTask:
         self.clean = _frozen(settings, "vae_clean")
 
     def losses(self, batch: Batch) -> Losses:
-        """Return λ₁ · ‖T(z_x) − z_y‖₁ + λ_p · ‖G_Y(T(z_x)) − y‖₁."""
+        """Return λ₁ · ‖T(z_x) − z_y‖₁ + λ_p · L1 of G_Y(T(z_x)) and y, band by band."""
         mask = latent_mask(_sometimes_missed(batch["mask"], self.settings.missed_share))
         # The codecs run in full precision: rounding their output would drown fine differences.
         with torch.no_grad(), _full_precision(batch["aged"]):
@@ -108,7 +108,7 @@ class MappingTask:
         with _full_precision(mapped):
             restored = self.clean.generator(mapped)
         latent = functional.l1_loss(mapped, target)
-        pixel = functional.l1_loss(restored, batch["clean"])
+        pixel = pyramid_l1(restored, batch["clean"])
         total = self.settings.latent_weight * latent + self.settings.pixel_weight * pixel
         return {"total": total, "latent": latent, "pixel": pixel}
 

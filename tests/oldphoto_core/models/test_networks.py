@@ -45,8 +45,8 @@ def test_compact_keeps_the_structure_and_its_size() -> None:
     assert len(mapping.local) > 0
     assert len(mapping.global_) > 0
     assert len(mapping.fusion) > 0
-    assert count_parameters(build_autoencoder("compact")) == 405_315
-    assert count_parameters(mapping) == 1_458_064
+    assert count_parameters(build_autoencoder("compact")) == 257_955
+    assert count_parameters(mapping) == 1_430_400
     assert count_parameters(build_detector("compact")) == 922_721
 
 
@@ -83,7 +83,7 @@ def test_compact_autoencoder_starts_lossless() -> None:
 @torch.no_grad()
 def test_empty_mask_skips_the_global_branch() -> None:
     mapping = build_mapping("compact").eval()
-    latents = torch.randn(1, 64, 16, 16)
+    latents = torch.randn(1, 48, 16, 16)
     reached: list[int] = []
     assert mapping.nonlocal_block is not None
     mapping.nonlocal_block.register_forward_hook(lambda *_: reached.append(1))
@@ -105,7 +105,7 @@ def _stirred(network: nn.Module) -> nn.Module:
 @torch.no_grad()
 def test_sparse_queries_equal_asking_everywhere() -> None:
     mapping = _stirred(build_mapping("compact"))
-    latents = torch.randn(1, 64, 24, 24)
+    latents = torch.randn(1, 48, 24, 24)
     mask = latent_mask(_scratch(96))
     sparse = mapping(latents, mask)
     mapping.reach = 24
@@ -115,7 +115,7 @@ def test_sparse_queries_equal_asking_everywhere() -> None:
 @torch.no_grad()
 def test_everything_masked_is_finite() -> None:
     mapping = _stirred(build_mapping("compact"))
-    assert torch.isfinite(mapping(torch.randn(1, 64, 8, 8), torch.ones(1, 1, 8, 8, dtype=torch.bool))).all()
+    assert torch.isfinite(mapping(torch.randn(1, 48, 8, 8), torch.ones(1, 1, 8, 8, dtype=torch.bool))).all()
 
 
 @torch.no_grad()
@@ -132,7 +132,7 @@ def test_folding_changes_nothing(name: str) -> None:
     inputs = {
         "detector": (_picture()[:, :1],),
         "vae-old": (_picture(),),
-        "mapping": (torch.randn(1, 64, 8, 8), None),
+        "mapping": (torch.randn(1, 48, 8, 8), None),
     }[name]
     before = network(*inputs)
     after = fold_batch_norm(network)(*inputs)

@@ -12,6 +12,7 @@ from oldphoto_core.training.losses import (
     focal,
     lsgan_discriminator,
     lsgan_generator,
+    pyramid_l1,
     segmentation,
     weighted_cross_entropy,
 )
@@ -53,6 +54,19 @@ def test_segmentation_adds_beta_times_focal() -> None:
     arguments = (_map(0, 0), _map(1, 0), _map(1, 1))
     expected = math.log(2) + 10 * 0.25 * math.log(2)
     assert segmentation(*arguments, beta=10, gamma=2, positive_cap=20).item() == pytest.approx(expected)
+
+
+def test_pyramid_of_a_constant_difference_is_that_difference() -> None:
+    zero = torch.zeros(1, 1, 8, 8)
+    assert pyramid_l1(zero + 0.3, zero).item() == pytest.approx(0.3)
+
+
+def test_pyramid_sees_grain_under_a_tone_that_is_off() -> None:
+    """A checkerboard of ±0.1 under an offset of 0.5: plain L1 is 0.5 with and without it."""
+    zero, rows = torch.zeros(1, 1, 8, 8), torch.arange(8)
+    grain = 0.1 * (1 - 2 * ((rows[:, None] + rows) % 2)).float()
+    assert (zero + 0.5 + grain).abs().mean().item() == pytest.approx(0.5)
+    assert pyramid_l1(zero + 0.5 + grain, zero).item() == pytest.approx(0.5 + 0.1)
 
 
 def test_least_squares_losses() -> None:
