@@ -87,7 +87,7 @@ def summary_markdown(summary: RunSummary, collection: str, report: str | None, n
     lines = [
         f"# {collection}: run {summary['run']}",
         "",
-        f"{summary['inputs']} photographs taken on, {summary['already_done']} finished by an earlier run, "
+        f"{summary['inputs']} photographs listed, {summary['already_done']} of them finished by an earlier run, "
         f"{summary['seconds']:.0f} s.",
         "",
         "| outcome | photographs |",

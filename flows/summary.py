@@ -1,7 +1,8 @@
 """The numbers that a run ends with; what others read from `oldphoto restore --json`.
 
-In every summary ``inputs = done + skipped + quarantined + failed + pending``: the photos that this run took
-on. Photos that an earlier run had finished under the same recipe are ``already_done`` and not among them.
+In every summary ``inputs = already_done + done + skipped + quarantined + failed + pending``: ``inputs`` is what
+the source listed, ``already_done`` what an earlier run had finished of it under the same recipe, and the
+others are the outcomes of this run.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ def summarise(run: int | None, recipe: str, counts: Mapping[str, int], seconds: 
         ValueError: the counts do not add up, so that some photo would be unaccounted for.
     """
     found = {name: counts[name] for name in OUTCOMES}
-    inputs = counts["inputs"] - counts["already_done"]
-    if inputs != sum(found.values()):
+    inputs = counts["inputs"]
+    if inputs != counts["already_done"] + sum(found.values()):
         raise ValueError(f"run {run} does not account for every photo: {dict(counts)}")
     return RunSummary(
         run=run,
