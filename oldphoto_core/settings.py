@@ -33,7 +33,7 @@ class RestoreSettings:
     grow_probability: float = 0.6
     least_defect: int = 3
     dilation: int = 1
-    codec_cancelling: float = 1.0
+    codec_cancelling: float = 0.0
     strength: float = 1.0
     needed_mask: float = 2e-5
     needed_change: float = 0.004

@@ -84,7 +84,9 @@ class Encoder(nn.Module):
     def posterior(self, pictures: Tensor) -> Posterior:
         """Return mean and log-variance; used in training."""
         mean = self(pictures)
-        return Posterior(mean, self.log_variance(mean).clamp(-12.0, 4.0))
+        # Detached: otherwise the encoder shifts its means by whole units only to move the variance, and the
+        # fine differences that the mapping works on drown in those offsets.
+        return Posterior(mean, self.log_variance(mean.detach()).clamp(-12.0, 4.0))
 
 
 class Generator(nn.Module):

@@ -51,7 +51,7 @@ def test_compact_keeps_the_structure_and_its_size() -> None:
 
 
 def _tflop_per_megapixel(config: Config) -> float:
-    side = 512
+    side = 256
     picture, mask = _picture(side), latent_mask(_scratch(side))
     vae, mapping, detector = (
         build_autoencoder(config).eval(),
