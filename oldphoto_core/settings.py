@@ -29,8 +29,8 @@ class RestoreSettings:
 
     tile: int = 768
     halo: int = 96
-    seed_probability: float = 0.55
-    grow_probability: float = 0.4
+    seed_probability: float = 0.6
+    grow_probability: float = 0.45
     least_defect: int = 3
     dilation: int = 1
     codec_cancelling: float = 0.0

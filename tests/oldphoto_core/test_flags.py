@@ -49,7 +49,10 @@ def test_removed_grain_is_no_colour_drift_but_a_cast_is() -> None:
 
 def test_everything_masked_measures_no_change() -> None:
     before = np.zeros((8, 8, 3), np.float32)
-    assert measure_change(before, before + 1, np.ones((8, 8), bool)) == {"mean_change": 0.0, "colour_drift": 0.0}
+    assert measure_change(before, before + 1, np.ones((8, 8), bool)) == {
+        "mean_change": 0.0,
+        "colour_drift": 0.0,
+    }
 
 
 def test_detection_is_measured() -> None:

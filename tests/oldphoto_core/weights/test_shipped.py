@@ -22,4 +22,6 @@ def test_weights_load_strictly_with_the_hash_of_their_card(path) -> None:  # typ
     card = read_card(path)
     assert identity.sha256 == card["sha256"]
     assert card["steps"] > 0, "an untrained network is never shipped"
-    assert {"name", "version", "licence", "settings", "data", "crops", "hours", "hardware", "date"} <= set(card)
+    assert {"name", "version", "licence", "settings", "data", "crops", "hours", "hardware", "date"} <= set(
+        card
+    )
