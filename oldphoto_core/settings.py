@@ -29,7 +29,7 @@ class RestoreSettings:
 
     tile: int = 768
     halo: int = 96
-    seed_probability: float = 0.6
+    seed_probability: float = 0.72
     grow_probability: float = 0.45
     least_defect: int = 3
     dilation: int = 1
