@@ -5,6 +5,8 @@ Equation numbers are the text's. Every loss is a mean, so that its weight does n
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as functional
 from torch import Tensor
@@ -66,3 +68,50 @@ def lsgan_discriminator(real: Tensor, fake: Tensor) -> Tensor:
 def lsgan_generator(fake: Tensor) -> Tensor:
     """Return the least-squares loss of whoever wants its scores taken for real."""
     return (fake - 1).square().mean()
+
+
+def hinge_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """Return the hinge loss of a discriminator: real scores above 1, fake scores below −1."""
+    return functional.relu(1 - real).mean() + functional.relu(1 + fake).mean()
+
+
+def hinge_generator(fake: Tensor) -> Tensor:
+    """Return the hinge loss of whoever wants its scores taken for real: ``−mean(fake)``."""
+    return -fake.mean()
+
+
+def reconstruction(kl: Tensor, rebuilt: Tensor, pictures: Tensor, *, kl_weight: float, alpha: float) -> Tensor:
+    """Return eq 2 without its adversarial term: ``w·KL + α·‖rebuilt − pictures‖₁``.
+
+    ``kl`` is the mean over latent elements and the L1 norm a mean over pixels, so ``w`` sets their balance,
+    which the text leaves to sums of unknown size.
+    """
+    return kl_weight * kl + alpha * functional.l1_loss(rebuilt, pictures)
+
+
+def alignment_discriminator(old: Tensor, aged: Tensor) -> Tensor:
+    """Return eq 3: scores of real old photos' latents to 1, of synthetically aged ones' to 0.
+
+    Either may be empty (a batch without photos of that kind); it then adds nothing.
+    """
+    return _mean_square(old - 1) + _mean_square(aged)
+
+
+def alignment_encoder(old: Tensor, aged: Tensor) -> Tensor:
+    """Return the encoder's contradictory part of eq 4: eq 3 with the labels exchanged."""
+    return _mean_square(old) + _mean_square(aged - 1)
+
+
+def feature_matching(layers: Sequence[Tensor], wanted: Sequence[Tensor]) -> Tensor:
+    """Return one half of eq 6: ``Σᵢ ‖φⁱ(x) − φⁱ(y)‖₁ / nᵢ`` over the layers of one network.
+
+    Gradients flow into ``layers`` only. At least one layer.
+    """
+    terms = [
+        functional.l1_loss(got.float(), aim.detach().float()) for got, aim in zip(layers, wanted, strict=True)
+    ]
+    return torch.stack(terms).sum()
+
+
+def _mean_square(values: Tensor) -> Tensor:
+    return values.square().sum() / max(1, values.numel())

@@ -9,10 +9,16 @@ import torch
 
 from oldphoto_core.models.autoencoder import Posterior
 from oldphoto_core.training.losses import (
+    alignment_discriminator,
+    alignment_encoder,
+    feature_matching,
     focal,
+    hinge_discriminator,
+    hinge_generator,
     lsgan_discriminator,
     lsgan_generator,
     pyramid_l1,
+    reconstruction,
     segmentation,
     weighted_cross_entropy,
 )
@@ -79,3 +85,37 @@ def test_kl_of_the_prior_is_zero_and_of_a_shifted_mean_half_its_square() -> None
     zero = torch.zeros(1, 2, 3, 3)
     assert Posterior(zero, zero).kl().item() == 0
     assert Posterior(zero + 2, zero).kl().item() == pytest.approx(2.0)
+
+
+def test_hinge_losses_are_zero_beyond_the_margin() -> None:
+    real, fake = torch.tensor([2.0, 0.5]), torch.tensor([-3.0, 0.0])
+    assert hinge_discriminator(real, fake).item() == pytest.approx(0.25 + 0.5)
+    assert hinge_generator(fake).item() == pytest.approx(1.5)
+
+
+def test_reconstruction_is_weighted_kl_plus_alpha_l1() -> None:
+    rebuilt, pictures = torch.tensor([0.5, 0.0]), torch.tensor([0.0, 0.0])
+    loss = reconstruction(torch.tensor(3.0), rebuilt, pictures, kl_weight=0.1, alpha=10)
+    assert loss.item() == pytest.approx(0.1 * 3 + 10 * 0.25)
+
+
+def test_the_encoder_wants_the_opposite_of_the_latent_discriminator() -> None:
+    """Old scored 1 and aged 0 is the discriminator's best and the encoder's worst."""
+    old, aged = torch.tensor([1.0, 0.8]), torch.tensor([0.0, 0.4])
+    assert alignment_discriminator(old, aged).item() == pytest.approx(0.04 / 2 + 0.16 / 2)
+    assert alignment_encoder(old, aged).item() == pytest.approx((1 + 0.64) / 2 + (1 + 0.36) / 2)
+
+
+def test_a_batch_without_old_photos_aligns_what_it_has() -> None:
+    none, aged = torch.zeros(0, 1, 3, 3), torch.full((2, 1, 3, 3), 0.5)
+    assert alignment_discriminator(none, aged).item() == pytest.approx(0.25)
+
+
+def test_feature_matching_sums_the_layers_means_and_leaves_the_target_alone() -> None:
+    got, aim = torch.tensor([1.0, 2.0], requires_grad=True), torch.tensor([0.0, 0.0], requires_grad=True)
+    deeper, aim_deeper = torch.full((1, 4), 0.25), torch.zeros(1, 4)
+    loss = feature_matching([got, deeper], [aim, aim_deeper])
+    assert loss.item() == pytest.approx(1.5 + 0.25)
+    loss.backward()
+    assert aim.grad is None
+    assert got.grad is not None
