@@ -1,0 +1,159 @@
+"""Reading a stored picture piece by piece: a large TIFF never lies in memory as a whole.
+
+TIFFs of the usual kinds (grey or RGB, 8 or 16 bits) are read strip by strip or tile by tile. Every other
+file is decoded whole by the core, which is why those have a smaller size limit here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tifffile import TiffFile, TiffFileError, TiffPage
+
+from oldphoto_core.image_io import DecodeLimits, decode
+from review.pictures.display import Display
+
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _YCBCR = 0, 1, 2, 6
+_JPEG = 7
+_ICC_TAG = 34675
+_LARGEST_SEGMENT = 1 << 27
+"""Bytes of one decoded strip or tile; beyond it, a page is read from the file as it is or decoded whole."""
+_BAND_ROWS = 256
+
+WHOLE_LIMITS = DecodeLimits(max_pixels=200_000_000, max_bytes=1_600_000_000)
+"""For files that have to be decoded whole."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A piece of a picture: ``h×w`` or ``h×w×3`` ``uint8``, sRGB, at ``row, column``, as stored."""
+
+    row: int
+    column: int
+    pixels: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class StoredPicture:
+    """An opened picture: its stored size, whether it has colours, and its pieces (to be read once)."""
+
+    width: int
+    height: int
+    is_colour: bool
+    blocks: Iterator[Block]
+
+
+@contextmanager
+def open_picture(path: Path, *, key: str, limits: DecodeLimits = WHOLE_LIMITS) -> Iterator[StoredPicture]:
+    """Open a picture for reading once.
+
+    Args:
+        path: the file.
+        key: what errors call the photo.
+        limits: for files that have to be decoded whole.
+
+    Raises:
+        PhotoError: the file is no picture, is damaged, or is too large to be decoded whole.
+    """
+    try:
+        tiff = TiffFile(path)
+    except TiffFileError:
+        yield _whole(path, key, limits)
+        return
+    with tiff:
+        page = tiff.pages[0]
+        if isinstance(page, TiffPage) and _is_plain(page):
+            yield _in_segments(page) if _segment_bytes(page) <= _LARGEST_SEGMENT else _in_bands(page, path)
+        else:
+            yield _whole(path, key, limits)
+
+
+def _is_plain(page: TiffPage) -> bool:
+    """Whether the page can be shown without the core's conversions, from pieces of bounded size."""
+    kinds: tuple[int, ...] = (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB)
+    if page.compression == _JPEG:
+        kinds = (*kinds, _YCBCR)
+    colours = 1 if page.photometric in (_WHITE_IS_ZERO, _BLACK_IS_ZERO) else 3
+    return bool(
+        page.photometric in kinds
+        and page.bitspersample in (8, 16)
+        and page.sampleformat in (None, 1)
+        and page.samplesperpixel in (colours, colours + 1)
+        and (page.planarconfig == 1 or page.samplesperpixel == 1)
+        and page.imagedepth == 1
+        and (_segment_bytes(page) <= _LARGEST_SEGMENT or page.is_memmappable)
+    )
+
+
+def _segment_bytes(page: TiffPage) -> int:
+    width, height = (
+        (page.tilewidth, page.tilelength) if page.is_tiled else (page.imagewidth, page.rowsperstrip)
+    )
+    height = min(height, page.imagelength) if not page.is_tiled else height
+    return int(width) * int(height) * int(page.samplesperpixel) * (int(page.bitspersample) // 8)
+
+
+def _display(page: TiffPage) -> Display:
+    tag = page.tags.get(_ICC_TAG)
+    profile = bytes(tag.value) if tag is not None and isinstance(tag.value, bytes) else None
+    return Display(profile, inverted=page.photometric == _WHITE_IS_ZERO)
+
+
+def _in_segments(page: TiffPage) -> StoredPicture:
+    display, is_colour = _display(page), page.samplesperpixel >= 3
+
+    def blocks() -> Iterator[Block]:
+        for pixels, index, _ in page.segments():
+            if pixels is None:
+                continue
+            row, column = int(index[2]), int(index[3])
+            # Tiles at the edge are stored in full size.
+            piece = pixels[0, : page.imagelength - row, : page.imagewidth - column]
+            yield Block(row, column, display.convert(_colours(piece, is_colour)))
+
+    return StoredPicture(int(page.imagewidth), int(page.imagelength), is_colour, blocks())
+
+
+def _in_bands(page: TiffPage, path: Path) -> StoredPicture:
+    """Read one huge uncompressed strip where it lies in the file."""
+    display, is_colour = _display(page), page.samplesperpixel >= 3
+    height, width = int(page.imagelength), int(page.imagewidth)
+
+    def blocks() -> Iterator[Block]:
+        stored: Any = np.memmap(
+            path,
+            dtype=page.parent.byteorder + page.dtype.char,
+            mode="r",
+            offset=page.dataoffsets[0],
+            shape=(height, width, int(page.samplesperpixel)),
+        )
+        for row in range(0, height, _BAND_ROWS):
+            band = np.array(stored[row : row + _BAND_ROWS])
+            yield Block(row, 0, display.convert(_colours(band, is_colour)))
+
+    return StoredPicture(width, height, is_colour, blocks())
+
+
+def _colours(piece: NDArray[Any], is_colour: bool) -> NDArray[Any]:
+    """Return the piece without an extra channel: ``h×w×3`` or ``h×w``."""
+    return piece[..., :3] if is_colour else piece[..., 0]
+
+
+def _whole(path: Path, key: str, limits: DecodeLimits) -> StoredPicture:
+    limits.require_file(key, path.stat().st_size)
+    photo = decode(path.read_bytes(), key=key, limits=limits)
+    display = Display(photo.header.icc_profile)
+    pixels: Any = photo.pixels
+    height, width = pixels.shape[:2]
+
+    def blocks() -> Iterator[Block]:
+        for row in range(0, height, _BAND_ROWS):
+            yield Block(row, 0, display.convert(pixels[row : row + _BAND_ROWS]))
+
+    return StoredPicture(width, height, pixels.ndim == 3, blocks())
