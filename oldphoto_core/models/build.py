@@ -14,7 +14,9 @@ from torch import nn
 from oldphoto_core.errors import UsageError
 from oldphoto_core.models.autoencoder import Autoencoder, Encoder, Generator
 from oldphoto_core.models.defect_unet import DefectUNet
+from oldphoto_core.models.face_generator import COMPACT_WIDTHS, PAPER_WIDTHS, FaceGenerator
 from oldphoto_core.models.latent_mapping import LatentMapping
+from oldphoto_core.models.patch_discriminator import MultiScaleDiscriminator, PatchDiscriminator
 
 Config = Literal["compact", "paper"]
 CONFIGS: tuple[Config, ...] = ("compact", "paper")
@@ -69,11 +71,31 @@ def build_detector(config: Config) -> DefectUNet:
     return DefectUNet(widths=(16, 32, 64, 96, 128), norm="batch")
 
 
+def build_face_generator(config: Config) -> FaceGenerator:
+    """Return an untrained face generator for crops of 256 pixels."""
+    if config == "paper":
+        return FaceGenerator(256, PAPER_WIDTHS, condition_width=128, output="tanh")
+    return FaceGenerator(
+        256, COMPACT_WIDTHS, condition_width=16, output="residual", modulated_shortcuts=False
+    )
+
+
+def build_picture_judge(config: Config, channels: int = 3) -> MultiScaleDiscriminator:
+    """Return an untrained two-scale patch discriminator of ``channels`` deep pictures."""
+    return MultiScaleDiscriminator(channels, width=64 if config == "paper" else 24, layers=3, scales=2)
+
+
+def build_latent_judge(config: Config) -> PatchDiscriminator:
+    """Return the untrained discriminator of eq 3: latents of real old photos against those of aged ones."""
+    return PatchDiscriminator(64 if config == "paper" else 48, width=64, layers=2)
+
+
 BUILDERS: dict[str, Callable[[Config], nn.Module]] = {
     "detector": build_detector,
     "vae-old": build_autoencoder,
     "vae-clean": build_autoencoder,
     "mapping": build_mapping,
+    "faces": build_face_generator,
 }
 
 

@@ -40,10 +40,12 @@ class SpadeResBlock(nn.Module):
     """``shortcut(x) + conv(act(spade(conv(act(spade(x))))))``, act = leaky ReLU 0.2.
 
     Between the two convolutions there are ``min(inputs, outputs)`` channels. The shortcut is the identity
-    where the widths agree, otherwise a modulated 1×1 convolution.
+    where the widths agree, otherwise a 1×1 convolution, modulated as well with ``modulated_shortcut``.
     """
 
-    def __init__(self, inputs: int, outputs: int, *, condition: int, hidden: int) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, *, condition: int, hidden: int, modulated_shortcut: bool = True
+    ) -> None:
         super().__init__()
         middle = min(inputs, outputs)
         self.first_norm = Spade(inputs, condition=condition, hidden=hidden)
@@ -53,16 +55,17 @@ class SpadeResBlock(nn.Module):
         self.shortcut_norm: Spade | None = None
         self.shortcut: nn.Conv2d | None = None
         if inputs != outputs:
-            self.shortcut_norm = Spade(inputs, condition=condition, hidden=hidden)
             self.shortcut = nn.Conv2d(inputs, outputs, 1, bias=False)
+            if modulated_shortcut:
+                self.shortcut_norm = Spade(inputs, condition=condition, hidden=hidden)
 
     def forward(self, features: Tensor, condition: Tensor) -> Tensor:
         """Map ``B×inputs×H×W`` to ``B×outputs×H×W`` under a condition of the same height and width."""
         hidden = self.first(_activation(self.first_norm(features, condition)))
         hidden = self.second(_activation(self.second_norm(hidden, condition)))
-        skipped = features
-        if self.shortcut_norm is not None and self.shortcut is not None:
-            skipped = self.shortcut(self.shortcut_norm(features, condition))
+        skipped = features if self.shortcut_norm is None else self.shortcut_norm(features, condition)
+        if self.shortcut is not None:
+            skipped = self.shortcut(skipped)
         total: Tensor = skipped + hidden
         return total
 

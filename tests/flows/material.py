@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from oldphoto_core.models.build import BUILDERS, build
+from oldphoto_core.models.build import build
 from oldphoto_core.weights.store import save_weights
 
 
@@ -56,10 +56,11 @@ def write_broken(folder: Path) -> list[Path]:
 def write_weights(folder: Path, *, brighter: float = 0.08) -> Path:
     """Write weights of untrained ``compact`` networks, made so that every photo comes out a little brighter.
 
-    Untrained, they change nothing at all, and every photo would be skipped as needing nothing.
+    Untrained, they change nothing at all, and every photo would be skipped as needing nothing. There are none
+    for faces: that stage stays off.
     """
     torch.manual_seed(0)
-    for name in BUILDERS:
+    for name in ("detector", "vae-old", "vae-clean", "mapping"):
         network = build(name, "compact")
         if name == "vae-clean":
             with torch.no_grad():

@@ -6,9 +6,8 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from oldphoto_core.models.build import build_face_generator
 from oldphoto_core.models.face_generator import (
-    COMPACT_WIDTHS,
-    PAPER_WIDTHS,
     FaceGenerator,
     block_sides,
     pyramid,
@@ -28,18 +27,18 @@ def _small(**options: str) -> FaceGenerator:
 
 def test_paper_has_the_references_parameters() -> None:
     with torch.device("meta"):
-        paper = FaceGenerator(256, PAPER_WIDTHS, condition_width=128, output="tanh")
+        paper = build_face_generator("paper")
     assert _parameters(paper) == 92_059_587
 
 
-def test_compact_is_a_thirtieth_of_that_and_cheap() -> None:
+def test_compact_is_a_seventieth_of_that_and_cheap() -> None:
     with torch.device("meta"):
-        compact = FaceGenerator(256, COMPACT_WIDTHS, condition_width=24)
+        compact = build_face_generator("compact")
         counter = FlopCounterMode(display=False)
         with counter:
             compact(torch.empty(1, 3, 256, 256))
-    assert _parameters(compact) == 2_880_499
-    assert counter.get_total_flops() < 15e9
+    assert _parameters(compact) == 1_304_355
+    assert counter.get_total_flops() < 6e9
 
 
 def test_an_untrained_generator_returns_the_degraded_face() -> None:
