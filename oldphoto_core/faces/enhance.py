@@ -112,7 +112,12 @@ class FaceEnhancer:
                 f"The restored photo is {restored.shape} {restored.dtype}, the original {original.shape} "
                 f"{original.dtype}. Give the two as they belong together."
             )
-        faces = self.detector.detect(restored)
+        return self.refine(original, restored, self.detector.detect(restored))
+
+    def refine(
+        self, original: Pixels, restored: Pixels, faces: tuple[Face, ...]
+    ) -> tuple[Pixels, tuple[Face, ...], dict[str, float]]:
+        """Do what :meth:`enhance` does with faces that were found already, in these pixels' coordinates."""
         if self.generator is None or not faces:
             return restored, faces, _measurements(faces, Counter())
         return self._refine_all(self.generator, original, restored, faces)
