@@ -1,7 +1,8 @@
-"""``oldphoto train``: train one network within a wall-clock budget."""
+"""``oldphoto train``: train one network within a wall-clock budget or a number of steps."""
 
 from __future__ import annotations
 
+import json as json_format
 from pathlib import Path
 from typing import Annotated
 
@@ -15,29 +16,74 @@ def register(app: typer.Typer) -> None:
 
 def train(
     network: Annotated[str, typer.Argument(help="detector | vae-old | vae-clean | mapping | faces")],
-    data: Annotated[Path, typer.Option(help="Folder with clean/, old/, annotated/, defects/.")],
+    data: Annotated[Path, typer.Option(help="Folder with clean/, old/, annotated/, defects/, faces/.")],
     out: Annotated[Path, typer.Option(help="Weights to write; card, curves and checkpoint lie beside.")],
-    budget: Annotated[float, typer.Option(help="Wall-clock minutes.")] = 60.0,
+    budget: Annotated[float, typer.Option(min=0.01, help="Wall-clock minutes.")] = 60.0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint beside --out.")] = False,
     config: Annotated[str, typer.Option(help="compact | paper")] = "compact",
     device: Annotated[str, typer.Option(help="auto | cpu | cuda")] = "auto",
-    batch: Annotated[int | None, typer.Option(help="Crops per step.")] = None,
-    crop: Annotated[int | None, typer.Option(help="Side of a crop in pixels.")] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Crops per step.")] = None,
+    crop: Annotated[int | None, typer.Option(min=32, help="Side of a crop in pixels (faces: 256).")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Adam's step size.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of data and start.")] = 0,
-    workers: Annotated[int, typer.Option(help="Processes that make samples.")] = 1,
-    steps: Annotated[int | None, typer.Option(help="End after so many steps, whatever the budget.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of data and start.")] = 0,
+    workers: Annotated[int, typer.Option(min=0, help="Processes that make samples.")] = 1,
+    steps: Annotated[
+        int | None,
+        typer.Option(min=1, help="End after so many steps, whatever the budget; repeatable bit for bit."),
+    ] = None,
     vae_old: Annotated[Path | None, typer.Option(help="Trained VAE₁ (default: the shipped one).")] = None,
     vae_clean: Annotated[Path | None, typer.Option(help="Trained VAE₂ (default: the shipped one).")] = None,
+    adversarial_from: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            help="Share of the run after which discriminators join (1: never, 0: at once). "
+            "Default: 0.6, or never for compact on a CPU.",
+        ),
+    ] = None,
+    vgg: Annotated[
+        Path | None, typer.Option(help="VGG-19 weights for feature matching (default: E_Y's layers).")
+    ] = None,
+    stage_before: Annotated[
+        Path | None,
+        typer.Option(help="faces: weights folder of the restorer before them (default: the shipped ones)."),
+    ] = None,
+    stage_share: Annotated[
+        float | None,
+        typer.Option(min=0.0, max=1.0, help="faces: share that goes through that restorer."),
+    ] = None,
+    nonlocal_branch: Annotated[
+        bool, typer.Option("--nonlocal/--no-nonlocal", help="mapping: the partial nonlocal block.")
+    ] = True,
+    alignment: Annotated[
+        bool, typer.Option("--alignment/--no-alignment", help="vae-old: the latent discriminator.")
+    ] = True,
+    variational: Annotated[
+        bool, typer.Option("--variational/--no-variational", help="vae-*: no: a plain autoencoder.")
+    ] = True,
+    tensorboard: Annotated[Path | None, typer.Option(help="Folder for TensorBoard's event files.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end.")] = False,
 ) -> None:
-    """Train a network on clean photographs that are aged on the fly, and on real old ones."""
+    """Train a network on clean photographs that are aged on the fly, and on real old ones.
+
+    The curves are written to a CSV file beside the weights. Ctrl-C keeps a checkpoint to --resume from.
+    """
     from cli.progress import training_progress
     from oldphoto_core.device import pick_device
-    from oldphoto_core.training.settings import TrainingSettings
+    from oldphoto_core.training.settings import TrainingSettings, default_adversarial_from
     from oldphoto_core.training.trainer import Trainer
 
-    given = {"batch": batch, "crop": crop, "learning_rate": learning_rate, "max_steps": steps}
+    chosen = pick_device(device).type
+    given = {
+        "batch": batch,
+        "crop": crop,
+        "learning_rate": learning_rate,
+        "max_steps": steps,
+        "adversarial_from": adversarial_from,
+        "stage_share": stage_share,
+    }
+    defaults = {"adversarial_from": default_adversarial_from(config, chosen)}  # type: ignore[arg-type]
     settings = TrainingSettings(
         network=network,
         config=config,  # type: ignore[arg-type]
@@ -47,16 +93,23 @@ def train(
         resume=resume,
         seed=seed,
         workers=workers,
-        device=pick_device(device).type,
+        device=chosen,
         vae_old=vae_old,
         vae_clean=vae_clean,
-        **{name: value for name, value in given.items() if value is not None},  # type: ignore[arg-type]
+        vgg=vgg,
+        stage_before=stage_before,
+        nonlocal_branch=nonlocal_branch,
+        alignment=alignment,
+        variational=variational,
+        tensorboard=tensorboard,
+        **(defaults | {name: value for name, value in given.items() if value is not None}),  # type: ignore[arg-type]
     )
     trainer = Trainer(settings)
     with training_progress(network) as report:
         written = trainer.run(report)
+    done = {"weights": str(written), "steps": trainer.step, "seconds": round(trainer.seconds, 1)}
     typer.echo(
-        f'{{"weights": "{written}", "steps": {trainer.step}, "seconds": {trainer.seconds:.1f}}}'
+        json_format.dumps(done)
         if json
         else f"{written}: {trainer.step} steps in {trainer.seconds / 60:.1f} minutes"
     )

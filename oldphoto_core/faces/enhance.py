@@ -25,11 +25,12 @@ from oldphoto_core.faces.blend import (
 )
 from oldphoto_core.faces.checks import CheckSettings, Refusal, Verdict, examine, seen_drift
 from oldphoto_core.faces.detect import DetectorSettings, FaceDetector
+from oldphoto_core.models.face_generator import FaceGenerator
 from oldphoto_core.photo import Face, Pixels
 from oldphoto_core.pixels import check_pixels, to_array, to_tensor
 
-# Where a detector's box lies in the aligned crop, in fractions of its side (mean over 58 portraits).
-_BOX_IN_CROP = (0.095, 0.105, 0.81, 0.81)
+BOX_IN_CROP = (0.095, 0.105, 0.81, 0.81)
+"""Where a detector's box lies in the aligned crop, in fractions of its side (mean over 58 portraits)."""
 
 
 class Generator(Protocol):
@@ -82,6 +83,15 @@ class FaceEnhancer:
         self.generator = generator
         self.settings = settings or FaceSettings()
         self.device = torch.device(device)
+
+    @classmethod
+    def with_generator(
+        cls, generator: FaceGenerator, settings: FaceSettings | None = None, *, device: torch.device
+    ) -> FaceEnhancer:
+        """Return an enhancer that refines with a trained ``generator``, which is moved to ``device``."""
+        settings = settings or FaceSettings()
+        moved = generator.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return cls(FaceDetector(settings.detector), moved, settings, device=device)
 
     @classmethod
     def without_generator(cls, settings: FaceSettings | None = None) -> FaceEnhancer:
@@ -199,7 +209,7 @@ class FaceEnhancer:
 
     def _seen(self, crop: FloatImage) -> tuple[tuple[float, float], ...]:
         side = crop.shape[0]
-        x, y, width, height = (share * side for share in _BOX_IN_CROP)
+        x, y, width, height = (share * side for share in BOX_IN_CROP)
         return self.detector.landmarks_within(np.rint(crop * 255).astype(np.uint8), (x, y, width, height))
 
 

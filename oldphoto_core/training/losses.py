@@ -80,7 +80,9 @@ def hinge_generator(fake: Tensor) -> Tensor:
     return -fake.mean()
 
 
-def reconstruction(kl: Tensor, rebuilt: Tensor, pictures: Tensor, *, kl_weight: float, alpha: float) -> Tensor:
+def reconstruction(
+    kl: Tensor, rebuilt: Tensor, pictures: Tensor, *, kl_weight: float, alpha: float
+) -> Tensor:
     """Return eq 2 without its adversarial term: ``w·KL + α·‖rebuilt − pictures‖₁``.
 
     ``kl`` is the mean over latent elements and the L1 norm a mean over pixels, so ``w`` sets their balance,

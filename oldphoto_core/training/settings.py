@@ -13,9 +13,19 @@ from oldphoto_core.models.build import Config
 class TrainingSettings:
     """One training run.
 
-    The learning rate is constant for ``constant_share`` of the run and then falls linearly to zero.
-    The run ends at ``budget_minutes`` of wall-clock time (earlier runs that are resumed count) or at
-    ``max_steps``, whichever comes first.
+    The run ends after ``max_steps`` steps or, where that is None, after ``budget_minutes`` of wall-clock time
+    (earlier runs that are resumed count). The learning rate is constant for ``constant_share`` of it and then
+    falls linearly to zero. A run bounded by steps depends on nothing but its settings: on a CPU it can be
+    repeated, and stopped and resumed, bit for bit.
+
+    Attributes:
+        adversarial_from: share of the run after which the discriminators join; 1 leaves them out. The latent
+            discriminator of eq 3 is one of them (``alignment``).
+        feature_weight: λ₂ of eq 5.
+        vgg: weights of VGG-19 for feature matching; None uses the layers of ``E_Y``.
+        stage_before: weights folder of the restorer that aged faces go through before the face generator sees
+            them (None: the shipped weights), and ``stage_share`` of the faces that do.
+        variational, alignment, nonlocal_branch: False is the ablation.
     """
 
     network: str
@@ -23,7 +33,7 @@ class TrainingSettings:
     data: Path
     out: Path
     budget_minutes: float = 60.0
-    max_steps: int = 1_000_000
+    max_steps: int | None = None
     batch: int = 16
     crop: int = 128
     learning_rate: float = 2e-4
@@ -46,12 +56,33 @@ class TrainingSettings:
     positive_cap: float = 20.0
     real_share: float = 0.4
     missed_share: float = 0.15
+    adversarial_from: float = 1.0
+    adversarial_weight: float = 1.0
+    alignment_weight: float = 1.0
+    feature_weight: float = 10.0
     variational: bool = True
+    alignment: bool = True
     nonlocal_branch: bool = True
+    stage_share: float = 0.75
     vae_old: Path | None = None
     vae_clean: Path | None = None
+    vgg: Path | None = None
+    stage_before: Path | None = None
+    tensorboard: Path | None = None
 
     def summary(self) -> dict[str, Any]:
         """Return the JSON-safe settings for the model card, without local paths."""
-        hidden = {"data", "out", "vae_old", "vae_clean", "resume", "workers", "checkpoint_seconds"}
+        hidden = {"data", "out", "resume", "workers", "checkpoint_seconds", "tensorboard", *_FILES}
         return {name: value for name, value in asdict(self).items() if name not in hidden}
+
+
+_FILES = ("vae_old", "vae_clean", "vgg", "stage_before")
+
+
+def default_adversarial_from(config: Config, device: str) -> float:
+    """Return when the discriminators join unless the user says so.
+
+    The last 40 % of the run; never for ``compact`` on a CPU, where the time is better spent on the measured
+    terms.
+    """
+    return 1.0 if config == "compact" and device == "cpu" else 0.6

@@ -1,36 +1,50 @@
 """The training loop: batches, loss, step, moving average, checkpoints; ends by time or by steps.
 
-This file decides how a network is optimised; `tasks` decides what for, `batches` on what.
+This file decides how a network is optimised; ``tasks`` decides what for, ``stream`` on what. Everything random in
+a step comes from (seed, step), so a checkpoint needs no generator's state.
 """
 
 from __future__ import annotations
 
-import csv
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from copy import deepcopy
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from oldphoto_core import __version__
-from oldphoto_core.training.batches import Batch, batches
+from oldphoto_core.training.card import ablations, model_card
+from oldphoto_core.training.curves import Curves
 from oldphoto_core.training.settings import TrainingSettings
-from oldphoto_core.training.split import in_annotated_validation, in_validation
-from oldphoto_core.training.tasks import Losses, MappingTask, Task, make_task
-from oldphoto_core.weights.store import LICENCE, save_weights
+from oldphoto_core.training.stream import Batch, BlockDataset, batches_from
+from oldphoto_core.training.tasks import Losses, Task, make_task
+from oldphoto_core.weights.store import save_weights
 
-Report = Callable[[int, float, dict[str, float]], None]
-"""Called with step, share of the run done in [0, 1], and the smoothed losses."""
+_LOG_EVERY = 20
+"""Steps between two points of the curves: reading a loss off a GPU stops it."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a run stands: ``share`` done in [0, 1], smoothed losses, throughput, and the time it still needs."""
+
+    step: int
+    share: float
+    losses: dict[str, float]
+    images_per_second: float
+    seconds_left: float
+
+
+Report = Callable[[Status], None]
 
 
 class Trainer:
     """Trains one network.
 
-    State that a checkpoint keeps: network, its moving average, optimiser, step, seconds spent.
+    State that a checkpoint keeps: network, moving average, discriminators, both optimisers, step, seconds spent.
     """
 
     def __init__(self, settings: TrainingSettings) -> None:
@@ -38,17 +52,19 @@ class Trainer:
         self.settings = settings
         self.device = torch.device(settings.device)
         self.task: Task = make_task(settings)
-        self.network = self.task.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if isinstance(self.task, MappingTask):
-            self.task.to(self.device)
+        self.task.to(self.device)
+        self.network = self.task.network
+        self.judges = self.task.judges
         self.average = deepcopy(self.network).eval().requires_grad_(False)
-        self.optimiser = torch.optim.Adam(
-            self.network.parameters(), lr=settings.learning_rate, betas=(settings.beta1, 0.999)
-        )
+        self.optimiser = self._adam(self.network, settings.beta1)
+        # The text's β₁ for adversarial training; a discriminator with a long memory lags behind.
+        self.judge_optimiser = self._adam(self.judges, 0.5) if len(self.judges) else None
         self.step = 0
         self.seconds_before = 0.0
         self.started = time.monotonic()
         self.smoothed: dict[str, float] = {}
+        self.curves = Curves(settings.out.with_suffix(".csv"), settings.tensorboard)
+        self._logged = (self.step, self.started)
         self.checkpoint_path = settings.out.with_suffix(".checkpoint.pt")
         if settings.resume and self.checkpoint_path.exists():
             self._resume()
@@ -60,22 +76,35 @@ class Trainer:
 
     @property
     def progress(self) -> float:
-        """Share of the run that is done, in [0, 1]."""
-        spent = self.seconds / (60 * self.settings.budget_minutes)
-        return min(1.0, max(spent, self.step / self.settings.max_steps))
+        """Share of the run that is done, in [0, 1]: of its steps where they are given, else of its time."""
+        if self.settings.max_steps is not None:
+            return min(1.0, self.step / max(1, self.settings.max_steps))
+        return min(1.0, self.seconds / (60 * self.settings.budget_minutes))
 
-    def run(self, report: Report | None = None) -> Path:
-        """Train until the budget is spent; write weights and card; return the weights' path."""
-        source = self._batches()
+    def run(self, report: Report | None = None, *, until: int | None = None) -> Path:
+        """Train to the end of the run; write weights and card; return the weights' path.
+
+        Stopped by ``KeyboardInterrupt``, or at step ``until``, it saves a checkpoint to go on from.
+        """
+        dataset = BlockDataset(
+            self.task.mixes, batch=self.settings.batch, crop=self.task.crop, seed=self.settings.seed
+        )
+        source = batches_from(
+            self.step, dataset, workers=self.settings.workers, pinned=self.device.type == "cuda"
+        )
         last_saved = time.monotonic()
-        while self.progress < 1.0:
-            losses = self._train_step(next(source))
-            if self.step % 20 == 0:
-                self._log(losses, report)
-            if time.monotonic() - last_saved > self.settings.checkpoint_seconds:
-                self.save()
-                last_saved = time.monotonic()
-        self.save()
+        try:
+            while self.progress < 1.0 and self.step != until:
+                losses = self._train_step(next(source))
+                if self.step % _LOG_EVERY == 0:
+                    self._log(losses, report)
+                if time.monotonic() - last_saved > self.settings.checkpoint_seconds:
+                    self.save()
+                    last_saved = time.monotonic()
+        finally:
+            # A run that fails keeps what it has learnt up to its last whole step.
+            self.save()
+            self.curves.close()
         return self.settings.out
 
     def save(self) -> None:
@@ -88,28 +117,47 @@ class Trainer:
             "step": self.step,
             "seconds": self.seconds,
         }
+        if self.judge_optimiser is not None:
+            state |= {
+                "judges": self.judges.state_dict(),
+                "judge_optimiser": self.judge_optimiser.state_dict(),
+            }
         temporary = self.checkpoint_path.with_suffix(".part")
         torch.save(state, temporary)
         temporary.replace(self.checkpoint_path)
         save_weights(self.average, self.settings.out, self._card())
 
     def _train_step(self, batch: Batch) -> Losses:
-        for group in self.optimiser.param_groups:
-            group["lr"] = self._learning_rate()
-        self.network.train()
+        torch.manual_seed((self.settings.seed * 1_000_003 + self.step) % 2**63)
+        adversarial = self.judge_optimiser is not None and self.progress >= self.settings.adversarial_from
+        rate = self._learning_rate()
         moved = {
             name: tensor.to(self.device, memory_format=torch.channels_last, non_blocking=True)
             for name, tensor in batch.items()
         }
+        self.network.train()
+        self.judges.requires_grad_(False)
         with torch.autocast(self.device.type, dtype=torch.bfloat16):
-            losses = self.task.losses(moved)
-        self.optimiser.zero_grad(set_to_none=True)
-        losses["total"].backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.gradient_clip)
-        self.optimiser.step()
+            losses = self.task.losses(moved, adversarial=adversarial)
+        self._descend(self.optimiser, self.network, losses["total"], rate)
+        if adversarial and self.judge_optimiser is not None:
+            self.judges.requires_grad_(True)
+            judged = self.task.judgements()
+            self._descend(self.judge_optimiser, self.judges, torch.stack([*judged.values()]).sum(), rate)
+            losses |= judged
         self.step += 1
         update_average(self.average, self.network, self.settings.ema, self.step)
         return losses
+
+    def _descend(
+        self, optimiser: torch.optim.Optimizer, network: nn.Module, loss: torch.Tensor, rate: float
+    ) -> None:
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(network.parameters(), self.settings.gradient_clip)
+        optimiser.step()
 
     def _learning_rate(self) -> float:
         settings = self.settings
@@ -117,53 +165,44 @@ class Trainer:
         fall = (1.0 - self.progress) / max(1e-9, 1.0 - settings.constant_share)
         return settings.learning_rate * warm * min(1.0, fall)
 
-    def _batches(self) -> Iterator[Batch]:
-        settings = self.settings
-        return batches(
-            settings.data,
-            self.task.shares,
-            batch=settings.batch,
-            crop=settings.crop,
-            seed=settings.seed + self.step,
-            workers=settings.workers,
-        )
+    def _adam(self, network: nn.Module, beta1: float) -> torch.optim.Adam:
+        return torch.optim.Adam(network.parameters(), lr=self.settings.learning_rate, betas=(beta1, 0.999))
 
     def _log(self, losses: Losses, report: Report | None) -> None:
-        for name, value in losses.items():
-            before = self.smoothed.get(name, value.item())
-            self.smoothed[name] = 0.9 * before + 0.1 * value.item()
-        path = self.settings.out.with_suffix(".csv")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = not path.exists()
-        with path.open("a", newline="", encoding="utf-8") as stream:
-            writer = csv.writer(stream)
-            if fresh:
-                writer.writerow(["step", "seconds", *losses])
-            writer.writerow([self.step, round(self.seconds, 1), *(f"{losses[n].item():.5f}" for n in losses)])
+        latest = {name: value.item() for name, value in losses.items()}
+        for name, value in latest.items():
+            self.smoothed[name] = 0.9 * self.smoothed.get(name, value) + 0.1 * value
+        now, (step, then) = time.monotonic(), self._logged
+        speed = (self.step - step) * self.settings.batch / max(1e-9, now - then)
+        self._logged = (self.step, now)
+        self.curves.add(
+            self.step, {"seconds": self.seconds, "learning rate": self._learning_rate(), **latest}
+        )
         if report:
-            report(self.step, self.progress, self.smoothed)
+            left = self.seconds * (1 - self.progress) / max(1e-9, self.progress)
+            report(Status(self.step, self.progress, dict(self.smoothed), speed, left))
 
     def _resume(self) -> None:
         state: dict[str, Any] = torch.load(self.checkpoint_path, map_location=self.device, weights_only=True)
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
+        # A run that used none may go on with discriminators; they then start untrained.
+        if self.judge_optimiser is not None and "judges" in state:
+            self.judges.load_state_dict(state["judges"])
+            self.judge_optimiser.load_state_dict(state["judge_optimiser"])
         self.step, self.seconds_before = state["step"], state["seconds"]
+        self._logged = (self.step, self.started)
 
     def _card(self) -> dict[str, Any]:
-        settings = self.settings
-        return {
-            "name": f"{settings.network}-{settings.config}",
-            "version": __version__,
-            "licence": LICENCE,
-            "settings": settings.summary(),
-            "data": training_photographs(settings.data, self.task.shares),
-            "steps": self.step,
-            "crops": self.step * settings.batch,
-            "hours": round(self.seconds / 3600, 3),
-            "hardware": _hardware(self.device),
-            "date": datetime.now(UTC).date().isoformat(),
-        }
+        return model_card(
+            self.settings,
+            self.task.mixes,
+            steps=self.step,
+            seconds=self.seconds,
+            features=self.task.features,
+            ablations=ablations(self.settings),
+        )
 
 
 @torch.no_grad()
@@ -174,21 +213,3 @@ def update_average(average: nn.Module, network: nn.Module, decay: float, step: i
         held.lerp_(current, 1 - decay)
     for kept, latest in zip(average.buffers(), network.buffers(), strict=True):
         kept.copy_(latest)
-
-
-def training_photographs(data: Path, shares: dict[str, float]) -> dict[str, int]:
-    """Return how many photographs each folder gave to training; those held out are not counted."""
-    folders = {"aged": "clean", "old": "old", "annotated": "annotated"}
-    held_out = {"annotated": in_annotated_validation}
-    counts = {}
-    for source in shares:
-        names = {p.stem.removesuffix("_mask") for p in (data / folders[source]).glob("*.[jp][pn]g")}
-        names = {name for name in names if not name.endswith("_ignore")}
-        counts[folders[source]] = sum(not held_out.get(source, in_validation)(name) for name in names)
-    return counts
-
-
-def _hardware(device: torch.device) -> str:
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"CPU, {torch.get_num_threads()} threads"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -10,10 +11,18 @@ from torch import nn
 
 from oldphoto_core.errors import UsageError
 from oldphoto_core.models.autoencoder import Autoencoder
-from oldphoto_core.models.build import CONFIGS, Config, build_autoencoder, build_detector, build_mapping
+from oldphoto_core.models.build import (
+    CONFIGS,
+    Config,
+    build_autoencoder,
+    build_detector,
+    build_face_generator,
+    build_mapping,
+)
 from oldphoto_core.models.defect_unet import DefectUNet
+from oldphoto_core.models.face_generator import FaceGenerator
 from oldphoto_core.models.latent_mapping import LatentMapping
-from oldphoto_core.weights.store import WeightsIdentity, load_weights, shipped
+from oldphoto_core.weights.store import WeightsIdentity, load_weights, read_card, shipped
 
 AnyNetwork = TypeVar("AnyNetwork", bound=nn.Module)
 
@@ -26,11 +35,14 @@ class Networks:
     vae_old: Autoencoder | None = None
     vae_clean: Autoencoder | None = None
     mapping: LatentMapping | None = None
+    faces: FaceGenerator | None = None
     identities: dict[str, WeightsIdentity] = field(default_factory=dict)
 
 
-def load_networks(config: Config, folder: Path | None = None) -> Networks:
+def load_networks(config: Config, folder: Path | None = None, *, lacking: Path | None = None) -> Networks:
     """Load what is there of ``folder`` (default: the shipped weights of ``config``).
+
+    ``lacking`` is a folder to take the networks from that ``folder`` lacks: an ablation is often one network.
 
     Raises:
         UsageError: unknown configuration.
@@ -40,15 +52,25 @@ def load_networks(config: Config, folder: Path | None = None) -> Networks:
         raise UsageError(f"No configuration is called {config!r}. Choose one of: {', '.join(CONFIGS)}.")
     networks = Networks()
 
-    def trained(name: str, network: AnyNetwork) -> AnyNetwork | None:
+    def trained(name: str, build: Callable[[Path], AnyNetwork]) -> AnyNetwork | None:
         path = shipped(config, name, folder)
+        if not path.is_file() and lacking is not None:
+            path = shipped(config, name, lacking)
         if not path.is_file():
             return None
+        network = build(path)
         networks.identities[name] = load_weights(network, path)
         return network.eval().requires_grad_(False)
 
-    networks.detector = trained("detector", build_detector(config))
-    networks.vae_old = trained("vae-old", build_autoencoder(config))
-    networks.vae_clean = trained("vae-clean", build_autoencoder(config))
-    networks.mapping = trained("mapping", build_mapping(config))
+    networks.detector = trained("detector", lambda path: build_detector(config))
+    networks.vae_old = trained("vae-old", lambda path: build_autoencoder(config))
+    networks.vae_clean = trained("vae-clean", lambda path: build_autoencoder(config))
+    networks.mapping = trained("mapping", lambda path: _mapping_of(config, path))
+    networks.faces = trained("faces", lambda path: build_face_generator(config))
     return networks
+
+
+def _mapping_of(config: Config, path: Path) -> LatentMapping:
+    """Return the mapping that the card describes: the one without a nonlocal block has fewer tensors."""
+    settings = read_card(path).get("settings", {})
+    return build_mapping(config, nonlocal_branch=bool(settings.get("nonlocal_branch", True)))

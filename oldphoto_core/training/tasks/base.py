@@ -1,145 +1,91 @@
-"""What each network is trained on and for: one task a network, a data mix and a loss."""
+"""What the trainer needs to know of a network in training."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from abc import ABC, abstractmethod
+from functools import partial
+from pathlib import Path
 
 import torch
-import torch.nn.functional as functional
 from torch import Tensor, nn
 
 from oldphoto_core.models.autoencoder import Autoencoder
-from oldphoto_core.models.build import build_autoencoder, build_detector, build_mapping
-from oldphoto_core.models.latent_mapping import latent_mask
-from oldphoto_core.training.batches import Batch, luminance
-from oldphoto_core.training.losses import pyramid_l1, segmentation
+from oldphoto_core.models.build import build_autoencoder
+from oldphoto_core.training.batches import SOURCES
 from oldphoto_core.training.settings import TrainingSettings
-from oldphoto_core.weights.store import load_weights
+from oldphoto_core.training.stream import Batch, Mix
+from oldphoto_core.training.tasks.adversary import Adversary
+from oldphoto_core.weights.store import load_weights, shipped
 
 Losses = dict[str, Tensor]
 
 
-class Task(Protocol):
-    """A network in training: its data mix (source name → share) and the loss of a batch.
+class Task(ABC):
+    """A network in training.
 
-    ``losses`` returns the terms for the curves and, under ``total``, what is minimised.
+    Attributes:
+        network: what is trained and shipped.
+        mixes: where its samples come from, and in which shares.
+        crop: side of a training crop in pixels.
+        adversaries: discriminators, trained beside the network; empty where there is no adversarial term.
+        frozen: networks that take part and are not trained.
+        features: the frozen network that feature matching uses, for the card.
     """
 
-    shares: dict[str, float]
+    network: nn.Module
+    mixes: dict[str, Mix]
+    features: str = "none"
+
+    def __init__(self, settings: TrainingSettings) -> None:
+        self.settings = settings
+        self.crop = settings.crop
+        self.adversaries: dict[str, Adversary] = {}
+        self.frozen = nn.ModuleList()
+
+    @abstractmethod
+    def losses(self, batch: Batch, *, adversarial: bool) -> Losses:
+        """Return the terms of one batch for the curves and, under ``total``, what the network minimises.
+
+        ``adversarial`` adds the terms that the discriminators judge.
+        """
+
+    def judgements(self) -> Losses:
+        """Return what each discriminator minimises on the pictures that the last ``losses`` showed it."""
+        return {f"{name} judge": adversary.judgement() for name, adversary in self.adversaries.items()}
 
     @property
-    def network(self) -> nn.Module:
-        """What is trained."""
-        ...
-
-    def losses(self, batch: Batch) -> Losses:
-        """Return the loss terms of one batch."""
-        ...
-
-
-class DetectorTask:
-    """The defect U-Net on synthetic damage and on real, hand-marked damage (section 3.3)."""
-
-    def __init__(self, settings: TrainingSettings) -> None:
-        self.settings = settings
-        self.network = build_detector(settings.config)
-        self.shares = {"aged": 1 - settings.real_share}
-        if settings.real_share:
-            self.shares["annotated"] = settings.real_share
-
-    def losses(self, batch: Batch) -> Losses:
-        """Return eq 15 on the batch's luminance."""
-        logits = self.network(luminance(batch["aged"]))
-        total = segmentation(
-            logits.float(),
-            batch["mask"],
-            batch["weight"],
-            beta=self.settings.focal_weight,
-            gamma=self.settings.focal_gamma,
-            positive_cap=self.settings.positive_cap,
-        )
-        return {"total": total}
-
-
-class AutoencoderTask:
-    """VAE₁ on aged and real old photographs, or VAE₂ on clean ones (eq 2, without its adversarial term).
-
-    VAE₂ starts from a trained VAE₁ when one is given: their latents then mean the same thing, and the
-    mapping between them starts near the identity.
-    """
-
-    def __init__(self, settings: TrainingSettings) -> None:
-        self.settings = settings
-        self.domain = "clean" if settings.network == "vae-clean" else "aged"
-        self.shares = {"aged": 1.0} if self.domain == "clean" else {"aged": 0.5, "old": 0.5}
-        self.network: Autoencoder = build_autoencoder(settings.config, variational=settings.variational)
-        if self.domain == "clean" and settings.vae_old:
-            load_weights(self.network, settings.vae_old)
-
-    def losses(self, batch: Batch) -> Losses:
-        """Return KL + α · L1 on the batch's photographs of this domain."""
-        pictures = batch[self.domain]
-        rebuilt, posterior = self.network(pictures)
-        reconstruction = functional.l1_loss(rebuilt.float(), pictures)
-        weight = self.settings.kl_weight if self.settings.variational else 0.0
-        kl = posterior._replace(mean=posterior.mean.float(), log_variance=posterior.log_variance.float()).kl()
-        total = weight * kl + self.settings.reconstruction_weight * reconstruction
-        return {"total": total, "kl": kl, "l1": reconstruction}
-
-
-class MappingTask:
-    """T between two frozen autoencoders (eq 5): latent L1, and L1 on the decoded picture."""
-
-    def __init__(self, settings: TrainingSettings) -> None:
-        self.settings = settings
-        self.shares = {"aged": 1.0}
-        self.network = build_mapping(settings.config, nonlocal_branch=settings.nonlocal_branch)
-        self.old = _frozen(settings, "vae_old")
-        self.clean = _frozen(settings, "vae_clean")
-
-    def losses(self, batch: Batch) -> Losses:
-        """Return λ₁ · ‖T(z_x) − z_y‖₁ + λ_p · L1 of G_Y(T(z_x)) and y, band by band."""
-        mask = latent_mask(_sometimes_missed(batch["mask"], self.settings.missed_share))
-        # The codecs run in full precision: rounding their output would drown fine differences.
-        with torch.no_grad(), _full_precision(batch["aged"]):
-            source = self.old.encoder(batch["aged"])
-            target = self.clean.encoder(batch["clean"])
-        mapped = self.network(source, mask).float()
-        with _full_precision(mapped):
-            restored = self.clean.generator(mapped)
-        latent = functional.l1_loss(mapped, target)
-        pixel = pyramid_l1(restored, batch["clean"])
-        total = self.settings.latent_weight * latent + self.settings.pixel_weight * pixel
-        return {"total": total, "latent": latent, "pixel": pixel}
+    def judges(self) -> nn.ModuleList:
+        """The discriminators' networks."""
+        return nn.ModuleList(adversary.judge for adversary in self.adversaries.values())
 
     def to(self, device: torch.device) -> None:
-        """Move the frozen autoencoders."""
-        for frozen in (self.old, self.clean):
-            frozen.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        """Move every network to ``device``, in channels-last layout."""
+        for module in (self.network, self.judges, self.frozen):
+            module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @property
+    def wants_adversaries(self) -> bool:
+        """Whether the settings ever switch the adversarial terms on."""
+        return self.settings.adversarial_from < 1.0
 
 
-def _full_precision(like: Tensor) -> torch.autocast:
+def mixed(data: Path, shares: dict[str, float]) -> dict[str, Mix]:
+    """Return the mix of the registered sources with the given shares; those with a share of 0 are left out."""
+    return {name: Mix(share, partial(SOURCES[name], data)) for name, share in shares.items() if share > 0}
+
+
+def full_precision(like: Tensor) -> torch.autocast:
+    """Return a context in which nothing is rounded to bfloat16, on the device of ``like``."""
     return torch.autocast(like.device.type, enabled=False)
 
 
-def make_task(settings: TrainingSettings) -> Task:
-    """Return the task for ``settings.network``."""
-    if settings.network == "detector":
-        return DetectorTask(settings)
-    if settings.network == "mapping":
-        return MappingTask(settings)
-    return AutoencoderTask(settings)
+def frozen_autoencoder(settings: TrainingSettings, which: str) -> Autoencoder:
+    """Return a trained autoencoder that is not trained further: the file given, or the shipped weights.
 
-
-def _sometimes_missed(mask: Tensor, share: float) -> Tensor:
-    """Empty the masks of a random share of the batch: no detector finds everything."""
-    return mask * (torch.rand(len(mask), 1, 1, 1, device=mask.device) >= share)
-
-
-def _frozen(settings: TrainingSettings, which: str) -> Autoencoder:
-    """Return a trained autoencoder that is not trained further: the file given, or the shipped weights."""
-    from oldphoto_core.weights.store import shipped
-
+    Args:
+        settings: holds the file under ``which``.
+        which: ``vae_old`` or ``vae_clean``.
+    """
     path = getattr(settings, which) or shipped(settings.config, which.replace("_", "-"))
     network = build_autoencoder(settings.config)
     load_weights(network, path)

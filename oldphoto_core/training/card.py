@@ -1,0 +1,80 @@
+"""The model card that the trainer writes beside the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from oldphoto_core import __version__
+from oldphoto_core.training.settings import TrainingSettings
+from oldphoto_core.training.split import in_annotated_validation, in_validation
+from oldphoto_core.weights.store import LICENCE
+
+_FOLDERS = {"aged": "clean", "old": "old", "annotated": "annotated", "faces": "faces"}
+"""Source of samples → the folder of its photographs."""
+_HELD_OUT = {"annotated": in_annotated_validation}
+
+
+def model_card(
+    settings: TrainingSettings,
+    sources: Iterable[str],
+    *,
+    steps: int,
+    seconds: float,
+    features: str,
+    ablations: list[str],
+) -> dict[str, Any]:
+    """Return the card: who, from what, how, how long, on what. The store adds the SHA-256.
+
+    Args:
+        settings: of the run.
+        sources: names of the sources that samples came from.
+        steps, seconds: what the training took, earlier runs included.
+        features: the network that feature matching used, or "none".
+        ablations: parts of the method that this network was trained without.
+    """
+    return {
+        "name": f"{settings.network}-{settings.config}",
+        "version": __version__,
+        "licence": LICENCE,
+        "settings": settings.summary(),
+        "data": training_photographs(settings.data, sources),
+        "steps": steps,
+        "crops": steps * settings.batch,
+        "hours": round(seconds / 3600, 3),
+        "hardware": _hardware(torch.device(settings.device)),
+        "date": datetime.now(UTC).date().isoformat(),
+        "feature_network": features,
+        "without": ablations,
+    }
+
+
+def ablations(settings: TrainingSettings) -> list[str]:
+    """Return the parts of the method that the settings leave out of this network, for the card."""
+    left_out = {
+        "mapping": [] if settings.nonlocal_branch else ["partial nonlocal block"],
+        "vae-old": [] if settings.alignment and settings.adversarial_from < 1 else ["latent alignment"],
+    }.get(settings.network, [])
+    if settings.network.startswith("vae-") and not settings.variational:
+        left_out = [*left_out, "variational latents"]
+    return left_out
+
+
+def training_photographs(data: Path, sources: Iterable[str]) -> dict[str, int]:
+    """Return how many photographs each folder gave to training; those held out are not counted."""
+    counts = {}
+    for source in sources:
+        names = {p.stem.removesuffix("_mask") for p in (data / _FOLDERS[source]).glob("*.[jp][pn]g")}
+        names = {name for name in names if not name.endswith("_ignore")}
+        counts[_FOLDERS[source]] = sum(not _HELD_OUT.get(source, in_validation)(name) for name in names)
+    return counts
+
+
+def _hardware(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"CPU, {torch.get_num_threads()} threads"

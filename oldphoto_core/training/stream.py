@@ -1,0 +1,147 @@
+"""The order of the training data: which crops batch number n holds, decided by (seed, n) alone.
+
+Neither the number of workers nor a stop and a resume changes a single crop. Drawing and ageing a sample is dear
+and cutting it is not, so several crops are cut from each: a *block* of batches is made from its samples at once
+and shuffled. One worker makes one block; the loader hands the blocks over in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from oldphoto_core.training.samples import Sample, cut, turned
+
+Batch = dict[str, Tensor]
+PATCH = 256
+"""Side of a sample that smaller crops are cut from."""
+_SAMPLES_PER_CROP = 4
+"""A block holds this many samples for each crop of a batch, so that a photograph's crops are spread out."""
+
+
+class Source(Protocol):
+    """An endless supply of samples (see ``samples``)."""
+
+    def draw(self, rng: np.random.Generator) -> Sample:
+        """Return one sample."""
+        ...
+
+
+class SourceFactory(Protocol):
+    """Opens a source of samples of ``size`` pixels; called in the worker, so it must be picklable."""
+
+    def __call__(self, *, size: int) -> Source:
+        """Return the opened source."""
+        ...
+
+
+@dataclass(frozen=True)
+class Mix:
+    """One source of a data mix: its share of the samples (any positive scale), and how to open it.
+
+    ``upright`` samples (faces) are mirrored only; others also take quarter turns.
+    """
+
+    share: float
+    open: SourceFactory
+    upright: bool = False
+
+
+class BlockDataset(Dataset[list[Batch]]):
+    """Blocks of batches by number; each is computed from (seed, number) alone.
+
+    Args:
+        mixes: sources by name.
+        batch: crops a batch.
+        crop: side of a crop in pixels.
+        seed: of the whole run.
+    """
+
+    def __init__(self, mixes: Mapping[str, Mix], *, batch: int, crop: int, seed: int) -> None:
+        self.mixes, self.batch, self.crop, self.seed = dict(mixes), batch, crop, seed
+        self.patch = max(PATCH, crop)
+        self.crops_per_sample = max(2, (self.patch // crop) ** 2)
+        self._sources: dict[str, Source] = {}
+
+    @property
+    def batches_per_block(self) -> int:
+        """How many batches one block holds."""
+        return self.crops_per_sample * _SAMPLES_PER_CROP
+
+    def __getitem__(self, number: int) -> list[Batch]:
+        """Return the batches of block ``number``."""
+        # Workers share the cores with the training step.
+        cv2.setNumThreads(1)
+        rng = np.random.default_rng((self.seed, number))
+        names = list(self.mixes)
+        shares = np.array([self.mixes[name].share for name in names])
+        crops: list[Sample] = []
+        for choice in rng.choice(len(names), size=self.batch * _SAMPLES_PER_CROP, p=shares / shares.sum()):
+            crops += self._crops(names[choice], rng)
+        order = rng.permutation(len(crops))
+        return [
+            collate([crops[place] for place in order[start : start + self.batch]])
+            for start in range(0, len(order), self.batch)
+        ]
+
+    def _crops(self, name: str, rng: np.random.Generator) -> list[Sample]:
+        if name not in self._sources:
+            self._sources[name] = self.mixes[name].open(size=self.patch)
+        sample = self._sources[name].draw(rng)
+        vary = mirrored if self.mixes[name].upright else turned
+        return [vary(cut(sample, self.crop, rng), rng) for _ in range(self.crops_per_sample)]
+
+
+class _From(Sampler[int]):
+    """Counts up from a number, for ever."""
+
+    def __init__(self, first: int) -> None:
+        self.first = first
+
+    def __iter__(self) -> Iterator[int]:
+        number = self.first
+        while True:
+            yield number
+            number += 1
+
+
+def batches_from(step: int, dataset: BlockDataset, *, workers: int, pinned: bool) -> Iterator[Batch]:
+    """Yield the batches of step ``step``, ``step + 1``, … for ever.
+
+    Pictures are ``B×3×H×W`` float32 in [-1, 1]; masks and weights ``B×1×H×W`` in {0, 1}. ``pinned`` puts them
+    into page-locked memory, from which a GPU copies without waiting.
+    """
+    block, inside = divmod(step, dataset.batches_per_block)
+    loader: DataLoader[list[Batch]] = DataLoader(
+        dataset, batch_size=None, sampler=_From(block), num_workers=workers, pin_memory=pinned
+    )
+    for block_of_batches in loader:
+        yield from block_of_batches[inside:]
+        inside = 0
+
+
+def mirrored(sample: Sample, rng: np.random.Generator) -> Sample:
+    """Mirror every array left to right, or none."""
+    if rng.integers(2):
+        return {name: np.ascontiguousarray(array[:, ::-1]) for name, array in sample.items()}
+    return sample
+
+
+def collate(samples: list[Sample]) -> Batch:
+    """Stack ``uint8`` samples as tensors: colour arrays to [-1, 1], masks and weights as they are."""
+    return {name: _tensor(np.stack([sample[name] for sample in samples])) for name in samples[0]}
+
+
+def _tensor(stacked: NDArray[np.uint8]) -> Tensor:
+    tensor = torch.from_numpy(stacked)
+    if tensor.ndim == 3:
+        return tensor[:, None].float()
+    return tensor.permute(0, 3, 1, 2).float() / 127.5 - 1.0

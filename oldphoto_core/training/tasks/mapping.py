@@ -1,0 +1,70 @@
+"""Training the latent mapping T between two frozen autoencoders (eq 5, 6)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as functional
+from torch import Tensor
+
+from oldphoto_core.models.build import build_mapping, build_picture_judge
+from oldphoto_core.models.latent_mapping import latent_mask
+from oldphoto_core.training.losses import feature_matching, pyramid_l1
+from oldphoto_core.training.perceptual import perceptual_network
+from oldphoto_core.training.settings import TrainingSettings
+from oldphoto_core.training.stream import Batch
+from oldphoto_core.training.tasks.adversary import PictureAdversary
+from oldphoto_core.training.tasks.base import Losses, Task, frozen_autoencoder, full_precision, mixed
+
+
+class MappingTask(Task):
+    """T: latent L1 and, beyond the text, L1 on the bands of the decoded picture.
+
+    The adversarial part (LSGAN on the decoded picture, feature matching over the discriminator's layers and
+    those of a frozen network) joins where the settings switch it on.
+    """
+
+    def __init__(self, settings: TrainingSettings) -> None:
+        super().__init__(settings)
+        self.mixes = mixed(settings.data, {"aged": 1.0})
+        self.network = build_mapping(settings.config, nonlocal_branch=settings.nonlocal_branch)
+        self.old = frozen_autoencoder(settings, "vae_old")
+        self.clean = frozen_autoencoder(settings, "vae_clean")
+        self.frozen.extend((self.old, self.clean))
+        if self.wants_adversaries:
+            self.picture = PictureAdversary(build_picture_judge(settings.config))
+            self.adversaries["picture"] = self.picture
+            self.perceptual = perceptual_network(settings.vgg, lambda: self.clean.encoder)
+            self.frozen.append(self.perceptual)
+            self.features = self.perceptual.name
+
+    def losses(self, batch: Batch, *, adversarial: bool) -> Losses:
+        """Return λ₁ · ‖T(z_x) − z_y‖₁ + λ_p · L1 of G_Y(T(z_x)) and y, band by band, + the adversarial part."""
+        mask = latent_mask(_sometimes_missed(batch["mask"], self.settings.missed_share))
+        # The codecs run in full precision: rounding their output would drown fine differences.
+        with torch.no_grad(), full_precision(batch["aged"]):
+            source = self.old.encoder(batch["aged"])
+            target = self.clean.encoder(batch["clean"])
+        mapped = self.network(source, mask).float()
+        with full_precision(mapped):
+            restored = self.clean.generator(mapped)
+        latent = functional.l1_loss(mapped, target)
+        pixel = pyramid_l1(restored, batch["clean"])
+        total = self.settings.latent_weight * latent + self.settings.pixel_weight * pixel
+        terms = {"latent": latent, "pixel": pixel}
+        if adversarial:
+            terms |= self._adversarial(restored, batch["clean"])
+            total = total + self.settings.adversarial_weight * terms["picture gan"]
+            total = total + self.settings.feature_weight * terms["features"]
+        return {"total": total, **terms}
+
+    def _adversarial(self, restored: Tensor, truth: Tensor) -> Losses:
+        fooled = self.picture.fooled(restored, truth)
+        with torch.no_grad():
+            aims = self.perceptual(truth)
+        matching = fooled.matching + feature_matching(self.perceptual(restored), aims)
+        return {"picture gan": fooled.adversarial, "features": matching}
+
+
+def _sometimes_missed(mask: Tensor, share: float) -> Tensor:
+    """Empty the masks of a random share of the batch: no detector finds everything."""
+    return mask * (torch.rand(len(mask), 1, 1, 1, device=mask.device) >= share)
