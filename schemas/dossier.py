@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Connection, select, union
 
+from schemas import queue_rows, redos, reviews
+from schemas.errors import UnknownItemError
 from schemas.items import Record, grouped, item_rows
 from schemas.queries import begins_with, require_collection
 from schemas.records import HOT_MEASUREMENTS
@@ -21,7 +25,11 @@ from schemas.tables import (
     Face,
     Location,
     Mask,
+    MaskEdit,
     Measurement,
+    Model,
+    Recipe,
+    RecipeModel,
     WorkItem,
 )
 
@@ -45,6 +53,43 @@ def show(
         digest = reference.lower()
         assets = _find(connection, Asset.id.in_(_by_digest(digest)), within, limit, after)
     return _dossiers(connection, assets, digest)
+
+
+def history(connection: Connection, item: int) -> Record:
+    """Return everything about one work item; see ``Catalog.history``. Raises UnknownItemError."""
+    asset = connection.scalar(select(WorkItem.asset_id).where(WorkItem.id == item))
+    if asset is None:
+        raise UnknownItemError(f"there is no work item {item} in this catalog")
+    (found,) = _dossiers(connection, _find(connection, Asset.id == asset, None, 1, None), None, item)
+    recipe = connection.execute(
+        select(Recipe.id, Recipe.document)
+        .join(WorkItem, WorkItem.recipe_id == Recipe.id)
+        .where(WorkItem.id == item)
+    ).one()
+    queued = queue_rows.rows(connection, [(item, None)])
+    return {
+        **found,
+        "recipe_document": json.loads(recipe.document),
+        "models": _models(connection, recipe.id),
+        "reviews": [asdict(one) for one in reviews.of_items(connection, [item], undone=True)],
+        "mask_edits": _mask_edits(connection, item),
+        "queue": queued[0] if queued else None,
+    }
+
+
+def _models(connection: Connection, recipe: int) -> list[Record]:
+    query = (
+        select(Model.name, Model.version, Model.weights_sha256, Model.licence)
+        .join(RecipeModel, RecipeModel.model_id == Model.id)
+        .where(RecipeModel.recipe_id == recipe)
+        .order_by(Model.name, Model.version)
+    )
+    return [dict(row._mapping) for row in connection.execute(query)]
+
+
+def _mask_edits(connection: Connection, item: int) -> list[Record]:
+    query = select(MaskEdit.__table__).where(MaskEdit.work_item_id == item).order_by(MaskEdit.id)
+    return [asdict(redos.mask_edit_of(row)) for row in connection.execute(query)]
 
 
 def _find(
@@ -75,7 +120,9 @@ def _by_digest(digest: str) -> Any:
     )
 
 
-def _dossiers(connection: Connection, assets: list[Record], digest: str | None) -> list[Record]:
+def _dossiers(
+    connection: Connection, assets: list[Record], digest: str | None, item: int | None = None
+) -> list[Record]:
     ids = [asset["asset"] for asset in assets]
     items = _work_items(connection, ids)
     locations = _locations(connection, ids)
@@ -87,7 +134,7 @@ def _dossiers(connection: Connection, assets: list[Record], digest: str | None) 
         seen = locations.get(number, [])
         current = seen[0]["sha256"] if seen else None
         done = items.get(number, [])
-        best = _best(done, digest, current)
+        best = _best(done, digest, current, item)
         sha = best["sha256"] if best else current
         dossiers.append(
             {
@@ -102,14 +149,14 @@ def _dossiers(connection: Connection, assets: list[Record], digest: str | None) 
     return dossiers
 
 
-def _best(items: list[Record], digest: str | None, current: str | None) -> Record | None:
+def _best(items: list[Record], digest: str | None, current: str | None, number: int | None) -> Record | None:
     """Return the work item that answers the question; ``items`` come newest first."""
 
-    def merit(item: Record) -> tuple[bool, bool]:
+    def merit(item: Record) -> tuple[bool, bool, bool]:
         sha = item["sha256"] or ""
         files = [file["sha256"] for file in item["derivatives"]]
         asked = digest is not None and any(found.startswith(digest) for found in (sha, *files))
-        return asked, sha == current
+        return item["work_item"] == number, asked, sha == current
 
     return max(items, key=merit, default=None)
 

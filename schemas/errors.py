@@ -6,6 +6,10 @@
     ├── CatalogUnavailableError   no catalog there, or its server or file cannot be opened
     ├── CatalogVersionError       its tables are of another version than this program
     ├── CatalogUseError           an operation that this run, recipe or record does not allow
+    │   ├── UnknownItemError      there is no such work item, or it has no output to decide on
+    │   └── UnknownAccountError   nobody of this name has an account
+    ├── ReviewConflictError       somebody else decided since the reviewer looked
+    │   └── OutputChangedError    the output is not the one that the reviewer looked at
     └── UnstorableKeyError        a source key that no database can hold
 
 A message says what happened, to which catalog or key, and what to do next; it never shows a password.
@@ -28,6 +32,32 @@ class CatalogVersionError(CatalogError):
 
 class CatalogUseError(CatalogError):
     """The operation is impossible here (unknown run, run already planned, wrong recipe hash)."""
+
+
+class UnknownItemError(CatalogUseError):
+    """There is no such work item, or it has no output that could be decided on."""
+
+
+class UnknownAccountError(CatalogUseError):
+    """Nobody of this name has an account."""
+
+
+class ReviewConflictError(CatalogError):
+    """Somebody else decided since the reviewer looked; nothing was recorded.
+
+    Args:
+        item_id: the work item.
+        message: what happened, for a person.
+        last_review: the number of the item's last review now; None when there is none.
+    """
+
+    def __init__(self, item_id: int, message: str, last_review: int | None = None) -> None:
+        super().__init__(message)
+        self.item_id, self.last_review = item_id, last_review
+
+
+class OutputChangedError(ReviewConflictError):
+    """The item's output is not the one that the reviewer looked at; nothing was recorded."""
 
 
 class UnstorableKeyError(CatalogError):

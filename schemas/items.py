@@ -45,7 +45,7 @@ def item_rows(connection: Connection, items: Sequence[int], *, open_flags_only: 
     rows = {row.work_item: dict(row._mapping) for row in connection.execute(query)}
     flags = flags_of(connection, items, open_only=open_flags_only)
     files = files_of(connection, items)
-    sources = _sources(connection, [row["asset"] for row in rows.values()])
+    sources = sources_of(connection, [row["asset"] for row in rows.values()])
     for item, row in rows.items():
         row["sha256"] = row["sha256"] or None
         row["source"] = sources.get(row["asset"])
@@ -101,7 +101,8 @@ def grouped(rows: Any, column: str) -> dict[int, list[Record]]:
     return groups
 
 
-def _sources(connection: Connection, assets: Sequence[int]) -> dict[int, str]:
+def sources_of(connection: Connection, assets: Sequence[int]) -> dict[int, str]:
+    """Return where each asset was seen last."""
     query = (
         select(Location.asset_id, Location.uri)
         .where(Location.asset_id.in_(assets))

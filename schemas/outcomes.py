@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
+from schemas import queue
 from schemas.errors import CatalogUseError
 from schemas.records import (
     HOT_MEASUREMENTS,
@@ -43,6 +44,7 @@ def record(connection: Connection, run_id: int, records: Sequence[OutcomeRecord]
         _end_items(connection, accepted, moment)
         _insert_results(connection, accepted, moment)
         insert_events(connection, _event_rows(accepted, items, agents, run_id))
+        queue.refresh(connection, [outcome.work_item_id for outcome in accepted])
     return len(accepted)
 
 
@@ -211,10 +213,10 @@ def _event_rows(
 def implied_event(outcome: OutcomeRecord) -> EventRecord:
     """Return the event that an outcome implies, for callers that tell none themselves."""
     kind, ended = {
-        WorkState.DONE: (EventType.CREATION, EventOutcome.SUCCESS),
+        WorkState.DONE: (EventType.MODIFICATION, EventOutcome.SUCCESS),
         WorkState.SKIPPED: (EventType.VALIDATION, EventOutcome.SUCCESS),
         WorkState.QUARANTINED: (EventType.QUARANTINE, EventOutcome.SUCCESS),
-        WorkState.FAILED: (EventType.CREATION, EventOutcome.FAIL),
+        WorkState.FAILED: (EventType.MODIFICATION, EventOutcome.FAIL),
     }[WorkState(outcome.outcome)]
     detail: dict[str, Any] = {"reason": outcome.reason, "error_class": outcome.error_class}
     detail["derivatives"] = [{"uri": file.uri, "sha256": file.sha256} for file in outcome.derivatives]

@@ -89,6 +89,11 @@ class EventType(StrEnum):
     UNQUARANTINE = "unquarantine"
     REPLICATION = "replication"
     DELETION = "deletion"
+    APPRAISAL = "appraisal"
+    """A person decided whether a derivative is accepted."""
+    INFORMATION_PACKAGE_CREATION = "information package creation"
+    DISSEMINATION = "dissemination"
+    RECOVERY = "recovery"
 
 
 class EventOutcome(StrEnum):

@@ -4,7 +4,8 @@ A run goes ``collection_id → recipe_id → start_run → known/record_assets �
 record_outcomes → finish_run``. Each method opens and ends its own transaction, so a crash between two of
 them loses nothing and a repeated call changes nothing. The work is in :mod:`schemas.listing`,
 :mod:`schemas.ingest`, :mod:`schemas.runs`, :mod:`schemas.planning`, :mod:`schemas.outcomes`,
-:mod:`schemas.queries` and :mod:`schemas.dossier`.
+:mod:`schemas.queries` and :mod:`schemas.dossier`. What the review desk uses (accounts, queue, decisions, redo,
+lots, audit) is in :mod:`schemas.desk`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from schemas import dossier, ingest, listing, outcomes, planning, queries, runs, session
+from schemas.desk import DeskOperations
 from schemas.records import (
     AssetRecord,
     IngestCounts,
@@ -33,7 +35,7 @@ MAX_ATTEMPTS = 3
 """How often a photo may fail under one recipe before later runs leave it alone."""
 
 
-class Catalog:
+class Catalog(DeskOperations):
     """An open catalog; safe to share between threads, not between processes."""
 
     def __init__(self, engine: Engine) -> None:

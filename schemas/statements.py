@@ -50,8 +50,8 @@ def upsert(connection: Connection, table: type[Base]) -> Upsert:
     return sqlite.insert(table)
 
 
-def agent_ids(connection: Connection, names: Iterable[str]) -> dict[str, int]:
-    """Return the agents' ids, making those that are new.
+def agent_ids(connection: Connection, names: Iterable[str], kind: str = "software") -> dict[str, int]:
+    """Return the agents' ids, making those that are new (``kind``: PREMIS's software, person, organization).
 
     To be called before other rows are written: writers that wait for each other's new agents while they hold
     other new rows would lock each other out.
@@ -61,10 +61,15 @@ def agent_ids(connection: Connection, names: Iterable[str]) -> dict[str, int]:
     found = {row.name: row.id for row in connection.execute(query)}
     missing = [name for name in wanted if name not in found]
     if missing:
-        rows = [{"name": name, "type": "software"} for name in missing]
+        rows = [{"name": name, "type": kind} for name in missing]
         connection.execute(upsert(connection, Agent).on_conflict_do_nothing(), rows)
         found = {row.name: row.id for row in connection.execute(query)}
     return found
+
+
+def person_id(connection: Connection, name: str) -> int:
+    """Return the id of a person as agent; see :func:`agent_ids` for when to call it."""
+    return agent_ids(connection, [name], "person")[name]
 
 
 def event_row(event: EventRecord, agents: dict[str, int], **links: int | None) -> dict[str, Any]:

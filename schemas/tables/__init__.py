@@ -1,16 +1,20 @@
-"""The catalog's tables, split by concept: holdings, work, results, provenance."""
+"""The catalog's tables, split by concept: holdings, work, results, provenance, review, desk."""
 
 from __future__ import annotations
 
 from schemas.tables.base import Base
+from schemas.tables.desk import QueueEntry, Tally
 from schemas.tables.holdings import Asset, Collection, Content, Location
-from schemas.tables.provenance import Agent, Event
+from schemas.tables.provenance import Agent, Audit, Event
 from schemas.tables.results import Derivative, Face, Flag, Mask, Measurement
+from schemas.tables.review import Account, MaskEdit, QcLot, QcMember, RedoRequest, Review
 from schemas.tables.work import Model, Recipe, RecipeModel, Run, RunInput, WorkItem
 
 __all__ = [
+    "Account",
     "Agent",
     "Asset",
+    "Audit",
     "Base",
     "Collection",
     "Content",
@@ -20,11 +24,18 @@ __all__ = [
     "Flag",
     "Location",
     "Mask",
+    "MaskEdit",
     "Measurement",
     "Model",
+    "QcLot",
+    "QcMember",
+    "QueueEntry",
     "Recipe",
     "RecipeModel",
+    "RedoRequest",
+    "Review",
     "Run",
     "RunInput",
+    "Tally",
     "WorkItem",
 ]

@@ -1,14 +1,14 @@
-"""What happened to what, in PREMIS terms: events and the agents that caused them."""
+"""What happened to what: PREMIS events, the agents that caused them, and the audit chain."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from schemas.tables.base import Base, Id
+from schemas.tables.base import Base, Id, Sha256
 from schemas.types import BigId, BinaryText, SafeJson, UtcDateTime
 
 
@@ -38,3 +38,21 @@ class Event(Base):
     content_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("content.id"))
     work_item_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("work_item.id"))
     run_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("run.id"))
+
+
+class Audit(Base):
+    """One entry of the audit chain; never changed, never deleted (the database refuses both).
+
+    ``document`` is canonical JSON of what happened; ``sha256`` is of the entry before and these characters
+    (:mod:`schemas.audit`). ``at``, ``actor`` and ``action`` repeat parts of it for queries.
+    """
+
+    __tablename__ = "audit"
+
+    id: Mapped[Id]
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    actor: Mapped[str] = mapped_column(BinaryText)
+    action: Mapped[str] = mapped_column(String)
+    document: Mapped[str] = mapped_column(Text)
+    previous_sha256: Mapped[Sha256] = mapped_column(unique=True)
+    sha256: Mapped[Sha256]

@@ -62,7 +62,11 @@ def test_everything_recorded_is_shown(catalog: Catalog) -> None:
     (file,) = row["derivatives"]
     assert (file["kind"], file["tier"], file["media_type"]) == ("restored", "enhanced", "image/tiff")
     creation = row["events"][-1]
-    assert (creation["type"], creation["work_item"], creation["run"]) == ("creation", row["work_item"], run)
+    assert (creation["type"], creation["work_item"], creation["run"]) == (
+        "modification",
+        row["work_item"],
+        run,
+    )
 
 
 def test_a_batch_given_twice_counts_once(catalog: Catalog) -> None:
@@ -125,10 +129,10 @@ def test_a_retry_replaces_what_the_failure_found(catalog: Catalog) -> None:
 @pytest.mark.parametrize(
     ("how", "event", "ended"),
     [
-        ("done", "creation", "success"),
+        ("done", "modification", "success"),
         ("skipped", "validation", "success"),
         ("quarantined", "quarantine", "success"),
-        ("failed", "creation", "fail"),
+        ("failed", "modification", "fail"),
     ],
 )
 def test_an_outcome_implies_its_event(catalog: Catalog, how: str, event: str, ended: str) -> None:

@@ -209,7 +209,7 @@ def test_what_ingest_takes_in_after_all_is_released(catalog: Catalog) -> None:
     archive.work(run)
     assert catalog.counts(run)["done"] == 1
     events = [event["type"] for event in catalog.show("a.tif")[0]["events"]]
-    assert events.index("quarantine") < events.index("unquarantine") < events.index("creation")
+    assert events.index("quarantine") < events.index("unquarantine") < events.index("modification")
 
 
 def test_planning_twice_is_planning_once(catalog: Catalog) -> None:

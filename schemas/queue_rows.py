@@ -1,0 +1,101 @@
+"""Queue entries as the desk shows them: with key, files, flags and where the decision stands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from schemas import queue, reviews
+from schemas.errors import UnknownItemError
+from schemas.items import files_of, item_rows
+from schemas.records import DerivativeKind
+from schemas.review_records import (
+    DecisionRequest,
+    QueueFilter,
+    QueueFlag,
+    QueuePage,
+    QueueRow,
+    Standing,
+)
+from schemas.statements import MAX_PARAMETERS, batches
+from schemas.tables import QueueEntry
+
+
+def page(connection: Connection, wanted: QueueFilter, *, after: str | None, limit: int) -> QueuePage:
+    """Return a page of the queue. Raises CatalogUseError."""
+    found, following = queue.page(connection, wanted, after=after, limit=limit)
+    shown = found if wanted.flag is not None else [(item, None) for item, _ in found]
+    return QueuePage(tuple(rows(connection, shown)), following)
+
+
+def one(connection: Connection, item: int) -> QueueRow:
+    """Return one item. Raises UnknownItemError."""
+    found = rows(connection, [(item, None)])
+    if not found:
+        raise UnknownItemError(f"there is no work item {item} with an output in this catalog")
+    return found[0]
+
+
+def rows(connection: Connection, items: Sequence[tuple[int, float | None]]) -> list[QueueRow]:
+    """Return the rows of (work item, value) in the order given; items that are not queued are left out."""
+    made: dict[int, QueueRow] = {}
+    values = dict(items)
+    for chunk in batches(values, MAX_PARAMETERS):
+        made |= _rows(connection, chunk, values)
+    return [made[item] for item, _ in items if item in made]
+
+
+def requests(connection: Connection, items: Sequence[tuple[int, float]]) -> list[DecisionRequest]:
+    """Return what to ask of :func:`schemas.reviews.decide` for items as they are now."""
+    ids = [item for item, _ in items]
+    entries = _entries(connection, ids)
+    outputs = reviews.outputs(connection, ids)
+    return [DecisionRequest(item, outputs[item], entries[item].review_id) for item in ids if item in outputs]
+
+
+def _rows(connection: Connection, ids: Sequence[int], values: dict[int, float | None]) -> dict[int, QueueRow]:
+    entries = _entries(connection, ids)
+    facts = item_rows(connection, ids, open_flags_only=False)
+    files = files_of(connection, ids)
+    outputs = reviews.outputs(connection, ids)
+    return {
+        item: _row(facts[item], entries[item], files.get(item, {}), outputs[item], values[item])
+        for item in ids
+        if item in entries and item in outputs
+    }
+
+
+def _row(
+    fact: dict[str, Any], entry: Any, files: dict[str, str], output: str, value: float | None
+) -> QueueRow:
+    return QueueRow(
+        item_id=fact["work_item"],
+        asset_id=fact["asset"],
+        collection=fact["collection"],
+        key=fact["key"],
+        sha256=fact["sha256"],
+        output_sha256=output,
+        outcome=fact["outcome"],
+        severity=queue.severity_name(entry.severity),
+        value=value,
+        flags=tuple(QueueFlag(**flag) for flag in fact["flags"]),
+        restored=fact["restored"],
+        mask=fact["mask"],
+        probability=files.get(DerivativeKind.PROBABILITY),
+        source=fact["source"],
+        tier=fact["tier"],
+        recipe=fact["recipe"],
+        run=fact["run"],
+        finished_at=fact["finished_at"],
+        decision=Standing(entry.decision),
+        last_review=entry.review_id,
+    )
+
+
+def _entries(connection: Connection, ids: Sequence[int]) -> dict[int, Any]:
+    query = select(
+        QueueEntry.work_item_id, QueueEntry.severity, QueueEntry.decision, QueueEntry.review_id
+    ).where(QueueEntry.work_item_id.in_(ids), QueueEntry.code == queue.ITEM)
+    return {row.work_item_id: row for row in connection.execute(query)}

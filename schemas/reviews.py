@@ -1,0 +1,370 @@
+"""Decisions on outputs: recorded once, never changed, never lost to another reviewer.
+
+A decision names what the reviewer looked at (the output's digest) and the item's last review that he had
+seen. It is refused when either is not the present one. Deciding closes the item's open flags; undoing the
+decision opens them again. Each writes a PREMIS event and an entry of the audit chain, in one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from schemas import audit, queue
+from schemas.errors import CatalogUseError, OutputChangedError, ReviewConflictError, UnknownItemError
+from schemas.records import DerivativeKind, EventOutcome, EventRecord, EventType, FlagState, WorkState
+from schemas.review_records import (
+    AuditEntry,
+    Decision,
+    DecisionRequest,
+    DecisionResult,
+    MaskEditRecord,
+    ReviewRecord,
+    Standing,
+)
+from schemas.statements import MAX_PARAMETERS, batches, event_row, insert_events, now, person_id
+from schemas.tables import Asset, Derivative, Flag, MaskEdit, RedoRequest, Review, WorkItem
+from schemas.types import clean_text
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """What a reviewer says of one or more items."""
+
+    decision: Decision
+    reason: str
+    reviewer: str
+    mask_edit_id: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.decision not in (Decision.APPROVE, Decision.REJECT, Decision.REDO):
+            raise CatalogUseError(f"{self.decision!r} is no decision (one of approve, reject, redo)")
+        if not self.reviewer.strip():
+            raise CatalogUseError("a decision needs its reviewer's name")
+
+
+@dataclass(frozen=True)
+class _Standing:
+    """An item as it is in this transaction."""
+
+    asset_id: int
+    content_id: int | None
+    collection_id: int
+    run_id: int | None
+    output_sha256: str
+    last_review: int | None
+
+
+def decide_one(connection: Connection, request: DecisionRequest, opinion: Opinion) -> ReviewRecord:
+    """Record a decision. Raises UnknownItemError, ReviewConflictError, OutputChangedError."""
+    (result,) = decide(connection, [request], opinion)
+    if result.review is not None:
+        return result.review
+    standing = _standings(connection, [request.item_id]).get(request.item_id)
+    problem = result.problem or ""
+    if standing is None:
+        raise UnknownItemError(problem)
+    if standing.output_sha256 != request.output_sha256:
+        raise OutputChangedError(request.item_id, problem, standing.last_review)
+    raise ReviewConflictError(request.item_id, problem, standing.last_review)
+
+
+def decide(
+    connection: Connection, requests: Sequence[DecisionRequest], opinion: Opinion
+) -> list[DecisionResult]:
+    """Record the same decision on several items in one transaction; an item refused does not stop others."""
+    agent = person_id(connection, opinion.reviewer)
+    ids = [request.item_id for request in requests]
+    standings = _standings(connection, ids, lock=True)
+    problems = {request.item_id: _problem(request, standings.get(request.item_id)) for request in requests}
+    accepted = [request for request in requests if problems[request.item_id] is None]
+    _require_mask_of(connection, accepted, opinion.mask_edit_id)
+    moment = now()
+    rows = [_row(request.item_id, request.output_sha256, opinion, moment) for request in accepted]
+    records = {record.item_id: record for record in _insert(connection, rows)}
+    if opinion.decision is Decision.REDO:
+        _request_redo(connection, list(records.values()), standings)
+    _follow(connection, list(records.values()), standings, agent, FlagState.CLOSED)
+    return [
+        DecisionResult(request.item_id, records.get(request.item_id), problems[request.item_id])
+        for request in requests
+    ]
+
+
+def undo(connection: Connection, review_id: int, reviewer: str, reason: str) -> ReviewRecord:
+    """Take back an item's current decision. Raises UnknownItemError, ReviewConflictError."""
+    agent = person_id(connection, reviewer)
+    item = connection.scalar(select(Review.work_item_id).where(Review.id == review_id))
+    if item is None:
+        raise UnknownItemError(f"there is no review {review_id} in this catalog")
+    standings = _standings(connection, [item], lock=True)
+    current = current_reviews(connection, [item]).get(item)
+    if current is None or current.review_id != review_id:
+        raise ReviewConflictError(
+            item,
+            f"review {review_id} is not the current decision on work item {item} any more; "
+            "look at the photo again",
+            standings[item].last_review,
+        )
+    row = {
+        "work_item_id": item,
+        "decision": Decision.UNDO.value,
+        "reason": reason,
+        "reviewer": reviewer,
+        "at": now(),
+        "output_sha256": current.output_sha256,
+        "mask_edit_id": None,
+        "undoes": review_id,
+    }
+    (record,) = _insert(connection, [row])
+    untaken = (RedoRequest.review_id == review_id, RedoRequest.taken_at.is_(None))
+    connection.execute(delete(RedoRequest).where(*untaken))
+    decided = item in current_reviews(connection, [item])
+    _follow(connection, [record], standings, agent, FlagState.CLOSED if decided else FlagState.OPEN)
+    return record
+
+
+def current_reviews(connection: Connection, items: Sequence[int]) -> dict[int, ReviewRecord]:
+    """Return the review that holds the current decision of each of these items that has one."""
+    found: dict[int, ReviewRecord] = {}
+    for record in of_items(connection, items):
+        if record.decision is Decision.UNDO:
+            continue
+        found[record.item_id] = record
+    return found
+
+
+def of_items(connection: Connection, items: Sequence[int], *, undone: bool = False) -> list[ReviewRecord]:
+    """Return reviews of these items, oldest first; those that were undone only if asked for."""
+    query = select(Review.__table__).where(Review.work_item_id.in_(items)).order_by(Review.id)
+    records = [record_of(row) for row in connection.execute(query)]
+    taken_back = {record.undoes for record in records}
+    return [record for record in records if undone or record.review_id not in taken_back]
+
+
+def record_of(row: Any) -> ReviewRecord:
+    """Return the record of a row of the table ``review``."""
+    return ReviewRecord(
+        row.id,
+        row.work_item_id,
+        Decision(row.decision),
+        row.reason,
+        row.reviewer,
+        row.at,
+        row.output_sha256,
+        row.mask_edit_id,
+        row.undoes,
+    )
+
+
+def add_mask_edit(connection: Connection, item: int, sha256: str, uri: str, reviewer: str) -> MaskEditRecord:
+    """Record an edited mask. Raises UnknownItemError."""
+    if item not in _standings(connection, [item]):
+        raise UnknownItemError(_unknown(item))
+    moment = now()
+    row = {"work_item_id": item, "sha256": sha256, "uri": uri, "reviewer": reviewer, "at": moment}
+    number = connection.execute(insert(MaskEdit).values(row).returning(MaskEdit.id)).scalar_one()
+    audit.append(
+        connection,
+        [AuditEntry(reviewer, "mask edited", f"work item {item}", {"sha256": sha256, "uri": uri})],
+        moment,
+    )
+    return MaskEditRecord(number, item, sha256, uri, reviewer, moment)
+
+
+def outputs(connection: Connection, items: Sequence[int]) -> dict[int, str]:
+    """Return the digest of each item's output (:mod:`schemas.review_records`), where it has one."""
+    return {item: found.output_sha256 for item, found in _standings(connection, items).items()}
+
+
+def _standings(connection: Connection, items: Sequence[int], *, lock: bool = False) -> dict[int, _Standing]:
+    found: dict[int, _Standing] = {}
+    for chunk in batches(sorted(set(items)), MAX_PARAMETERS):
+        found |= _standings_of(connection, chunk, lock=lock)
+    return found
+
+
+def _standings_of(connection: Connection, items: Sequence[int], *, lock: bool) -> dict[int, _Standing]:
+    query = (
+        select(
+            WorkItem.id,
+            WorkItem.asset_id,
+            WorkItem.content_id,
+            WorkItem.run_id,
+            WorkItem.state,
+            WorkItem.input_sha,
+            Asset.collection_id,
+        )
+        .join(Asset, Asset.id == WorkItem.asset_id)
+        .where(WorkItem.id.in_(items), WorkItem.state.in_([WorkState.DONE.value, WorkState.SKIPPED.value]))
+        .order_by(WorkItem.id)
+    )
+    rows = connection.execute(query.with_for_update(of=WorkItem) if lock else query).all()
+    made = (
+        select(Derivative.work_item_id, Derivative.sha256)
+        .where(Derivative.work_item_id.in_(items), Derivative.kind == DerivativeKind.RESTORED.value)
+        .order_by(Derivative.id.desc())
+    )
+    restored = {row.work_item_id: row.sha256 for row in connection.execute(made)}
+    last = {
+        row[0]: row[1]
+        for row in connection.execute(
+            select(Review.work_item_id, func.max(Review.id))
+            .where(Review.work_item_id.in_(items))
+            .group_by(Review.work_item_id)
+        )
+    }
+    return {
+        row.id: _Standing(
+            row.asset_id,
+            row.content_id,
+            row.collection_id,
+            row.run_id,
+            restored.get(row.id, row.input_sha),
+            last.get(row.id),
+        )
+        for row in rows
+    }
+
+
+def _problem(request: DecisionRequest, standing: _Standing | None) -> str | None:
+    if standing is None:
+        return _unknown(request.item_id)
+    if standing.output_sha256 != request.output_sha256:
+        return (
+            f"the output of work item {request.item_id} is not the one that was looked at; "
+            "look at the photo again"
+        )
+    if standing.last_review != request.seen_review:
+        return (
+            f"somebody else decided on work item {request.item_id} in the meantime; look at the photo again"
+        )
+    return None
+
+
+def _unknown(item: int) -> str:
+    return f"there is no work item {item} with an output in this catalog"
+
+
+def _require_mask_of(
+    connection: Connection, requests: Sequence[DecisionRequest], mask_edit: int | None
+) -> None:
+    if mask_edit is None or not requests:
+        return
+    owner = connection.scalar(select(MaskEdit.work_item_id).where(MaskEdit.id == mask_edit))
+    if [owner] != [request.item_id for request in requests]:
+        raise CatalogUseError(f"mask edit {mask_edit} is not of work item {requests[0].item_id}")
+
+
+def _row(item: int, output: str, opinion: Opinion, moment: datetime) -> dict[str, Any]:
+    return {
+        "work_item_id": item,
+        "decision": opinion.decision.value,
+        "reason": opinion.reason,
+        "reviewer": opinion.reviewer,
+        "at": moment,
+        "output_sha256": output,
+        "mask_edit_id": opinion.mask_edit_id,
+        "undoes": None,
+    }
+
+
+def _insert(connection: Connection, rows: list[dict[str, Any]]) -> list[ReviewRecord]:
+    if not rows:
+        return []
+    statement = insert(Review).returning(Review.id, sort_by_parameter_order=True)
+    numbers = list(connection.scalars(statement, rows))
+    return [
+        ReviewRecord(
+            number,
+            row["work_item_id"],
+            Decision(row["decision"]),
+            clean_text(row["reason"]),
+            row["reviewer"],
+            row["at"],
+            row["output_sha256"],
+            row["mask_edit_id"],
+            row["undoes"],
+        )
+        for number, row in zip(numbers, rows, strict=True)
+    ]
+
+
+def _request_redo(
+    connection: Connection, records: Sequence[ReviewRecord], standings: dict[int, _Standing]
+) -> None:
+    rows = [
+        {
+            "review_id": record.review_id,
+            "work_item_id": record.item_id,
+            "collection_id": standings[record.item_id].collection_id,
+        }
+        for record in records
+    ]
+    if rows:
+        connection.execute(insert(RedoRequest), rows)
+
+
+def _follow(
+    connection: Connection,
+    records: Sequence[ReviewRecord],
+    standings: dict[int, _Standing],
+    agent: int,
+    flags: FlagState,
+) -> None:
+    """Do what follows from reviews: flags, events, queue, and (last, it locks the chain) the audit."""
+    if not records:
+        return
+    items = [record.item_id for record in records]
+    for chunk in batches(items, MAX_PARAMETERS):
+        connection.execute(
+            update(Flag)
+            .where(Flag.work_item_id.in_(chunk), Flag.state != flags.value)
+            .values(state=flags.value)
+        )
+    insert_events(connection, [_event(record, standings[record.item_id], agent) for record in records])
+    queue.refresh(connection, items)
+    audit.append(connection, [_told(record) for record in records], records[0].at)
+
+
+def _event(record: ReviewRecord, standing: _Standing, agent: int) -> dict[str, Any]:
+    event = EventRecord(
+        EventType.APPRAISAL,
+        at=record.at,
+        outcome=EventOutcome.SUCCESS,
+        detail={
+            "decision": record.decision.value,
+            "reason": record.reason,
+            "output_sha256": record.output_sha256,
+            "review": record.review_id,
+            **({"undoes": record.undoes} if record.undoes else {}),
+        },
+        agent=record.reviewer,
+    )
+    links = {
+        "asset_id": standing.asset_id,
+        "content_id": standing.content_id,
+        "work_item_id": record.item_id,
+        "run_id": standing.run_id,
+    }
+    return event_row(event, {record.reviewer: agent}, **links)
+
+
+def _told(record: ReviewRecord) -> AuditEntry:
+    detail = {
+        "review": record.review_id,
+        "decision": record.decision.value,
+        "reason": record.reason,
+        "output_sha256": record.output_sha256,
+        "mask_edit": record.mask_edit_id,
+        "undoes": record.undoes,
+    }
+    told = {name: value for name, value in detail.items() if value is not None}
+    return AuditEntry(record.reviewer, "review", f"work item {record.item_id}", told)
+
+
+__all__ = ["Opinion", "Standing", "add_mask_edit", "current_reviews", "decide", "decide_one", "undo"]

@@ -1,0 +1,271 @@
+"""Laws of decisions: none lost, none changed, flags follow them, and the queue and its counts follow too."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+import sqlalchemy as sa
+
+from schemas.errors import CatalogUseError, OutputChangedError, ReviewConflictError, UnknownItemError
+from schemas.records import OutcomeRecord, PendingItem
+from schemas.repository import Catalog
+from schemas.review_records import Decision, DecisionRequest, QueueFilter, QueueOrder, QueueRow, Standing
+from tests.schemas.archive import Archive, digest, done, flag, photo, refused
+
+EVERYTHING = QueueFilter(decision=None, flagged_only=False)
+
+
+def _verdict(item: PendingItem) -> OutcomeRecord:
+    """Number 0 fails, 1 needs nothing, 2 has no flag, the others a mask share; 5 is grave besides."""
+    number = int(item.key[:2])
+    if number == 0:
+        return OutcomeRecord(item.work_item_id, "failed", reason="no")
+    if number == 1:
+        return OutcomeRecord(item.work_item_id, "skipped", reason="nothing to do")
+    flags = () if number == 2 else (flag("mask-share", number / 100),)
+    if number == 5:
+        flags = (*flags, flag("everything-masked", 0.99, "serious"))
+    return done(item, flags=flags)
+
+
+@pytest.fixture
+def archive(catalog: Catalog) -> Archive:
+    archive = Archive(catalog)
+    archive.run([*(photo(f"{number:02}.tif") for number in range(9)), refused("09.txt")], _verdict)
+    return archive
+
+
+def _row(archive: Archive, key: str) -> QueueRow:
+    return next(row for row in archive.catalog.review_queue(EVERYTHING).rows if row.key == key)
+
+
+def _keys(catalog: Catalog, wanted: QueueFilter) -> list[str]:
+    return [row.key[:2] for row in catalog.review_queue(wanted).rows]
+
+
+def _approve(archive: Archive, row: QueueRow, reviewer: str = "ada") -> int:
+    review = archive.catalog.decide(
+        row.item_id, Decision.APPROVE, "fine", reviewer, row.output_sha256, row.last_review
+    )
+    return review.review_id
+
+
+def _counts_are_true(catalog: Catalog) -> None:
+    """The tally says what counting would."""
+    with catalog.engine.connect() as connection:
+        counted = {
+            tuple(row)[:2]: row[2]
+            for row in connection.execute(
+                sa.text("SELECT code, decision, count(*) FROM queue_entry GROUP BY code, decision")
+            )
+        }
+    told: Counter[tuple[str, str]] = Counter()
+    for one in catalog.queue_counts():
+        told[one.flag or "", one.decision.value] += one.photos
+    assert told == counted
+
+
+def test_the_queue_shows_the_gravest_first(archive: Archive) -> None:
+    assert _keys(archive.catalog, QueueFilter()) == ["05", "08", "07", "06", "04", "03"]
+    assert _keys(archive.catalog, EVERYTHING) == ["05", "08", "07", "06", "04", "03", "02", "01"]
+    row = _row(archive, "05.tif")
+    assert (row.severity, row.sha256, row.decision) == ("serious", digest("05.tif"), Standing.UNDECIDED)
+    assert row.output_sha256 == digest(row.restored or "")
+    assert [one.code for one in row.flags] == ["mask-share", "everything-masked"]
+    assert _row(archive, "01.tif").output_sha256 == digest("01.tif"), "what needed nothing is the master"
+
+
+def test_filters_of_the_queue(archive: Archive) -> None:
+    catalog = archive.catalog
+    assert _keys(catalog, QueueFilter(severity="serious")) == ["05"]
+    by_value = QueueFilter(flag="mask-share", order=QueueOrder.VALUE)
+    assert _keys(catalog, by_value) == ["08", "07", "06", "05", "04", "03"]
+    assert catalog.review_queue(by_value).rows[0].value == 0.08
+    bounded = QueueFilter(flag="mask-share", minimum=0.04, maximum=0.06)
+    assert _keys(catalog, bounded) == ["06", "05", "04"]
+    assert _keys(catalog, QueueFilter(text="7.T")) == ["07"]
+    assert _keys(catalog, QueueFilter(text="%")) == []
+    assert _keys(catalog, QueueFilter(run=999)) == []
+    assert len(_keys(catalog, QueueFilter(collection=archive.name))) == 6
+    for wrong in (
+        QueueFilter(order=QueueOrder.VALUE),
+        QueueFilter(minimum=0.1),
+        QueueFilter(severity="grave"),
+        QueueFilter(collection="nowhere"),
+    ):
+        with pytest.raises(CatalogUseError):
+            catalog.review_queue(wrong)
+    with pytest.raises(CatalogUseError, match="not a place"):
+        catalog.review_queue(after="'; DROP TABLE review; --")
+
+
+@pytest.mark.parametrize("size", [1, 2, 5])
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        QueueFilter(),
+        EVERYTHING,
+        QueueFilter(text="tif"),
+        QueueFilter(flag="mask-share", order=QueueOrder.VALUE),
+    ],
+)
+def test_pages_of_the_queue_join(archive: Archive, size: int, wanted: QueueFilter) -> None:
+    _approve(archive, _row(archive, "06.tif"))
+    whole = archive.catalog.review_queue(wanted).rows
+    pages: list[QueueRow] = []
+    after = None
+    while True:
+        page = archive.catalog.review_queue(wanted, after=after, limit=size)
+        pages += page.rows
+        after = page.next
+        if after is None:
+            break
+    assert tuple(pages) == whole
+
+
+def test_deciding_closes_flags_and_undoing_opens_them(archive: Archive) -> None:
+    catalog = archive.catalog
+    row = _row(archive, "05.tif")
+    review = _approve(archive, row)
+    assert "05.tif" not in [one["key"] for one in catalog.flagged()]
+    assert _keys(catalog, QueueFilter(decision=Standing.APPROVE)) == ["05"]
+    assert {one.state for one in _row(archive, "05.tif").flags} == {"closed"}
+    _counts_are_true(catalog)
+    catalog.undo(review, "ada", "wrong photo")
+    assert "05.tif" in [one["key"] for one in catalog.flagged()]
+    assert _row(archive, "05.tif").decision is Standing.UNDECIDED
+    _counts_are_true(catalog)
+    assert [one.decision for one in catalog.reviews(row.item_id)] == ["approve", "undo"]
+
+
+def test_undo_brings_back_the_decision_before(archive: Archive) -> None:
+    catalog = archive.catalog
+    first = _approve(archive, _row(archive, "05.tif"))
+    row = _row(archive, "05.tif")
+    assert row.last_review == first
+    second = catalog.decide(
+        row.item_id, Decision.REJECT, "her hand", "ben", row.output_sha256, row.last_review
+    )
+    with pytest.raises(ReviewConflictError):
+        catalog.undo(first, "ada")
+    catalog.undo(second.review_id, "ben")
+    row = _row(archive, "05.tif")
+    assert row.decision is Standing.APPROVE
+    assert {one.state for one in row.flags} == {"closed"}
+    with pytest.raises(ReviewConflictError):
+        catalog.undo(second.review_id, "ben")
+
+
+def test_nobody_overwrites_what_he_has_not_seen(archive: Archive) -> None:
+    row = _row(archive, "05.tif")
+    first = _approve(archive, row, "ada")
+    with pytest.raises(ReviewConflictError, match="somebody else") as caught:
+        _approve(archive, row, "ben")
+    assert caught.value.last_review == first
+    assert [one.reviewer for one in archive.catalog.reviews(row.item_id)] == ["ada"]
+
+
+def test_what_was_looked_at_must_be_what_is_there(archive: Archive) -> None:
+    row = _row(archive, "05.tif")
+    with pytest.raises(OutputChangedError, match="look at the photo again"):
+        archive.catalog.decide(row.item_id, Decision.APPROVE, "", "ada", digest("other"), None)
+    with pytest.raises(UnknownItemError):
+        archive.catalog.decide(10_000, Decision.APPROVE, "", "ada", row.output_sha256, None)
+    failed = archive.catalog.show("00.tif")[0]
+    with pytest.raises(UnknownItemError):
+        archive.catalog.decide(failed["work_item"], Decision.APPROVE, "", "ada", failed["sha256"], None)
+    for wrong in ({"reviewer": " "}, {"decision": Decision.UNDO}):
+        with pytest.raises(CatalogUseError):
+            archive.catalog.decide(
+                **{  # type: ignore[arg-type]
+                    "item_id": row.item_id,
+                    "decision": Decision.APPROVE,
+                    "reason": "",
+                    "reviewer": "ada",
+                    "output_sha256": row.output_sha256,
+                    "seen_review": None,
+                    **wrong,
+                }
+            )
+
+
+def test_many_at_once_tell_of_each(archive: Archive) -> None:
+    catalog = archive.catalog
+    rows = catalog.review_queue().rows
+    _approve(archive, rows[0], "ben")
+    requests = [DecisionRequest(row.item_id, row.output_sha256, row.last_review) for row in rows]
+    results = catalog.decide_each(requests, Decision.REJECT, "blurred", "ada")
+    assert [result.decided for result in results] == [False] + [True] * 5
+    assert "somebody else" in (results[0].problem or "")
+    _counts_are_true(catalog)
+
+
+@pytest.mark.parametrize("chunk", [1, 4, 100])
+def test_a_whole_filter_in_chunks(archive: Archive, chunk: int) -> None:
+    catalog = archive.catalog
+    first = list(catalog.decide_many(QueueFilter(), Decision.APPROVE, "seen", "ada", limit=2, chunk=chunk))
+    assert [result.decided for part in first for result in part] == [True, True]
+    rest = list(catalog.decide_many(QueueFilter(), Decision.APPROVE, "seen", "ada", chunk=chunk))
+    assert sum(map(len, rest)) == 4
+    assert catalog.review_queue().rows == ()
+    assert catalog.flagged() == []
+    _counts_are_true(catalog)
+    assert catalog.verify_audit().entries == 6
+
+
+def test_reviews_only_grow(archive: Archive) -> None:
+    _approve(archive, _row(archive, "05.tif"))
+    for table in ("review", "audit"):
+        for statement in (f"DELETE FROM {table}", f"UPDATE {table} SET id = id + 1"):
+            with (
+                pytest.raises(sa.exc.IntegrityError, match="only grows"),
+                archive.catalog.engine.begin() as connection,
+            ):
+                connection.execute(sa.text(statement))
+
+
+def test_decisions_are_events_of_the_reviewer(archive: Archive) -> None:
+    row = _row(archive, "05.tif")
+    _approve(archive, row, "Ada Ångström")
+    event = archive.catalog.show("05.tif")[0]["events"][-1]
+    assert (event["type"], event["agent"], event["work_item"]) == ("appraisal", "Ada Ångström", row.item_id)
+    assert event["detail"]["decision"] == "approve"
+
+
+def test_redo_waits_for_a_run(archive: Archive) -> None:
+    catalog = archive.catalog
+    row, other = _row(archive, "05.tif"), _row(archive, "06.tif")
+    edit = catalog.add_mask_edit(row.item_id, digest("edited"), "file:///out/edits/05.png", "cleo")
+    with pytest.raises(CatalogUseError, match="is not of work item"):
+        catalog.decide(other.item_id, Decision.REDO, "", "cleo", other.output_sha256, None, edit.mask_edit_id)
+    review = catalog.decide(
+        row.item_id, Decision.REDO, "her hand", "cleo", row.output_sha256, None, edit.mask_edit_id
+    )
+    (request,) = catalog.pending_redos(archive.name)
+    assert (request.key, request.mask, request.reason) == ("05.tif", edit, "her hand")
+    assert request.source == "file:///masters/05.tif"
+    catalog.undo(review.review_id, "cleo")
+    assert catalog.pending_redos(archive.name) == []
+    again = catalog.decide(
+        row.item_id, Decision.REDO, "", "cleo", row.output_sha256, catalog.queue_row(row.item_id).last_review
+    )
+    run, _ = archive.start([])
+    assert catalog.redo_taken([again.review_id], run) == 1
+    assert catalog.redo_taken([again.review_id], run) == 0
+    assert catalog.pending_redos(archive.name) == []
+
+
+def test_the_history_of_an_item_has_everything(archive: Archive) -> None:
+    catalog = archive.catalog
+    row = _row(archive, "05.tif")
+    _approve(archive, row)
+    told = catalog.history(row.item_id)
+    assert (told["key"], told["work_item"]) == ("05.tif", row.item_id)
+    assert told["recipe_document"] == {"tier": "enhanced"}
+    assert [model["name"] for model in told["models"]] == ["detector"]
+    assert [review["reviewer"] for review in told["reviews"]] == ["ada"]
+    assert told["queue"].decision is Standing.APPROVE
+    assert {"content", "locations", "events", "derivatives", "faces", "measurements", "flags"} <= set(told)
+    with pytest.raises(UnknownItemError):
+        catalog.history(10_000)
