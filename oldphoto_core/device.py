@@ -1,10 +1,18 @@
-"""Which device the networks run on."""
+"""Which device the networks run on, and how tiles get there and back."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
 import torch
+from torch import Tensor
 
 from oldphoto_core.errors import UsageError
+
+T = TypeVar("T")
+_GPU_BATCH_PIXELS = 8 << 20
 
 
 def pick_device(name: str) -> torch.device:
@@ -19,3 +27,62 @@ def pick_device(name: str) -> torch.device:
     if name == "cuda" and not available:
         raise UsageError("torch sees no CUDA device. Choose --device cpu, or install a CUDA build of torch.")
     return torch.device("cuda" if available and name != "cpu" else "cpu")
+
+
+class DeviceLink:
+    """The way of tiles to the networks and back.
+
+    On the CPU it does nothing: tiles are used where they lie, one at a time. On a GPU they travel in batches
+    through page-locked memory, and the next ones are read and converted while the GPU works.
+
+    Args:
+        device: where the networks are.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+
+    @property
+    def type(self) -> str:
+        """``cpu`` or ``cuda``."""
+        return self.device.type
+
+    def batch(self, tile: int) -> int:
+        """Return how many tiles of this side go through the networks at once."""
+        return 1 if self.type == "cpu" else max(1, _GPU_BATCH_PIXELS // (tile * tile))
+
+    def ahead(self, tiles: Iterable[T]) -> Iterator[T]:
+        """Yield ``tiles`` as they are; for a GPU, prepared in another thread up to two batches ahead."""
+        return iter(tiles) if self.type == "cpu" else prefetched(tiles, 2 * self.batch(768))
+
+    def to_device(self, tensor: Tensor) -> Tensor:
+        """Return ``tensor`` on the device; the copy to a GPU does not wait."""
+        if self.type == "cpu":
+            return tensor
+        return tensor.pin_memory().to(self.device, non_blocking=True, memory_format=torch.channels_last)
+
+    def to_host(self, tensor: Tensor) -> Tensor:
+        """Return ``tensor`` as ``float32`` in main memory, complete."""
+        return tensor.float().cpu()
+
+
+def prefetched(items: Iterable[T], depth: int) -> Iterator[T]:
+    """Yield ``items`` in order while another thread makes up to ``depth`` of them in advance.
+
+    What making one raises is raised here, in its place. Leaving early stops the other thread.
+    """
+    source = iter(items)
+    end = object()
+
+    def following() -> T | object:
+        return next(source, end)
+
+    with ThreadPoolExecutor(1, thread_name_prefix="prefetch") as maker:
+        waiting = [maker.submit(following) for _ in range(max(1, depth))]
+        try:
+            while (item := waiting.pop(0).result()) is not end:
+                waiting.append(maker.submit(following))
+                yield item  # type: ignore[misc]
+        finally:
+            for future in waiting:
+                future.cancel()

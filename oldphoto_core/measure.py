@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from oldphoto_core.detection.banded import UNDECIDED
 from oldphoto_core.detection.masks import count_components
 from oldphoto_core.photo import DefectDetection, Mask
 
@@ -15,28 +16,62 @@ SAMPLE_SIDE = 1024
 
 def measure_detection(detection: DefectDetection) -> dict[str, float]:
     """Return mask share, number of defects, and the share of pixels that the detector left undecided."""
-    undecided = (detection.probability > 0.35) & (detection.probability < 0.65) & ~detection.mask
+    probability, mask = detection.probability, detection.mask
+    undecided = (probability > UNDECIDED[0]) & (probability < UNDECIDED[1]) & ~mask
     return {
         "mask_share": detection.coverage,
-        "mask_components": float(count_components(detection.mask)),
+        "mask_components": float(count_components(mask)),
         "uncertain_share": float(undecided.mean()),
     }
 
 
 def measure_change(before: NDArray[np.float32], after: NDArray[np.float32], mask: Mask) -> dict[str, float]:
-    """Return what changed outside the mask, of ``H×W×3`` pictures in [0, 1].
+    """Return what changed outside the mask, of ``H×W×3`` pictures in [0, 1]; see :class:`ChangeMeter`."""
+    meter = ChangeMeter(*mask.shape)
+    meter.add(0, 0, before, after, mask)
+    return meter.measurements()
 
-    ``mean_change`` is the mean absolute difference (share of the full range); ``colour_drift`` the mean
-    CIE76 ΔE of blurred pictures, so that removed grain does not count as drift.
+
+class ChangeMeter:
+    """Measures what changed outside the mask while a picture passes in blocks, in any order.
+
+    Args:
+        height, width: of the whole picture.
     """
-    step = max(1, max(mask.shape) // SAMPLE_SIDE)
-    intact = ~mask[::step, ::step]
-    if not intact.any():
-        return {"mean_change": 0.0, "colour_drift": 0.0}
-    first, second = before[::step, ::step], np.clip(after[::step, ::step], 0, 1)
-    change = float(np.abs(first - second)[intact].mean())
-    drift = np.linalg.norm(_lab(first) - _lab(second), axis=2)[intact].mean()
-    return {"mean_change": change, "colour_drift": float(drift)}
+
+    def __init__(self, height: int, width: int) -> None:
+        self._step = step = max(1, max(height, width) // SAMPLE_SIDE)
+        shape = (-(-height // step), -(-width // step))
+        self._before = np.zeros((*shape, 3), np.float32)
+        self._after = np.zeros((*shape, 3), np.float32)
+        self._intact = np.zeros(shape, bool)
+
+    def add(
+        self, top: int, left: int, before: NDArray[np.float32], after: NDArray[np.float32], mask: Mask
+    ) -> None:
+        """Take in the block at (top, left): two pictures ``h×w×3`` in [0, 1] and the mask ``h×w``."""
+        step = self._step
+        first = np.s_[-top % step :: step, -left % step :: step]
+        sample = before[first]
+        row, column = -(-top // step), -(-left // step)
+        place = np.s_[row : row + sample.shape[0], column : column + sample.shape[1]]
+        self._before[place] = sample
+        self._after[place] = np.clip(after[first], 0, 1)
+        self._intact[place] = ~mask[first]
+
+    def measurements(self) -> dict[str, float]:
+        """Return ``mean_change`` and ``colour_drift``.
+
+        The first is the mean absolute difference (share of the full range), the second the mean CIE76 ΔE of
+        blurred pictures, so that removed grain does not count as drift.
+        """
+        if not self._intact.any():
+            return {"mean_change": 0.0, "colour_drift": 0.0}
+        drift = np.linalg.norm(_lab(self._before) - _lab(self._after), axis=2)
+        return {
+            "mean_change": float(np.abs(self._before - self._after)[self._intact].mean()),
+            "colour_drift": float(drift[self._intact].mean()),
+        }
 
 
 def _lab(picture: NDArray[np.float32]) -> NDArray[np.float32]:

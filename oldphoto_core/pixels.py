@@ -5,6 +5,9 @@ Networks see ``1×3×H×W`` ``float32`` in [-1, 1]; a grey photo is repeated ove
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -12,6 +15,7 @@ from torch import Tensor
 
 from oldphoto_core.errors import UsageError
 from oldphoto_core.photo import Pixels
+from oldphoto_core.raster import Raster, bands
 
 LUMINANCE = (0.299, 0.587, 0.114)
 
@@ -38,6 +42,35 @@ def is_grey(pixels: Pixels) -> bool:
     return bool((pixels[..., 0] == pixels[..., 1]).all() and (pixels[..., 1] == pixels[..., 2]).all())
 
 
+@dataclass(frozen=True)
+class PixelKind:
+    """What a photo's pixels are, decided once for all of it.
+
+    ``dtype`` is ``uint8`` or ``uint16``; ``channels`` 1 or 3; ``grey`` says that there is no colour in them.
+    """
+
+    dtype: np.dtype[Any]
+    channels: int
+    grey: bool
+
+    @classmethod
+    def of(cls, raster: Raster) -> PixelKind:
+        """Look at a raster, up to its first coloured pixel."""
+        height, width = raster.shape[:2]
+        if len(raster.shape) == 2:
+            return cls(raster.dtype, 1, True)
+        grey = all(is_grey(raster.read(top, 0, bottom, width)) for top, bottom in bands(height, width))
+        return cls(raster.dtype, 3, grey)
+
+    def stored(self, unit: NDArray[np.float32]) -> Pixels:
+        """Return ``unit`` (``h×w×3`` in [0, 1], clipped) as stored pixels; without colour, its luminance."""
+        if self.grey:
+            grey = unit @ np.array(LUMINANCE, np.float32)
+            unit = grey if self.channels == 1 else np.repeat(grey[..., None], 3, axis=2)
+        levels = np.rint(np.clip(unit, 0, 1) * np.iinfo(self.dtype).max)
+        return levels.astype(np.uint8) if self.dtype == np.uint8 else levels.astype(np.uint16)
+
+
 def to_unit(pixels: Pixels) -> NDArray[np.float32]:
     """Return ``H×W×3`` ``float32`` in [0, 1]."""
     unit = pixels.astype(np.float32) / np.float32(full_scale(pixels))
@@ -49,11 +82,7 @@ def from_unit(unit: NDArray[np.float32], like: Pixels) -> Pixels:
 
     A photo without colour stays without: its luminance is taken.
     """
-    if is_grey(like):
-        grey = unit @ np.array(LUMINANCE, np.float32)
-        unit = grey if like.ndim == 2 else np.repeat(grey[..., None], 3, axis=2)
-    stored = np.rint(np.clip(unit, 0, 1) * full_scale(like))
-    return stored.astype(np.uint8) if like.dtype == np.uint8 else stored.astype(np.uint16)
+    return PixelKind(like.dtype, 1 if like.ndim == 2 else 3, is_grey(like)).stored(unit)
 
 
 def to_tensor(unit: NDArray[np.float32]) -> Tensor:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,23 +20,34 @@ from oldphoto_core.errors import UsageError, WeightsError
 from oldphoto_core.faces.enhance import FaceEnhancer
 from oldphoto_core.latent.compose import conserved
 from oldphoto_core.latent.translator import LatentTranslator
-from oldphoto_core.measure import measure_change, measure_detection
+from oldphoto_core.measure import measure_detection
 from oldphoto_core.models.build import Config
 from oldphoto_core.photo import DefectDetection, Face, Flag, Mask, Pixels, RestorationResult, Tier
-from oldphoto_core.pixels import check_pixels, from_unit, to_unit
+from oldphoto_core.pixels import check_pixels
+from oldphoto_core.raster import MemoryRaster
 from oldphoto_core.settings import RestoreSettings
+from oldphoto_core.steps import DETECTION_BLOCK, detect_into, translate_into
 from oldphoto_core.weights.load import load_networks
 from oldphoto_core.weights.store import WeightsIdentity
 
 
 @dataclass(frozen=True)
 class Translation:
-    """The two lower tiers of one photo, and whether it needed them at all."""
+    """The two lower tiers of one photo, and whether it needed them at all.
 
+    ``mask`` is the dilated one. The conserved tier is made when it is first asked for.
+    """
+
+    original: Pixels
     restored: Pixels
-    conserved: Pixels
+    mask: Mask
     needed: bool
     measurements: dict[str, float]
+
+    @cached_property
+    def conserved(self) -> Pixels:
+        """The original with only the damage filled; bit-identical outside the dilated mask."""
+        return conserved(self.original, self.restored, self.mask)
 
 
 class Restorer:
@@ -98,10 +110,11 @@ class Restorer:
         detection = self.detect(pixels) if mask is None else given_mask(mask, pixels)
         translation = self.translate(pixels, detection)
         made = self._cap(tier)
-        tiers = {Tier.CONSERVED: translation.conserved, Tier.RESTORED: translation.restored}
+        tiers: dict[Tier, Pixels] = {}
         faces: tuple[Face, ...] = ()
         measurements = {**measure_detection(detection), **translation.measurements}
         if translation.needed:
+            tiers = {Tier.CONSERVED: translation.conserved, Tier.RESTORED: translation.restored}
             enhanced, faces, found = self.enhance(pixels, translation.restored)
             measurements |= found
             tiers[Tier.ENHANCED] = enhanced
@@ -126,7 +139,14 @@ class Restorer:
         """Return probability and mask of damage, ``H×W`` each."""
         if self.detector is None:
             raise WeightsError("The detector has no trained weights. Train it, or give a mask.")
-        return self.detector.detect(pixels)
+        height, width = pixels.shape[:2]
+        if max(height, width) <= DETECTION_BLOCK:
+            return self.detector.detect(pixels)
+        probability, mask = np.empty((height, width), np.float32), np.empty((height, width), bool)
+        detect_into(
+            self.detector, self.settings, MemoryRaster(pixels), MemoryRaster(probability), MemoryRaster(mask)
+        )
+        return DefectDetection(probability, mask)
 
     def translate(self, pixels: Pixels, detection: DefectDetection) -> Translation:
         """Return the conserved and the restored tier, shaped and typed like ``pixels``."""
@@ -135,23 +155,18 @@ class Restorer:
                 "The latent translation has no trained weights (vae-old, mapping, vae-clean). "
                 "Train them with `oldphoto train`, or name a folder that has them."
             )
-        settings = self.settings
-        unit = to_unit(pixels)
-        mask = dilated(detection.mask, settings.dilation)
-        translated = self.translator.translate(unit, mask)
-        strength = np.where(mask, np.float32(1), np.float32(settings.strength))[..., None]
-        restored = unit + strength * (translated - unit)
-        measurements = measure_change(unit, restored, mask)
-        needed = (
-            detection.coverage >= settings.needed_mask
-            or measurements["mean_change"] >= settings.needed_change
+        mask = dilated(detection.mask, self.settings.dilation)
+        restored = np.empty_like(pixels)
+        change = translate_into(
+            self.translator,
+            self.settings,
+            MemoryRaster(pixels),
+            MemoryRaster(mask),
+            MemoryRaster(restored),
+            coverage=detection.coverage,
         )
-        return Translation(
-            restored=from_unit(restored, pixels),
-            conserved=conserved(pixels, unit, restored, mask),
-            needed=bool(needed),
-            measurements=measurements,
-        )
+        made = restored if change.complete else pixels
+        return Translation(pixels, made, mask, change.needed, change.measurements)
 
     def enhance(
         self, pixels_original: Pixels, restored: Pixels
@@ -213,7 +228,9 @@ def load_restorer(
     return Restorer(
         detector=DefectDetector(networks.detector, chosen, where) if networks.detector else None,
         translator=translator,
-        enhancer=FaceEnhancer.without_generator(),
+        enhancer=FaceEnhancer.with_generator(networks.faces, device=where)
+        if networks.faces
+        else FaceEnhancer.without_generator(),
         weights=networks.identities,
         settings=chosen,
         config=config,

@@ -1,16 +1,22 @@
-"""Run a convolutional network over a picture of any size: pad, cut into tiles with a halo, run, crop.
+"""Run a convolutional network over a picture of any size: mirror the border, cut into tiles with a halo, run, crop.
 
-Law: where the halo covers the network's reach, tiled = whole.
+Law: where the halo covers the network's reach, tiled = whole. The grid depends on the picture's size alone,
+not on where its pixels lie, so that a scan on disk gives the same result as one in memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby, islice
+from typing import Any
 
+import numpy as np
 import torch
-import torch.nn.functional as functional
+from numpy.typing import NDArray
 from torch import Tensor
+
+from oldphoto_core.raster import MemoryRaster, Raster
 
 
 @dataclass(frozen=True)
@@ -25,6 +31,53 @@ class Window:
     inner_left: int
     inner_bottom: int
     inner_right: int
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The tiles of one picture.
+
+    The picture is mirrored outwards by ``border`` pixels and up to a multiple of it, so that no network meets a
+    zero border; ``tile`` and ``halo`` are multiples of it too.
+    """
+
+    height: int
+    width: int
+    tile: int
+    halo: int
+    border: int
+
+    def windows(self) -> Iterator[Window]:
+        """Yield the tiles that keep at least one pixel of the picture."""
+        padded = (_padded(self.height, self.border), _padded(self.width, self.border))
+        for window in windows(*padded, self.tile, self.halo):
+            top, left, bottom, right = self.kept(window)
+            if top < bottom and left < right:
+                yield window
+
+    def kept(self, window: Window) -> tuple[int, int, int, int]:
+        """Return (top, left, bottom, right) of what ``window`` keeps, in the picture's pixels."""
+        return (
+            max(0, window.inner_top - self.border),
+            max(0, window.inner_left - self.border),
+            min(self.height, window.inner_bottom - self.border),
+            min(self.width, window.inner_right - self.border),
+        )
+
+    def read(self, raster: Raster, window: Window) -> NDArray[Any]:
+        """Return the window's outer span of ``raster``, mirrored where it leaves the picture."""
+        rows = _mirrored(window.top, window.bottom, self.height, self.border)
+        columns = _mirrored(window.left, window.right, self.width, self.border)
+        top, left = int(rows.min()), int(columns.min())
+        block = raster.read(top, left, int(rows.max()) + 1, int(columns.max()) + 1)
+        if block.shape[:2] == (len(rows), len(columns)):
+            return block
+        return block[np.ix_(rows - top, columns - left)]
+
+    def crop(self, window: Window, done: Tensor) -> Tensor:
+        """Return what is kept of a window's result ``…×h×w``."""
+        top, left, bottom, right = (edge + self.border for edge in self.kept(window))
+        return done[..., top - window.top : bottom - window.top, left - window.left : right - window.left]
 
 
 def windows(height: int, width: int, tile: int, halo: int) -> Iterator[Window]:
@@ -44,42 +97,66 @@ def windows(height: int, width: int, tile: int, halo: int) -> Iterator[Window]:
             )
 
 
+def run_windows(
+    function: Callable[[Tensor], Tensor],
+    tiles: Iterable[tuple[Window, Tensor]],
+    *,
+    batch: int = 1,
+    kind: Callable[[Tensor], Hashable] | None = None,
+) -> Iterator[tuple[Window, Tensor]]:
+    """Apply ``function`` (``B×C×h×w`` to ``B×K×h×w``) to tiles ``C×h×w``; yield windows with ``K×h×w``.
+
+    Neighbours of one shape, and of one ``kind`` where that is given, go through together, at most ``batch``
+    of them: a GPU is idle most of the time with one small tile, a CPU is not.
+    """
+
+    def group(entry: tuple[Window, Tensor]) -> Hashable:
+        tile = entry[1]
+        return tuple(tile.shape), kind(tile) if kind is not None else None
+
+    for _, members in groupby(tiles, key=group):
+        while taken := list(islice(members, batch)):
+            stacked = torch.stack([tile for _, tile in taken]).contiguous(memory_format=torch.channels_last)
+            yield from zip((window for window, _ in taken), function(stacked), strict=True)
+
+
 def run_tiled(
     function: Callable[[Tensor], Tensor], picture: Tensor, *, tile: int, halo: int, multiple: int
 ) -> Tensor:
-    """Apply ``function`` (``1×C×h×w`` to ``1×K×h×w``) to ``1×C×H×W`` tile by tile.
+    """Apply ``function`` (``B×C×h×w`` to ``B×K×h×w``) to ``1×C×H×W`` tile by tile; return ``1×K×H×W``.
 
-    The picture is mirrored outwards by ``multiple`` pixels and up to a multiple of ``multiple`` first, so that
-    no network meets a zero border; tile and halo must be multiples of it. The result is ``1×K×H×W``.
+    ``tile`` and ``halo`` are multiples of ``multiple``.
     """
     height, width = picture.shape[-2:]
-    padded = pad_mirrored(picture, multiple)
+    grid = Grid(height, width, tile, halo, multiple)
+    raster = MemoryRaster(picture[0].permute(1, 2, 0).numpy())
+    tiles = ((window, channels_first(grid.read(raster, window))) for window in grid.windows())
     result: Tensor | None = None
-    for window in windows(padded.shape[-2], padded.shape[-1], tile, halo):
-        outer = padded[..., window.top : window.bottom, window.left : window.right]
-        done = function(outer.contiguous(memory_format=torch.channels_last))
+    for window, done in run_windows(function, tiles):
         if result is None:
-            result = torch.empty((1, done.shape[1], *padded.shape[-2:]), dtype=done.dtype)
-        top, left = window.inner_top - window.top, window.inner_left - window.left
-        inner = done[
-            ...,
-            top : top + window.inner_bottom - window.inner_top,
-            left : left + window.inner_right - window.inner_left,
-        ]
-        result[..., window.inner_top : window.inner_bottom, window.inner_left : window.inner_right] = (
-            inner.to(result.device)
-        )
+            result = torch.empty((1, done.shape[0], height, width), dtype=done.dtype)
+        top, left, bottom, right = grid.kept(window)
+        result[0, :, top:bottom, left:right] = grid.crop(window, done)
     assert result is not None
-    return result[..., multiple : multiple + height, multiple : multiple + width]
+    return result
 
 
-def pad_mirrored(picture: Tensor, multiple: int) -> Tensor:
-    """Mirror ``1×C×H×W`` outwards by ``multiple`` on top and left, and at least that on bottom and right.
+def channels_first(block: NDArray[Any]) -> Tensor:
+    """Return ``h×w×C`` as a tensor ``C×h×w`` of the same memory where that is contiguous."""
+    return torch.from_numpy(np.ascontiguousarray(block)).permute(2, 0, 1)
 
-    Pictures smaller than the border are repeated at the edge instead: they have nothing to mirror.
+
+def _padded(length: int, border: int) -> int:
+    return length + 2 * border + (-length) % border
+
+
+def _mirrored(first: int, last: int, length: int, border: int) -> NDArray[np.intp]:
+    """Return the positions in a picture's side that the padded positions ``first … last`` show.
+
+    A side shorter than its border is repeated at the edge instead: it has nothing to mirror.
     """
-    height, width = picture.shape[-2:]
-    bottom = multiple + (-height) % multiple
-    right = multiple + (-width) % multiple
-    mode = "reflect" if bottom < height and right < width else "replicate"
-    return functional.pad(picture, (multiple, right, multiple, bottom), mode=mode)
+    positions = np.arange(first - border, last - border)
+    if _padded(length, border) - border - length >= length:
+        return np.clip(positions, 0, length - 1)
+    positions = np.abs(positions)
+    return np.where(positions >= length, 2 * (length - 1) - positions, positions)

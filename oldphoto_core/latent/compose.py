@@ -1,34 +1,63 @@
-"""Make the tiers out of an original, its translation and the mask."""
+"""Make the conserved tier out of an original, its restored tier and the mask."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from oldphoto_core.photo import Mask, Pixels
-from oldphoto_core.pixels import from_unit
+from oldphoto_core.pixels import PixelKind, to_unit
+from oldphoto_core.raster import MemoryRaster, Raster
+
+_SCALES = ((4.0, 1.0), (12.0, 1e-2), (48.0, 1e-4))
+"""Standard deviations in pixels, each with the weight of its answer."""
+_ALIGNED = 12
+"""The widest blur works on a picture reduced by so much: blocks begin at multiples of it."""
+_REACH = 4 * 48 + 2 * _ALIGNED
+_BLOCK = 64 * _ALIGNED
 
 
-def conserved(
-    original: Pixels, unit: NDArray[np.float32], translated: NDArray[np.float32], mask: Mask
-) -> Pixels:
+def conserved(original: Pixels, restored: Pixels, mask: Mask) -> Pixels:
     """Return the original with only the masked pixels filled, in the tone of their surroundings.
 
-    The fill is the translation, shifted by how much the translation departs from the original around the
-    mask. Law: outside the mask the pixels are bit-identical to the original.
+    The fill is the restored photo, shifted by how much that departs from the original around the mask.
+    Law: outside the mask the pixels are bit-identical to the original.
 
     Args:
-        original: the photo as stored.
-        unit, translated: ``H×W×3`` in [0, 1], the photo and its translation.
+        original, restored: the photo as stored, and its restored tier.
         mask: the dilated mask.
     """
-    result = original.copy()
-    if not mask.any():
-        return result
-    fill = from_unit(translated + tone_shift(unit - translated, mask), original)
-    result[mask] = fill[mask]
+    result = np.empty_like(original)
+    conserve_into(MemoryRaster(original), MemoryRaster(restored), MemoryRaster(mask), MemoryRaster(result))
     return result
+
+
+def conserve_into(original: Raster, restored: Raster, mask: Raster, result: Raster) -> None:
+    """Do what :func:`conserved` does block by block; the blocks do not show in the result."""
+    height, width = original.shape[:2]
+    kind = PixelKind.of(original)
+    for top, left in _corners(height, width):
+        bottom, right = min(top + _BLOCK, height), min(left + _BLOCK, width)
+        before = original.read(top, left, bottom, right)
+        damaged = mask.read(top, left, bottom, right)
+        if not damaged.any():
+            result.write(top, left, before)
+            continue
+        outer = (
+            max(0, top - _REACH),
+            max(0, left - _REACH),
+            min(height, bottom + _REACH),
+            min(width, right + _REACH),
+        )
+        after = to_unit(restored.read(*outer))
+        shift = tone_shift(to_unit(original.read(*outer)) - after, mask.read(*outer))
+        inner = np.s_[top - outer[0] : bottom - outer[0], left - outer[1] : right - outer[1]]
+        filled = np.array(before)
+        filled[damaged] = kind.stored((after + shift)[inner])[damaged]
+        result.write(top, left, filled)
 
 
 def tone_shift(difference: NDArray[np.float32], mask: Mask) -> NDArray[np.float32]:
@@ -40,11 +69,17 @@ def tone_shift(difference: NDArray[np.float32], mask: Mask) -> NDArray[np.float3
     intact = (~mask).astype(np.float32)
     total: NDArray[np.float32] = np.zeros_like(difference)
     weight = np.zeros_like(intact)
-    for sigma, importance in ((4.0, 1.0), (12.0, 1e-2), (48.0, 1e-4)):
+    for sigma, importance in _SCALES:
         total += np.float32(importance) * _blurred(difference * intact[..., None], sigma)
         weight += importance * _blurred(intact, sigma)
     shift: NDArray[np.float32] = (total / np.maximum(weight, 1e-12)[..., None]).astype(np.float32)
     return shift
+
+
+def _corners(height: int, width: int) -> Iterator[tuple[int, int]]:
+    for top in range(0, height, _BLOCK):
+        for left in range(0, width, _BLOCK):
+            yield top, left
 
 
 def _blurred(array: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
@@ -53,6 +88,11 @@ def _blurred(array: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
     factor = max(1, int(sigma // 4))
     if factor == 1 or min(height, width) < 4 * factor:
         return cv2.GaussianBlur(array, (0, 0), sigma)  # type: ignore[return-value]
-    small = cv2.resize(array, (-(-width // factor), -(-height // factor)), interpolation=cv2.INTER_AREA)
+    # Filled up to whole cells, so that cells lie at the same places whatever part of the photo this is.
+    below, beside = -height % factor, -width % factor
+    filled = cv2.copyMakeBorder(array, 0, below, 0, beside, cv2.BORDER_REPLICATE)
+    size = (filled.shape[1] // factor, filled.shape[0] // factor)
+    small = cv2.resize(filled, size, interpolation=cv2.INTER_AREA)
     blurred = cv2.GaussianBlur(small, (0, 0), sigma / factor)
-    return cv2.resize(blurred, (width, height), interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]
+    grown = cv2.resize(blurred, (filled.shape[1], filled.shape[0]), interpolation=cv2.INTER_LINEAR)
+    return grown[:height, :width]  # type: ignore[return-value]

@@ -6,21 +6,34 @@ cannot represent is kept from the original instead of being lost. Inside the mas
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
 import numpy as np
 import torch
 import torch.nn.functional as functional
 from numpy.typing import NDArray
 from torch import Tensor
 
+from oldphoto_core.device import DeviceLink
 from oldphoto_core.models.autoencoder import LATENT_STRIDE, Autoencoder
 from oldphoto_core.models.latent_mapping import LatentMapping, latent_mask
 from oldphoto_core.models.layers import fold_batch_norm
 from oldphoto_core.photo import Mask
-from oldphoto_core.pixels import to_array, to_tensor
+from oldphoto_core.pixels import to_unit
+from oldphoto_core.raster import MemoryRaster, Raster
 from oldphoto_core.settings import RestoreSettings
-from oldphoto_core.tiling import run_tiled
+from oldphoto_core.tiling import Grid, Window, channels_first, run_windows
 
 MULTIPLE = 4 * LATENT_STRIDE
+
+
+class Patch(NamedTuple):
+    """A translated part of a photo: where its first pixel lies, and ``h×w×3`` in [0, 1] (not clipped)."""
+
+    top: int
+    left: int
+    unit: NDArray[np.float32]
 
 
 class LatentTranslator:
@@ -41,28 +54,64 @@ class LatentTranslator:
         if self.mapping.nonlocal_block is not None:
             self.mapping.nonlocal_block.max_keys = settings.max_keys
         self.settings = settings
-        self.device = device
+        self.link = DeviceLink(device)
 
-    @torch.inference_mode()
+    def grid(self, height: int, width: int, tile: int | None = None) -> Grid:
+        """Return the tiles of a photo of this size."""
+        return Grid(height, width, tile or self.settings.tile, self.settings.halo, MULTIPLE)
+
     def translate(self, unit: NDArray[np.float32], mask: Mask) -> NDArray[np.float32]:
         """Return the restored photo, ``H×W×3`` in [0, 1] (not clipped), of ``unit`` and its damage mask."""
-        settings = self.settings
-        damaged = torch.from_numpy(mask.astype(np.float32))[None, None]
-        stacked = torch.cat((to_tensor(unit), damaged), dim=1)
-        result = run_tiled(self._tile, stacked, tile=settings.tile, halo=settings.halo, multiple=MULTIPLE)
-        return to_array(result)
+        result = np.empty_like(unit)
+        grid = self.grid(*mask.shape)
+        for top, left, block in self.patches(MemoryRaster(unit), MemoryRaster(mask), grid, grid.windows()):
+            result[top : top + block.shape[0], left : left + block.shape[1]] = block
+        return result
 
-    def _tile(self, stacked: Tensor) -> Tensor:
-        stacked = stacked.to(self.device)
+    def patches(self, pixels: Raster, mask: Raster, grid: Grid, windows: Iterable[Window]) -> Iterator[Patch]:
+        """Yield the translation of what each window keeps.
+
+        Args:
+            pixels: the photo as stored, or ``H×W×3`` ``float32`` in [0, 1].
+            mask: the dilated mask, ``H×W`` bool.
+            grid: the tiles' geometry.
+            windows: which of them; all of ``grid.windows()``, or a sample.
+        """
+        tiles = self.link.ahead((window, _stacked(grid, window, pixels, mask)) for window in windows)
+        for window, done in run_windows(
+            self._tiles, tiles, batch=self.link.batch(self.settings.tile), kind=_is_damaged
+        ):
+            top, left, _, _ = grid.kept(window)
+            unit = (grid.crop(window, done).permute(1, 2, 0) + 1) / 2
+            yield Patch(top, left, unit.numpy())
+
+    @torch.inference_mode()
+    def _tiles(self, stacked: Tensor) -> Tensor:
+        """Translate ``B×4×h×w``: three channels in [-1, 1] and the mask. A batch is damaged or it is not."""
+        damaged_here = _is_damaged(stacked)
+        stacked = self.link.to_device(stacked)
         picture, damaged = stacked[:, :3].contiguous(memory_format=torch.channels_last), stacked[:, 3:]
         latents = self.old.encoder(picture)
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.settings.autocast):
-            mapped = self.mapping(latents, latent_mask(damaged))
+        with torch.autocast(self.link.type, dtype=torch.bfloat16, enabled=self.settings.autocast):
+            mapped = self.mapping(latents, latent_mask(damaged) if damaged_here else None)
         restored = self.clean.generator(mapped.float())
         if self.settings.codec_cancelling:
             lost = picture - self.old.generator(latents)
             restored = restored + self.settings.codec_cancelling * lost * intact_weight(damaged)
-        return restored.cpu()
+        return self.link.to_host(restored)
+
+
+def _stacked(grid: Grid, window: Window, pixels: Raster, mask: Raster) -> Tensor:
+    """Return ``4×h×w``: the window's pixels in [-1, 1], and its mask as 0 and 1."""
+    block = grid.read(pixels, window)
+    unit = block if block.dtype == np.float32 else to_unit(block)
+    damaged = torch.from_numpy(np.ascontiguousarray(grid.read(mask, window))).float()
+    return torch.cat((channels_first(unit) * 2 - 1, damaged[None]))
+
+
+def _is_damaged(tile: Tensor) -> bool:
+    """Say whether a tile's mask (its last channel) has anything in it: if not, the global branch is skipped."""
+    return bool(tile[..., -1, :, :].any())
 
 
 def intact_weight(damaged: Tensor) -> Tensor:

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from oldphoto_core.models.build import build_autoencoder, build_detector, build_mapping
-from oldphoto_core.tiling import pad_mirrored, run_tiled, windows
+from oldphoto_core.raster import MemoryRaster
+from oldphoto_core.tiling import Grid, run_tiled, windows
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (64, 200), (257, 130)])
@@ -25,8 +26,18 @@ def test_size_is_kept_whatever_it_is(height: int, width: int) -> None:
     assert torch.equal(same, picture)
 
 
-def test_padding_is_a_multiple() -> None:
-    assert pad_mirrored(torch.rand(1, 1, 21, 45), 16).shape == (1, 1, 64, 80)
+@pytest.mark.parametrize(("height", "width"), [(21, 45), (1, 300), (130, 257)])
+def test_tiles_are_read_as_from_a_mirrored_picture(height: int, width: int) -> None:
+    """What NumPy's own padding makes of the whole picture, each tile finds in its part of it."""
+    pixels = np.random.default_rng(0).integers(0, 255, (height, width, 3), dtype=np.uint8)
+    grid = Grid(height, width, tile=64, halo=16, border=16)
+    rows, columns = ((16, 16 + (-side) % 16) for side in (height, width))
+    padded = np.pad(pixels, (rows, (0, 0), (0, 0)), mode="reflect" if rows[1] < height else "edge")
+    padded = np.pad(padded, ((0, 0), columns, (0, 0)), mode="reflect" if columns[1] < width else "edge")
+    for window in grid.windows():
+        expected = padded[window.top : window.bottom, window.left : window.right]
+        assert np.array_equal(grid.read(MemoryRaster(pixels), window), expected)
+        assert all(side % 16 == 0 for side in expected.shape[:2])
 
 
 @torch.no_grad()

@@ -1,0 +1,191 @@
+"""The mask of damage of a scan of any size: hysteresis and components band by band, in bounded memory.
+
+Law: the mask, its coverage and its number of components do not depend on the bands. A component that ends
+inside its band is judged there; one that touches the next band is joined with what it touches (union-find)
+and judged once all of it has been seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from oldphoto_core.raster import BAND_PIXELS, Raster, bands
+from oldphoto_core.settings import RestoreSettings
+
+UNDECIDED = (0.35, 0.65)
+"""Probabilities between these, outside the mask, count as undecided."""
+
+
+@dataclass(frozen=True)
+class MaskFacts:
+    """What is measured of a mask: masked and undecided pixels, components, and pixels in all."""
+
+    masked: int
+    undecided: int
+    components: int
+    pixels: int
+
+    def measurements(self) -> dict[str, float]:
+        """Return the measurements that `oldphoto_core.measure.measure_detection` takes of arrays."""
+        return {
+            "mask_share": self.masked / self.pixels,
+            "mask_components": float(self.components),
+            "uncertain_share": self.undecided / self.pixels,
+        }
+
+
+def hysteresis_into(
+    probability: Raster, mask: Raster, settings: RestoreSettings, *, band_pixels: int = BAND_PIXELS
+) -> MaskFacts:
+    """Write the mask that `oldphoto_core.detection.masks.hysteresis` makes, and measure it.
+
+    Args:
+        probability: ``H×W`` ``float32`` in [0, 1].
+        mask: ``H×W`` ``bool``; True = repair.
+        settings: thresholds and the least size of a defect.
+        band_pixels: how much is held in memory at a time.
+    """
+    height, width = probability.shape
+    spans = list(bands(height, width, band_pixels))
+    joined = _Joined(settings.least_defect)
+    judged = []
+    for number, (top, bottom) in enumerate(spans):
+        band = _Band.of(probability.read(top, 0, bottom, width), settings)
+        judged.append(joined.judge(band, first=number == 0, last=number == len(spans) - 1))
+    kept_open = joined.kept()
+    masked = undecided = 0
+    for (top, bottom), verdict in zip(spans, judged, strict=True):
+        found = probability.read(top, 0, bottom, width)
+        part = verdict.keep(kept_open)[_labelled(found, settings)[1]]
+        mask.write(top, 0, part)
+        masked += int(part.sum())
+        undecided += int(((found > UNDECIDED[0]) & (found < UNDECIDED[1]) & ~part).sum())
+    components = sum(int(verdict.closed.sum()) for verdict in judged) + joined.count_kept()
+    return MaskFacts(masked, undecided, components, height * width)
+
+
+def dilate_into(mask: Raster, grown: Raster, pixels: int, *, band_pixels: int = BAND_PIXELS) -> None:
+    """Write ``mask`` (``H×W`` bool) grown by a disc of so many pixels."""
+    height, width = mask.shape
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * pixels + 1, 2 * pixels + 1))
+    for top, bottom in bands(height, width, band_pixels):
+        first, last = max(0, top - pixels), min(height, bottom + pixels)
+        part = mask.read(first, 0, last, width)
+        if pixels > 0 and part.any():
+            part = cv2.dilate(part.astype(np.uint8), disc).astype(bool)
+        grown.write(top, 0, part[top - first : bottom - first])
+
+
+@dataclass(frozen=True)
+class _Band:
+    """The components of one band; index 0 of every array is the background."""
+
+    labels: NDArray[np.int32]
+    areas: NDArray[np.int64]
+    seeded: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, probability: NDArray[np.float32], settings: RestoreSettings) -> _Band:
+        count, labels, areas = _labelled(probability, settings)
+        seeded = np.zeros(count, bool)
+        seeded[labels[probability >= settings.seed_probability]] = True
+        seeded[0] = False
+        return cls(labels, areas, seeded)
+
+
+@dataclass(frozen=True)
+class _Verdict:
+    """Per label of a band: kept for sure, and the number of the joined component for those still open."""
+
+    closed: NDArray[np.bool_]
+    open_labels: NDArray[np.intp]
+    open_numbers: NDArray[np.intp]
+
+    def keep(self, kept_open: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        keep = self.closed.copy()
+        keep[self.open_labels] = kept_open[self.open_numbers]
+        return keep
+
+
+@dataclass
+class _Joined:
+    """Components that cross bands: a union-find forest with area and seed at the roots."""
+
+    least: int
+    parents: list[int] = field(default_factory=list)
+    areas: list[int] = field(default_factory=list)
+    seeded: list[bool] = field(default_factory=list)
+    _above: NDArray[np.intp] | None = None
+
+    def judge(self, band: _Band, *, first: bool, last: bool) -> _Verdict:
+        """Take a band in, below the one before."""
+        edges = [] if first else [band.labels[0]]
+        edges += [] if last else [band.labels[-1]]
+        touching = np.unique(np.concatenate(edges)) if edges else np.empty(0, np.int32)
+        is_open = touching[touching > 0].astype(np.intp)
+        numbers = np.arange(len(self.parents), len(self.parents) + len(is_open))
+        self.parents.extend(numbers.tolist())
+        self.areas.extend(band.areas[is_open].tolist())
+        self.seeded.extend(band.seeded[is_open].tolist())
+        number_of = np.full(len(band.areas), -1, np.intp)
+        number_of[is_open] = numbers
+        if self._above is not None:
+            for one, other in _touching(self._above, number_of[band.labels[0]]):
+                self._join(one, other)
+        self._above = number_of[band.labels[-1]]
+        closed = band.seeded & (band.areas >= self.least)
+        closed[is_open] = False
+        return _Verdict(closed, is_open, numbers)
+
+    def kept(self) -> NDArray[np.bool_]:
+        """Return for each open component's number whether all of it together is kept."""
+        roots = (self._root(number) for number in range(len(self.parents)))
+        return np.array([self.seeded[root] and self.areas[root] >= self.least for root in roots], bool)
+
+    def count_kept(self) -> int:
+        """Return the number of joined components that are kept."""
+        roots = {self._root(number) for number in range(len(self.parents))}
+        return sum(self.seeded[root] and self.areas[root] >= self.least for root in roots)
+
+    def _root(self, number: int) -> int:
+        while self.parents[number] != number:
+            self.parents[number] = self.parents[self.parents[number]]
+            number = self.parents[number]
+        return number
+
+    def _join(self, one: int, other: int) -> None:
+        keeps, goes = self._root(one), self._root(other)
+        if keeps == goes:
+            return
+        self.parents[goes] = keeps
+        self.areas[keeps] += self.areas[goes]
+        self.seeded[keeps] = self.seeded[keeps] or self.seeded[goes]
+
+
+def _labelled(
+    probability: NDArray[np.float32], settings: RestoreSettings
+) -> tuple[int, NDArray[np.int32], NDArray[np.int64]]:
+    """Return the number of labels, the 8-connected labels (0 = none) and their areas."""
+    grown = (probability >= settings.grow_probability).astype(np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(grown, connectivity=8)
+    areas = stats[:, cv2.CC_STAT_AREA].astype(np.int64)
+    areas[0] = 0
+    return count, labels.astype(np.int32, copy=False), areas
+
+
+def _touching(above: NDArray[np.intp], below: NDArray[np.intp]) -> Iterator[tuple[int, int]]:
+    """Yield each pair of numbers that meet between two rows, corners included; −1 is nothing."""
+    width = len(above)
+    pairs = []
+    for shift in (-1, 0, 1):
+        upper = above[max(0, -shift) : width - max(0, shift)]
+        lower = below[max(0, shift) : width - max(0, -shift)]
+        met = (upper >= 0) & (lower >= 0)
+        pairs.append(np.stack([upper[met], lower[met]], axis=1))
+    for one, other in np.unique(np.concatenate(pairs), axis=0):
+        yield int(one), int(other)

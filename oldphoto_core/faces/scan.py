@@ -1,0 +1,75 @@
+"""Faces of a scan of any size: looked for on a reduced picture, refined each in its own part of the scan."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from oldphoto_core.faces.enhance import FaceEnhancer
+from oldphoto_core.photo import Face
+from oldphoto_core.raster import Raster, copied, reduced, whole
+
+SEARCHED_SIDE = 4096
+"""A picture with a longer side is reduced before faces are looked for."""
+
+
+def enhance_into(
+    enhancer: FaceEnhancer, original: Raster, restored: Raster, enhanced: Raster | None
+) -> tuple[tuple[Face, ...], dict[str, float]]:
+    """Find the faces of ``restored`` and write them refined into ``enhanced``; None only finds them.
+
+    Returns:
+        The faces in the scan's own pixels, the surest first, and the measurements of
+        :meth:`FaceEnhancer.enhance`.
+    """
+    if max(restored.shape[:2]) <= SEARCHED_SIDE:
+        picture, faces, measurements = enhancer.enhance(whole(original), whole(restored))
+        if enhanced is not None:
+            enhanced.write(0, 0, picture)
+        return faces, measurements
+    small, factor = reduced(restored, SEARCHED_SIDE)
+    faces = tuple(_enlarged(face, factor) for face in enhancer.detector.detect(small))
+    if enhanced is None:
+        return _refined(enhancer, original, restored, faces)
+    copied(restored, enhanced)
+    return _refined(enhancer, original, enhanced, faces, write=True)
+
+
+def _refined(
+    enhancer: FaceEnhancer, original: Raster, canvas: Raster, faces: tuple[Face, ...], *, write: bool = False
+) -> tuple[tuple[Face, ...], dict[str, float]]:
+    """Refine each face within a part of the canvas that holds it and its surroundings."""
+    height, width = canvas.shape[:2]
+    recorded: list[Face] = []
+    corner = canvas.read(0, 0, 1, 1)
+    measured = enhancer.refine(corner, corner, ())[2]
+    drift = 0.0
+    for face in faces:
+        x, y, w, h = face.box
+        margin = max(w, h)
+        top, left = max(0, int(y - margin)), max(0, int(x - margin))
+        bottom, right = min(height, int(y + h + margin) + 1), min(width, int(x + w + margin) + 1)
+        part, (found,), facts = enhancer.refine(
+            original.read(top, left, bottom, right),
+            canvas.read(top, left, bottom, right),
+            (_moved(face, -left, -top),),
+        )
+        drift = max(drift, facts.pop("face_drift_max"))
+        measured |= {name: measured.get(name, 0.0) + value for name, value in facts.items()}
+        recorded.append(_moved(found, left, top))
+        if write and found.applied:
+            canvas.write(top, left, part)
+    return tuple(recorded), {**measured, "face_drift_max": drift}
+
+
+def _enlarged(face: Face, factor: int) -> Face:
+    """Return a face of the reduced picture in the scan's pixels."""
+    x, y, width, height = (factor * side for side in face.box)
+    landmarks = tuple(((px + 0.5) * factor - 0.5, (py + 0.5) * factor - 0.5) for px, py in face.landmarks)
+    return replace(face, box=(x, y, width, height), landmarks=landmarks)
+
+
+def _moved(face: Face, right: int, down: int) -> Face:
+    """Return the face seen from another origin."""
+    x, y, width, height = face.box
+    landmarks = tuple((px + right, py + down) for px, py in face.landmarks)
+    return replace(face, box=(x + right, y + down, width, height), landmarks=landmarks)

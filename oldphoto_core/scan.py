@@ -1,0 +1,80 @@
+"""Restore a scan of any size: the story of `oldphoto_core.restore`, told with rasters.
+
+The networks, tiles and thresholds are the same, and so are the pixels; what differs is that nothing but a few
+tiles is in memory. A snapshot goes through `Restorer.restore`, a glass plate through here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from oldphoto_core import flags
+from oldphoto_core.detection.banded import MaskFacts, dilate_into
+from oldphoto_core.errors import WeightsError
+from oldphoto_core.faces.scan import enhance_into
+from oldphoto_core.latent.compose import conserve_into
+from oldphoto_core.photo import Face, Flag, Tier
+from oldphoto_core.raster import Raster, Workspace
+from oldphoto_core.restore import Restorer
+from oldphoto_core.steps import detect_into, translate_into
+
+
+@dataclass(frozen=True)
+class ScanRestoration:
+    """What restoring a scan produced, as rasters of the scan's size.
+
+    ``probability`` is ``float32`` in [0, 1], ``mask`` bool (True = repair); ``tiers`` holds the tiers that were
+    asked for, lowest first, and nothing where the scan needed nothing.
+    """
+
+    probability: Raster
+    mask: Raster
+    facts: MaskFacts
+    tiers: dict[Tier, Raster]
+    needed: bool
+    faces: tuple[Face, ...] = ()
+    flags: tuple[Flag, ...] = ()
+    measurements: dict[str, float] | None = None
+
+
+def restore_scan(
+    restorer: Restorer, pixels: Raster, workspace: Workspace, tiers: frozenset[Tier]
+) -> ScanRestoration:
+    """Restore ``H×W`` or ``H×W×3`` pixels, ``uint8`` or ``uint16``, upright, without holding them in memory.
+
+    Args:
+        restorer: its networks and settings.
+        pixels: the scan; only read.
+        workspace: where probability, mask and tiers lie.
+        tiers: which tiers to make, among :attr:`Restorer.available_tiers`.
+
+    Raises:
+        WeightsError: a stage that this needs has no trained weights.
+        OldPhotoError: the scratch disk is full.
+    """
+    if restorer.detector is None or restorer.translator is None:
+        raise WeightsError("The detector or the translation has no trained weights. Train them first.")
+    settings, size = restorer.settings, pixels.shape[:2]
+    probability, mask = workspace.new(size, "float32"), workspace.new(size, bool)
+    facts = detect_into(restorer.detector, settings, pixels, probability, mask)
+    grown, restored = workspace.new(size, bool), workspace.new(pixels.shape, pixels.dtype)
+    dilate_into(mask, grown, settings.dilation)
+    change = translate_into(
+        restorer.translator, settings, pixels, grown, restored, coverage=facts.masked / facts.pixels
+    )
+    measured = {**facts.measurements(), **change.measurements}
+    if not change.needed:
+        return ScanRestoration(probability, mask, facts, {}, needed=False, measurements=measured)
+    made: dict[Tier, Raster] = {}
+    if Tier.CONSERVED in tiers:
+        made[Tier.CONSERVED] = workspace.new(pixels.shape, pixels.dtype)
+        conserve_into(pixels, restored, grown, made[Tier.CONSERVED])
+    if Tier.RESTORED in tiers:
+        made[Tier.RESTORED] = restored
+    if Tier.ENHANCED in tiers:
+        made[Tier.ENHANCED] = workspace.new(pixels.shape, pixels.dtype)
+    faces, found = enhance_into(restorer.enhancer, pixels, restored, made.get(Tier.ENHANCED))
+    if Tier.ENHANCED not in tiers:
+        faces = tuple(replace(face, applied=False) for face in faces)
+    measured |= found
+    return ScanRestoration(probability, mask, facts, made, True, faces, flags.assess(measured), measured)

@@ -1,0 +1,114 @@
+"""The steps of a restoration, on rasters: the same code for a snapshot in memory and for a scan on disk.
+
+Nothing here holds more than a few tiles, and nothing depends on where the pixels lie.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+
+from oldphoto_core.detection.banded import MaskFacts, hysteresis_into
+from oldphoto_core.detection.detector import DefectDetector
+from oldphoto_core.latent.translator import LatentTranslator
+from oldphoto_core.measure import ChangeMeter
+from oldphoto_core.pixels import PixelKind, to_unit
+from oldphoto_core.raster import Raster
+from oldphoto_core.settings import RestoreSettings
+from oldphoto_core.tiling import Grid, Window, windows
+
+DETECTION_BLOCK = 3072
+"""The detector looks at squares of so many pixels a side, which bounds its memory and its context."""
+_PROBES = 9
+_PROBE_SIDE = 192
+_PROBED_FROM = 4_000_000
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a translation did: whether the photo needed it, and what was measured."""
+
+    needed: bool
+    measurements: dict[str, float]
+    complete: bool = True
+    """False where a few probes settled that nothing is needed, so that no pixel was written."""
+
+
+def detect_into(
+    detector: DefectDetector, settings: RestoreSettings, pixels: Raster, probability: Raster, mask: Raster
+) -> MaskFacts:
+    """Write the probability of damage (``H×W`` ``float32``) and the mask (``H×W`` bool) of ``pixels``."""
+    height, width = pixels.shape[:2]
+    for block in windows(height, width, DETECTION_BLOCK, settings.halo):
+        found = detector.probability(pixels.read(block.top, block.left, block.bottom, block.right))
+        inner = np.s_[
+            block.inner_top - block.top : block.inner_bottom - block.top,
+            block.inner_left - block.left : block.inner_right - block.left,
+        ]
+        probability.write(block.inner_top, block.inner_left, found[inner])
+    return hysteresis_into(probability, mask, settings)
+
+
+def translate_into(
+    translator: LatentTranslator,
+    settings: RestoreSettings,
+    pixels: Raster,
+    mask: Raster,
+    restored: Raster,
+    *,
+    coverage: float,
+) -> Change:
+    """Write the restored tier, and judge whether the photo needed it.
+
+    Args:
+        translator: the networks.
+        settings: strength and thresholds.
+        pixels: the photo as stored.
+        mask: the dilated mask.
+        restored: shaped and typed like ``pixels``.
+        coverage: share of the photo that the mask took before it was dilated.
+    """
+    height, width = pixels.shape[:2]
+    damaged = coverage >= settings.needed_mask
+    if not damaged and height * width >= _PROBED_FROM:
+        grid = translator.grid(height, width, _PROBE_SIDE)
+        probed = _translated(translator, settings, pixels, mask, None, grid, _spread(grid))["mean_change"]
+        # Half the threshold, because probes see only some of the photo.
+        if probed < settings.needed_change / 2:
+            return Change(needed=False, measurements={"mean_change": probed}, complete=False)
+    grid = translator.grid(height, width)
+    measured = _translated(translator, settings, pixels, mask, restored, grid, list(grid.windows()))
+    return Change(damaged or measured["mean_change"] >= settings.needed_change, measured)
+
+
+def _translated(
+    translator: LatentTranslator,
+    settings: RestoreSettings,
+    pixels: Raster,
+    mask: Raster,
+    restored: Raster | None,
+    grid: Grid,
+    chosen: list[Window],
+) -> dict[str, float]:
+    """Translate the chosen windows, write them where a target is given, and return what was measured."""
+    meter = ChangeMeter(grid.height, grid.width)
+    kind = PixelKind.of(pixels) if restored is not None else None
+    for top, left, translated in translator.patches(pixels, mask, grid, chosen):
+        bottom, right = top + translated.shape[0], left + translated.shape[1]
+        unit = to_unit(pixels.read(top, left, bottom, right))
+        damaged = mask.read(top, left, bottom, right)
+        strength = np.where(damaged, np.float32(1), np.float32(settings.strength))[..., None]
+        done = unit + strength * (translated - unit)
+        meter.add(top, left, unit, done, damaged)
+        if restored is not None and kind is not None:
+            restored.write(top, left, kind.stored(done))
+    return meter.measurements()
+
+
+def _spread(grid: Grid) -> list[Window]:
+    """Return a few windows spread evenly over the picture."""
+    everything = list(grid.windows())
+    step = max(1, len(everything) // _PROBES)
+    return list(islice(everything, step // 2, None, step))[:_PROBES]

@@ -1,0 +1,108 @@
+"""Law: a scan restored on disk is, pixel for pixel, the photo restored in memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from oldphoto_core import steps
+from oldphoto_core.faces import scan as face_scan
+from oldphoto_core.photo import Pixels, Tier
+from oldphoto_core.raster import FileRaster, MemoryRaster, OnDisk, reduced, whole
+from oldphoto_core.restore import Restorer, load_restorer
+from oldphoto_core.scan import restore_scan
+from oldphoto_core.settings import RestoreSettings
+from tests.flows.material import aged_photo, write_weights
+
+ALL = frozenset({Tier.CONSERVED, Tier.RESTORED, Tier.ENHANCED})
+
+
+@pytest.fixture(scope="module")
+def restorer(tmp_path_factory: pytest.TempPathFactory) -> Restorer:
+    folder = write_weights(tmp_path_factory.mktemp("weights"))
+    return load_restorer(device="cpu", weights=folder, settings=RestoreSettings(tile=256))
+
+
+def _on_disk(pixels: Pixels) -> FileRaster:
+    raster = FileRaster(pixels.shape, pixels.dtype)
+    raster.write(0, 0, pixels)
+    return raster
+
+
+def _damaged(restorer: Restorer) -> None:
+    """Let an untrained detector find something: everything that is brighter than its surroundings."""
+
+    def probability(pixels: Pixels) -> np.ndarray:
+        grey = pixels if pixels.ndim == 2 else pixels.max(axis=2)
+        full = np.iinfo(pixels.dtype).max
+        return np.asarray(np.clip(cv2.absdiff(grey, cv2.medianBlur(grey, 5)) * 4.0 / full, 0, 1), np.float32)
+
+    restorer.detector.probability = probability  # type: ignore[union-attr, method-assign]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "channels"), [(np.uint8, 3), (np.uint16, 3), (np.uint8, 1), (np.uint16, 1)]
+)
+def test_a_scan_on_disk_equals_the_photo_in_memory(
+    restorer: Restorer, monkeypatch: pytest.MonkeyPatch, dtype: type, channels: int
+) -> None:
+    """With blocks small enough that each pass meets many of them, and a picture that fills none evenly."""
+    monkeypatch.setattr("oldphoto_core.restore.DETECTION_BLOCK", 320)
+    monkeypatch.setattr(steps, "DETECTION_BLOCK", 320)
+    monkeypatch.setattr(face_scan, "SEARCHED_SIDE", 4096)
+    _damaged(restorer)
+    pixels: Pixels = aged_photo(3, width=830, height=645)
+    pixels = pixels if channels == 3 else np.ascontiguousarray(pixels[..., 0])
+    pixels = pixels if dtype == np.uint8 else pixels.astype(np.uint16) * 257
+    expected = restorer.restore(pixels)
+    assert expected.needed
+    assert expected.defect_mask.any()
+    with OnDisk() as workspace:
+        found = restore_scan(restorer, _on_disk(pixels), workspace, ALL)
+        assert np.array_equal(whole(found.probability), expected.defect_probability)
+        assert np.array_equal(whole(found.mask), expected.defect_mask)
+        for tier, made in expected.tiers.items():
+            assert np.array_equal(whole(found.tiers[tier]), made)
+    assert found.measurements == pytest.approx(expected.measurements)
+    assert found.flags == expected.flags
+    assert found.faces == expected.faces
+
+
+def test_conserved_blocks_do_not_show(restorer: Restorer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One block or many: the fill is the same within 1/255."""
+    _damaged(restorer)
+    pixels = aged_photo(5, width=700, height=500)
+    detection = restorer.detect(pixels)
+    one = restorer.translate(pixels, detection).conserved
+    monkeypatch.setattr("oldphoto_core.latent.compose._BLOCK", 120)
+    many = restorer.translate(pixels, detection).conserved
+    assert np.abs(one.astype(int) - many).max() <= 1
+
+
+def test_probes_settle_a_large_photo_that_needs_nothing(tmp_path: Path) -> None:
+    folder = write_weights(tmp_path, brighter=0.0)
+    restorer = load_restorer(device="cpu", weights=folder)
+    pixels = np.full((2000, 2100), 128, np.uint8)
+    asked: list[tuple[int, ...]] = []
+    tiles = restorer.translator._tiles  # type: ignore[union-attr]
+    restorer.translator._tiles = lambda stacked: (asked.append(stacked.shape), tiles(stacked))[1]  # type: ignore[union-attr, method-assign]
+    mask = np.zeros(pixels.shape, bool)
+    result = restorer.restore(pixels, mask=mask)
+    assert not result.needed
+    assert sum(shape[-1] * shape[-2] for shape in asked) < pixels.size / 2
+
+
+def test_reduced_is_the_mean_of_whole_cells() -> None:
+    pixels = np.random.default_rng(0).integers(0, 65535, (103, 77, 3)).astype(np.uint16)
+    small, factor = reduced(MemoryRaster(pixels), 20)
+    assert factor == 6
+    cells = pixels[:102, :72].reshape(17, 6, 12, 6, 3).mean(axis=(1, 3))
+    assert np.array_equal(small, np.rint(cells.astype(np.float32)))
+
+
+def test_what_no_disk_can_hold_is_refused_with_a_remedy() -> None:
+    with pytest.raises(Exception, match="TMPDIR"):
+        FileRaster((10**9, 10**6), np.uint8)
