@@ -24,7 +24,10 @@ def train(
     device: Annotated[str, typer.Option(help="auto | cpu | cuda")] = "auto",
     batch: Annotated[int | None, typer.Option(min=1, help="Crops per step.")] = None,
     crop: Annotated[int | None, typer.Option(min=32, help="Side of a crop in pixels (faces: 256).")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Adam's step size.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="The optimiser's step size.")] = None,
+    optimiser: Annotated[
+        str | None, typer.Option(help="adam | muon. Default: adam for vae-*, muon for the others.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of data and start.")] = 0,
     workers: Annotated[int, typer.Option(min=0, help="Processes that make samples.")] = 1,
     steps: Annotated[
@@ -79,11 +82,15 @@ def train(
         "batch": batch,
         "crop": crop,
         "learning_rate": learning_rate,
+        "optimiser": optimiser,
         "max_steps": steps,
         "adversarial_from": adversarial_from,
         "stage_share": stage_share,
     }
-    defaults = {"adversarial_from": default_adversarial_from(config, chosen)}  # type: ignore[arg-type]
+    defaults = {
+        "adversarial_from": default_adversarial_from(config, chosen),  # type: ignore[arg-type]
+        "optimiser": "adam" if network.startswith("vae-") else "muon",
+    }
     settings = TrainingSettings(
         network=network,
         config=config,  # type: ignore[arg-type]

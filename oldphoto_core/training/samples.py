@@ -7,6 +7,7 @@ A sample is a dict of ``uint8`` arrays: ``aged`` and ``clean`` ``H×W×3``, ``ma
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -48,6 +49,11 @@ class PhotoFolder:
         return path, self.read(path)
 
 
+UNTOUCHED = 0.1
+"""Share of aged samples that were not aged at all (besides those of the archive's profile): a sound photo must
+come back as it went in."""
+
+
 class AgedSamples:
     """Clean photographs aged by the synthesis: an endless source of ``size``-pixel samples."""
 
@@ -65,7 +71,10 @@ class AgedSamples:
         _, photo = self.clean.draw(rng)
         patch = cut({"clean": _rescaled(photo, rng)}, self.size, rng)["clean"]
         profile = PROFILES["seed" if rng.random() < 0.5 else "archive"]
-        aged = age(patch, sample_recipe(int(rng.integers(2**31)), profile), self.library)
+        recipe = sample_recipe(int(rng.integers(2**31)), profile)
+        if rng.random() < UNTOUCHED:
+            recipe = replace(recipe, operations=())
+        aged = age(patch, recipe, self.library)
         return {
             "aged": _bytes(aged.aged),
             "clean": _bytes(aged.clean),

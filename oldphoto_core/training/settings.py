@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from oldphoto_core.models.build import Config
 
@@ -19,6 +19,7 @@ class TrainingSettings:
     repeated, and stopped and resumed, bit for bit.
 
     Attributes:
+        optimiser: of the network; discriminators always have Adam.
         adversarial_from: share of the run after which the discriminators join; 1 leaves them out. The latent
             discriminator of eq 3 is one of them (``alignment``).
         feature_weight: λ₂ of eq 5.
@@ -36,6 +37,7 @@ class TrainingSettings:
     max_steps: int | None = None
     batch: int = 16
     crop: int = 128
+    optimiser: Literal["adam", "muon"] = "adam"
     learning_rate: float = 2e-4
     beta1: float = 0.9
     constant_share: float = 0.5

@@ -18,6 +18,7 @@ from torch import nn
 
 from oldphoto_core.training.card import ablations, model_card
 from oldphoto_core.training.curves import Curves
+from oldphoto_core.training.muon import Muon
 from oldphoto_core.training.settings import TrainingSettings
 from oldphoto_core.training.stream import Batch, BlockDataset, batches_from
 from oldphoto_core.training.tasks import Losses, Task, make_task
@@ -56,7 +57,11 @@ class Trainer:
         self.network = self.task.network
         self.judges = self.task.judges
         self.average = deepcopy(self.network).eval().requires_grad_(False)
-        self.optimiser = self._adam(self.network, settings.beta1)
+        self.optimiser: torch.optim.Optimizer = (
+            Muon(self.network, settings.learning_rate)
+            if settings.optimiser == "muon"
+            else self._adam(self.network, settings.beta1)
+        )
         # The text's β₁ for adversarial training; a discriminator with a long memory lags behind.
         self.judge_optimiser = self._adam(self.judges, 0.5) if len(self.judges) else None
         self.step = 0
@@ -114,6 +119,7 @@ class Trainer:
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
+            "optimiser_name": self.settings.optimiser,
             "step": self.step,
             "seconds": self.seconds,
         }
@@ -186,7 +192,9 @@ class Trainer:
         state: dict[str, Any] = torch.load(self.checkpoint_path, map_location=self.device, weights_only=True)
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        # A run that began with the other optimiser goes on with fresh momentum.
+        if state.get("optimiser_name", "adam") == self.settings.optimiser:
+            self.optimiser.load_state_dict(state["optimiser"])
         # A run that used none may go on with discriminators; they then start untrained.
         if self.judge_optimiser is not None and "judges" in state:
             self.judges.load_state_dict(state["judges"])
