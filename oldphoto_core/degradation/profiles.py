@@ -6,7 +6,7 @@ tones, then the damage, then what passes over everything (the scanner's blur, gr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -114,6 +114,20 @@ ARCHIVE_PROFILE = DegradationProfile(
     final_jpeg=0.5,
 )  # fmt: skip
 """What scans of real archives look like: broader, mostly milder; half grey, many toned; 15 % untouched."""
+
+WEAR_PROFILE = replace(
+    ARCHIVE_PROFILE,
+    name="wear",
+    identity=0.0,
+    undamaged=0.15,
+    grey=0.0,
+    toned=0.0,
+    global_steps=(),
+    undamaged_grain=0.1,
+    final_grain=0.25,
+    final_jpeg=0.3,
+)
+"""Damage alone, for photographs that time has already aged."""
 
 PROFILES: dict[str, DegradationProfile] = {p.name: p for p in (SEED_PROFILE, ARCHIVE_PROFILE)}
 """The profiles by name."""

@@ -14,9 +14,9 @@ from oldphoto_core.training.settings import TrainingSettings
 from oldphoto_core.training.split import in_annotated_validation, in_validation
 from oldphoto_core.weights.store import LICENCE
 
-_FOLDERS = {"aged": "clean", "old": "old", "annotated": "annotated", "faces": "faces"}
+_FOLDERS = {"aged": "clean", "old": "old", "worn": "old", "annotated": "annotated", "faces": "faces"}
 """Source of samples → the folder of its photographs."""
-_HELD_OUT = {"annotated": in_annotated_validation}
+_HELD_OUT = {"annotated": in_annotated_validation, "worn": in_annotated_validation}
 
 
 def model_card(

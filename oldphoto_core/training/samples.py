@@ -1,12 +1,13 @@
 """Where training samples come from: folders of photographs, aged on the fly, cut into crops.
 
 A sample is a dict of ``uint8`` arrays: ``aged`` and ``clean`` ``H×W×3``, ``mask`` ``H×W`` (1 = damage) and
-``weight`` ``H×W`` (0 = leave out of the loss). Photographs of the validation split are never drawn.
+``weight`` ``H×W`` (0 = leave out of the loss, see :data:`UNCERTAIN`).
+Photographs of the validation split are never drawn.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oldphoto_core.degradation.library import DefectLibrary
-from oldphoto_core.degradation.profiles import PROFILES, sample_recipe
+from oldphoto_core.degradation.profiles import PROFILES, WEAR_PROFILE, sample_recipe
 from oldphoto_core.degradation.synthesize import age
 from oldphoto_core.errors import UsageError
 from oldphoto_core.training.split import in_annotated_validation, in_validation
@@ -59,11 +60,7 @@ class AgedSamples:
 
     def __init__(self, data: Path, size: int) -> None:
         self.clean = PhotoFolder(data / "clean")
-        defects = data / "defects"
-        # Without scanned damage the synthesis draws its own: training works, on less variety.
-        self.library = (
-            DefectLibrary.from_directory(defects) if defects.is_dir() else DefectLibrary.procedural()
-        )
+        self.library = _library(data)
         self.size = size
 
     def draw(self, rng: np.random.Generator) -> Sample:
@@ -98,6 +95,33 @@ class OldSamples:
         return {"aged": patch, "clean": patch, "mask": empty, "weight": empty}
 
 
+UNCERTAIN = 2
+"""Weight of a pixel that nobody has looked at: most likely sound. The loss decides whether it counts."""
+
+
+class WornSamples:
+    """Real old photographs with damage added by the synthesis: real grain, screens and edges around it.
+
+    Their own damage is in no mask, so that all but the added damage has the weight :data:`UNCERTAIN`. Names of the
+    annotated validation half are left out.
+    """
+
+    def __init__(self, data: Path, size: int) -> None:
+        self.photos = PhotoFolder(data / "old", in_annotated_validation)
+        self.library = _library(data)
+        self.size = size
+
+    def draw(self, rng: np.random.Generator) -> Sample:
+        """Return one patch with added damage; ``clean`` is the patch before."""
+        _, photo = self.photos.draw(rng)
+        scaled = _resized(photo, float(np.exp(rng.uniform(np.log(0.75), np.log(1.6)))), "aged")
+        patch = _retoned(cut({"aged": scaled}, self.size, rng)["aged"], rng)
+        worn = age(patch, sample_recipe(int(rng.integers(2**31)), WEAR_PROFILE), self.library)
+        mask = worn.mask.astype(np.uint8)
+        weight = np.where(mask > 0, 1, UNCERTAIN).astype(np.uint8)
+        return {"aged": _bytes(worn.aged), "clean": patch, "mask": mask, "weight": weight}
+
+
 class AnnotatedSamples:
     """Real old photographs with damage marked by hand, scaled, mirrored and re-toned."""
 
@@ -122,6 +146,15 @@ class AnnotatedSamples:
         patch = cut(scaled, self.size, rng, towards=scaled["mask"])
         patch["aged"] = _retoned(patch["aged"], rng)
         return {**patch, "clean": patch["aged"]}
+
+
+SOURCES: dict[str, type[AgedSamples] | type[OldSamples] | type[WornSamples] | type[AnnotatedSamples]] = {
+    "aged": AgedSamples,
+    "old": OldSamples,
+    "worn": WornSamples,
+    "annotated": AnnotatedSamples,
+}
+"""The sources by name."""
 
 
 def cut(
@@ -162,16 +195,6 @@ def turned(sample: Sample, rng: np.random.Generator) -> Sample:
     return result
 
 
-def crops(
-    source: AgedSamples | OldSamples | AnnotatedSamples, crop: int, per_sample: int, rng: np.random.Generator
-) -> Iterator[Sample]:
-    """Yield ``per_sample`` turned crops of each drawn sample, for ever."""
-    while True:
-        sample = source.draw(rng)
-        for _ in range(per_sample):
-            yield turned(cut(sample, crop, rng), rng)
-
-
 def _rescaled(photo: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     """Shrink half of the photographs a little: sharper edges, other scales."""
     if rng.random() < 0.5:
@@ -210,6 +233,12 @@ def _marks(folder: Path, stem: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8
         raise UsageError(f"{folder / stem}_mask.png cannot be decoded.")
     weight = np.ones_like(mask) if ignored is None else (ignored < 128).astype(np.uint8)
     return (mask > 127).astype(np.uint8), weight  # type: ignore[return-value]
+
+
+def _library(data: Path) -> DefectLibrary:
+    """Return the scanned damage; without any the synthesis draws its own: training works, on less variety."""
+    defects = data / "defects"
+    return DefectLibrary.from_directory(defects) if defects.is_dir() else DefectLibrary.procedural()
 
 
 def _bytes(values: NDArray[np.floating]) -> NDArray[np.uint8]:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from oldphoto_core.models.autoencoder import Autoencoder
 from oldphoto_core.models.build import build_autoencoder
-from oldphoto_core.training.batches import SOURCES
+from oldphoto_core.training.samples import SOURCES
 from oldphoto_core.training.settings import TrainingSettings
 from oldphoto_core.training.stream import Batch, Mix
 from oldphoto_core.training.tasks.adversary import Adversary

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import torch
+from torch import Tensor
+
 from oldphoto_core.models.build import build_detector
-from oldphoto_core.training.batches import luminance
 from oldphoto_core.training.losses import segmentation
+from oldphoto_core.training.samples import UNCERTAIN
 from oldphoto_core.training.settings import TrainingSettings
 from oldphoto_core.training.stream import Batch
 from oldphoto_core.training.tasks.base import Losses, Task, mixed
 
 
 class DetectorTask(Task):
-    """The defect U-Net on synthetic damage and on real, hand-marked damage."""
+    """The defect U-Net on synthetic damage, on damage added to real old photographs, and on hand-marked damage."""
 
     def __init__(self, settings: TrainingSettings) -> None:
         super().__init__(settings)
         self.network = build_detector(settings.config)
-        shares = {"aged": 1 - settings.real_share, "annotated": settings.real_share}
+        added = 1 - settings.real_share
+        shares = {"aged": added / 2, "worn": added / 2, "annotated": settings.real_share}
         self.mixes = mixed(settings.data, shares)
 
     def losses(self, batch: Batch, *, adversarial: bool) -> Losses:
@@ -25,9 +29,30 @@ class DetectorTask(Task):
         total = segmentation(
             logits.float(),
             batch["mask"],
-            batch["weight"],
+            believed(batch["weight"], batch["mask"], logits),
             beta=self.settings.focal_weight,
             gamma=self.settings.focal_gamma,
             positive_cap=self.settings.positive_cap,
         )
         return {"total": total}
+
+
+_SUSPECTED = 0.5
+"""Probability above which damage that nobody marked is taken for overlooked damage."""
+
+
+def believed(weight: Tensor, mask: Tensor, logits: Tensor) -> Tensor:
+    """Return weights in {0, 1}: an unmarked pixel of uncertain weight counts unless the network suspects it.
+
+    Real photographs without marks have damage of their own; what the network already finds there must not be
+    unlearnt (the hard bootstrapping of Reed et al. 2015). All are ``B×1×H×W``.
+    """
+    suspected = torch.sigmoid(logits.detach().float()) > _SUSPECTED
+    overlooked = (weight == UNCERTAIN) & (mask == 0) & suspected
+    return weight.clamp(max=1.0).masked_fill(overlooked, 0.0)
+
+
+def luminance(pictures: Tensor) -> Tensor:
+    """Return Rec. 601 luminance ``B×1×H×W`` of RGB ``B×3×H×W``, in the same range."""
+    red, green, blue = pictures[:, :1], pictures[:, 1:2], pictures[:, 2:]
+    return 0.299 * red + 0.587 * green + 0.114 * blue

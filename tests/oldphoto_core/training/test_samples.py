@@ -7,8 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from oldphoto_core.training.batches import batches
-from oldphoto_core.training.samples import AnnotatedSamples, PhotoFolder, cut, turned
+from oldphoto_core.training.samples import UNCERTAIN, AnnotatedSamples, PhotoFolder, WornSamples, cut, turned
 from oldphoto_core.training.split import in_annotated_validation, in_validation, split_group
 
 
@@ -66,11 +65,19 @@ def test_annotated_samples_carry_their_marks(training_data: Path) -> None:
     assert sum(bool(sample["mask"].any()) for sample in drawn) > 10
 
 
-def test_batches_state_their_contract(training_data: Path) -> None:
-    shares = {"aged": 0.5, "annotated": 0.5}
-    batch = next(batches(training_data, shares, batch=4, crop=64, seed=1, workers=0))
-    assert batch["aged"].shape == batch["clean"].shape == (4, 3, 64, 64)
-    assert batch["mask"].shape == batch["weight"].shape == (4, 1, 64, 64)
-    assert batch["aged"].min() >= -1
-    assert batch["aged"].max() <= 1
-    assert set(batch["mask"].unique().tolist()) <= {0.0, 1.0}
+def test_worn_photographs_are_sure_of_added_damage_only(training_data: Path) -> None:
+    source = WornSamples(training_data, 96)
+    rng = np.random.default_rng(0)
+    drawn = [source.draw(rng) for _ in range(12)]
+    damaged = [sample for sample in drawn if sample["mask"].any()]
+    assert len(damaged) > 6
+    for sample in damaged:
+        marked = sample["mask"] > 0
+        assert set(np.unique(sample["weight"][marked])) == {1}
+        assert set(np.unique(sample["weight"][~marked])) == {UNCERTAIN}
+        changed = np.abs(sample["aged"].astype(int) - sample["clean"]).max(axis=-1)
+        assert changed[marked].mean() > 4 * changed[~marked].mean()
+
+
+def test_no_worn_photograph_is_one_that_measures(training_data: Path) -> None:
+    assert not any(in_annotated_validation(p.name) for p in WornSamples(training_data, 96).photos.paths)
