@@ -117,7 +117,8 @@ def batches_from(step: int, dataset: BlockDataset, *, workers: int, pinned: bool
     """Yield the batches of step ``step``, ``step + 1``, … for ever.
 
     Pictures are ``B×3×H×W`` float32 in [-1, 1]; masks ``B×1×H×W`` in {0, 1}, weights in
-    {0, 1, 2} (see ``samples.UNCERTAIN``). ``pinned`` puts them into page-locked memory, from which a GPU copies without waiting.
+    {0, 1, 2} (see ``samples.UNCERTAIN``). ``pinned`` puts them into page-locked memory, from which a GPU copies
+    without waiting.
     """
     block, inside = divmod(step, dataset.batches_per_block)
     loader: DataLoader[list[Batch]] = DataLoader(
