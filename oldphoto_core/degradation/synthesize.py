@@ -13,6 +13,7 @@ from oldphoto_core.degradation.defects import SHAPES
 from oldphoto_core.degradation.library import DefectLibrary
 from oldphoto_core.degradation.operators import OPERATORS, FloatImage, as_float
 from oldphoto_core.degradation.recipe import DegradationRecipe, Operation
+from oldphoto_core.degradation.visibility import faint_marks
 from oldphoto_core.errors import UsageError
 
 VISIBLE_ALPHA = 0.1
@@ -32,13 +33,20 @@ class AgedPhoto:
 
     ``aged`` and ``clean`` are ``H×W×3`` ``float32`` in [0, 1]; ``clean`` is what restoring should give
     (the grey photo where the recipe made it grey, even if ``aged`` is toned). ``mask`` is ``H×W`` ``bool``,
-    True where structured damage visibly changed a pixel; global ageing is never in it.
+    True where structured damage visibly changed a pixel; global ageing is never in it. ``change`` is
+    ``H×W`` ``float32``: by how much.
     """
 
     aged: FloatImage
     mask: NDArray[np.bool_]
     recipe: DegradationRecipe
     clean: FloatImage
+    change: FloatImage
+
+    @property
+    def faint(self) -> NDArray[np.bool_]:
+        """The part of the mask that no eye could find; see :func:`faint_marks`."""
+        return faint_marks(self.mask, self.change, self.aged)
 
 
 @dataclass(frozen=True)
@@ -90,7 +98,11 @@ def age(
                 marks = marks.blurred(step)
     aged = pixels.copy() if pixels is target else pixels
     return AgedPhoto(
-        aged=np.ascontiguousarray(aged), mask=marks.change > marks.bound, recipe=recipe, clean=target
+        aged=np.ascontiguousarray(aged),
+        mask=marks.change > marks.bound,
+        recipe=recipe,
+        clean=target,
+        change=marks.change,
     )
 
 

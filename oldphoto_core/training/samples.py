@@ -76,7 +76,7 @@ class AgedSamples:
             "aged": _bytes(aged.aged),
             "clean": _bytes(aged.clean),
             "mask": aged.mask.astype(np.uint8),
-            "weight": np.ones(aged.mask.shape, np.uint8),
+            "weight": (~aged.faint).astype(np.uint8),
         }
 
 
@@ -118,7 +118,7 @@ class WornSamples:
         patch = _retoned(cut({"aged": scaled}, self.size, rng)["aged"], rng)
         worn = age(patch, sample_recipe(int(rng.integers(2**31)), WEAR_PROFILE), self.library)
         mask = worn.mask.astype(np.uint8)
-        weight = np.where(mask > 0, 1, UNCERTAIN).astype(np.uint8)
+        weight = np.where(mask > 0, ~worn.faint, UNCERTAIN).astype(np.uint8)
         return {"aged": _bytes(worn.aged), "clean": patch, "mask": mask, "weight": weight}
 
 
