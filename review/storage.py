@@ -60,7 +60,9 @@ class Storage:
             with path.open("rb") as stream:
                 found = sha256_stream(stream)[0]
         except OSError as error:
-            raise StorageError(f"{path} cannot be read: {error.strerror}. Check that it is still there.") from error
+            raise StorageError(
+                f"{path} cannot be read: {error.strerror}. Check that it is still there."
+            ) from error
         if found != sha256:
             raise FixityError(str(path), "SHA-256", sha256, found)
         return path
@@ -125,7 +127,9 @@ class Storage:
                 raise FixityError(uri, "SHA-256", sha256, digest.hexdigest())
             partial.replace(path)
         except self._errors as error:
-            raise StorageError(f"{uri} cannot be read: {error}. Check the bucket and the credentials.") from error
+            raise StorageError(
+                f"{uri} cannot be read: {error}. Check the bucket and the credentials."
+            ) from error
         finally:
             partial.unlink(missing_ok=True)
         return path
@@ -189,7 +193,9 @@ def _place(path: Path, data: bytes) -> None:
         if path.read_bytes() != data:
             raise AlreadyExistsError(f"{path} is there already with other content; it was left.") from None
     except OSError as error:
-        raise StorageError(f"{path} cannot be written: {error.strerror}. Check the folder's permissions.") from error
+        raise StorageError(
+            f"{path} cannot be written: {error.strerror}. Check the folder's permissions."
+        ) from error
     finally:
         with suppress(FileNotFoundError):
             partial.unlink()

@@ -1,0 +1,121 @@
+"""Who is asking: every route names the role that it needs, and every change needs the session's token.
+
+A route declares ``dependencies=[needs(Role.…)]`` or is listed as open; a test goes through all routes.
+"""
+
+from __future__ import annotations
+
+import hmac
+from typing import Annotated, Any, NoReturn, cast
+
+from fastapi import Depends, HTTPException, Request, Response
+
+from review.desk import Desk
+from review.roles import Role, includes
+from review.security import SAFE_METHODS
+from review.sessions import Person, Session
+
+TOKEN_HEADER = "x-csrf-token"
+TOKEN_FIELD = "csrf"
+
+
+class SignInNeeded(Exception):  # noqa: N818 — not an error: the answer is the sign-in page
+    """Nobody is signed in at this browser."""
+
+
+class TokenMissing(HTTPException):
+    """The request does not carry its session's token."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            403,
+            "This page has grown old, or the request did not come from it: nothing was changed. "
+            "Reload the page and try again.",
+        )
+
+
+def desk_of(request: Request) -> Desk:
+    """Return the desk that answers the request."""
+    return cast(Desk, request.app.state.desk)
+
+
+def cookie_name(desk: Desk) -> str:
+    """Return the session cookie's name; the prefix makes browsers insist on https."""
+    return "__Host-oldphoto" if desk.settings.https else "oldphoto"
+
+
+def set_cookie(response: Response, desk: Desk, token: str) -> None:
+    """Give the browser its session."""
+    response.set_cookie(
+        cookie_name(desk), token, httponly=True, samesite="strict", secure=desk.settings.https, path="/"
+    )
+
+
+def current_session(request: Request) -> Session | None:
+    """Return the browser's session, signed in or not; what the proxy says counts before any cookie."""
+    desk = desk_of(request)
+    session = desk.sessions.find(request.cookies.get(cookie_name(desk)))
+    name = proxied_name(request)
+    if name is not None and (session is None or session.person is None or session.person.name != name):
+        person = desk.person_of_account(name)
+        token, session = desk.sessions.begin(person)
+        request.state.new_token = token
+    return session
+
+
+def proxied_name(request: Request) -> str | None:
+    """Return the name that a trusted proxy gives, where one is configured."""
+    proxy = desk_of(request).settings.proxy
+    peer = request.client.host if request.client else None
+    if proxy is None or not proxy.trusts(peer):
+        return None
+    return request.headers.get(proxy.header) or None
+
+
+def person_of(request: Request) -> Person:
+    """Return who is signed in, as the catalog knows the account at this moment. Raises SignInNeeded."""
+    session = current_session(request)
+    request.state.session = session
+    if session is None or session.person is None:
+        raise SignInNeeded
+    if not session.person.is_local:
+        person = desk_of(request).person_of_account(session.person.name)
+        if person is None:
+            session.person = None
+            raise SignInNeeded
+        session.person = person
+    return session.person
+
+
+CurrentPerson = Annotated[Person, Depends(person_of)]
+
+
+def needs(role: Role) -> Any:
+    """Return the dependency that lets only ``role`` and higher ones pass, and changes only with the token."""
+
+    async def check(request: Request, person: CurrentPerson) -> None:
+        if not includes(person.role, role):
+            _refuse(person, role)
+        await check_token(request)
+
+    check.needed_role = role  # type: ignore[attr-defined]
+    return Depends(check)
+
+
+async def check_token(request: Request) -> None:
+    """Raise :class:`TokenMissing` for a change without the session's token (header or form field)."""
+    if request.method in SAFE_METHODS:
+        return
+    session: Session | None = getattr(request.state, "session", None) or current_session(request)
+    given = request.headers.get(TOKEN_HEADER)
+    if given is None and "form" in request.headers.get("content-type", ""):
+        field = (await request.form()).get(TOKEN_FIELD)
+        given = field if isinstance(field, str) else None
+    if session is None or not hmac.compare_digest((given or "").encode(), session.csrf.encode()):
+        raise TokenMissing
+
+
+def _refuse(person: Person, role: Role) -> NoReturn:
+    raise HTTPException(
+        403, f"This needs the role {role.value}; {person.name} is {person.role.value}. Ask an admin for it."
+    )

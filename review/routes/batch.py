@@ -1,0 +1,113 @@
+"""One decision on many photos: those marked in the queue, or all that a filter shows."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, HTTPException, Request
+from starlette.responses import RedirectResponse, Response
+
+from review.filters import Wanted
+from review.identity import CurrentPerson, desk_of, needs
+from review.pages import page
+from review.roles import Role
+from review.routes.decisions import MAX_REASON, opinion_of, remember
+from review.routes.queue import matching
+from review.sessions import Session
+from schemas.review_records import Decision, DecisionRequest, DecisionResult, Standing
+
+router = APIRouter()
+
+MOST = 2000
+"""Photos that one press of a button decides on."""
+_MOST_MARKED = 500
+
+
+@router.get("/batch", dependencies=[needs(Role.CURATOR)])
+def batch_page(request: Request, wanted: Wanted) -> Response:
+    """Show what a decision on the whole queue would touch."""
+    desk = desk_of(request)
+    undecided = (
+        wanted
+        if wanted.decision == Standing.UNDECIDED
+        else wanted.__class__(**{**wanted.__dict__, "decision": Standing.UNDECIDED.value})
+    )
+    found = desk.catalog.review_queue(undecided.filter(), limit=24)
+    total = matching(desk, undecided)
+    return page(
+        request, "batch.html", wanted=undecided, rows=found.rows, total=total, most=MOST, results=None
+    )
+
+
+@router.post("/batch", dependencies=[needs(Role.CURATOR)])
+def decide_all(
+    request: Request,
+    wanted: Wanted,
+    person: CurrentPerson,
+    decision: Annotated[str, Form()],
+    expected: Annotated[int, Form(ge=1)],
+    reason: Annotated[str, Form(max_length=MAX_REASON)] = "",
+) -> Response:
+    """Decide on the first photos of a queue, as many as the page said."""
+    desk = desk_of(request)
+    if wanted.decision != Standing.UNDECIDED.value:
+        raise HTTPException(400, "Only undecided photos are decided on together.")
+    opinion = opinion_of(decision, reason)
+    results: list[DecisionResult] = []
+    limit = min(expected, MOST)
+    for chunk in desk.catalog.decide_many(wanted.filter(), opinion, reason.strip(), person.name, limit=limit):
+        results += chunk
+    return _told(request, wanted, opinion, results)
+
+
+@router.post("/marked", dependencies=[needs(Role.REVIEWER)])
+def decide_marked(
+    request: Request,
+    wanted: Wanted,
+    person: CurrentPerson,
+    decision: Annotated[str, Form()],
+    marked: Annotated[list[str], Form(max_length=_MOST_MARKED)],
+    reason: Annotated[str, Form(max_length=MAX_REASON)] = "",
+) -> Response:
+    """Decide on the photos that were marked in the queue, each as it was when the page was made."""
+    desk = desk_of(request)
+    opinion = opinion_of(decision, reason)
+    requests = [marked_request(text) for text in marked]
+    results = desk.catalog.decide_each(requests, opinion, reason.strip(), person.name)
+    if all(one.decided for one in results):
+        _remember(request.state.session, opinion, results)
+        return RedirectResponse(wanted.address(), 303)
+    return _told(request, wanted, opinion, results)
+
+
+def marked_request(text: str) -> DecisionRequest:
+    """Read ``item:output:review`` as a queue's card writes it. Raises HTTPException."""
+    item, _, rest = text.partition(":")
+    output, _, review = rest.partition(":")
+    sound = item.isascii() and item.isdigit() and len(output) == 64 and (review == "" or review.isdigit())
+    if not sound:
+        raise HTTPException(400, "The form was changed on its way. Reload the page.")
+    return DecisionRequest(int(item), output, int(review) if review else None)
+
+
+def _told(request: Request, wanted: object, opinion: Decision, results: list[DecisionResult]) -> Response:
+    _remember(request.state.session, opinion, results)
+    status = 200 if all(one.decided for one in results) else 409
+    return page(
+        request,
+        "batch.html",
+        status=status,
+        wanted=wanted,
+        rows=(),
+        total=0,
+        most=MOST,
+        results=results,
+        opinion=opinion,
+    )
+
+
+def _remember(session: Session, opinion: Decision, results: list[DecisionResult]) -> None:
+    reviews = [(one.item_id, one.review.review_id) for one in results if one.review is not None]
+    if reviews:
+        words = f"{len(reviews)} photos" if len(reviews) > 1 else "1 photo"
+        remember(session, opinion, words, reviews)

@@ -1,0 +1,112 @@
+"""Deciding on a photo, and taking it back."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, HTTPException, Path, Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from review.desk import Desk
+from review.filters import Wanted
+from review.identity import CurrentPerson, desk_of, needs
+from review.pages import wants_json
+from review.roles import Role
+from review.routes.photo import next_item
+from review.sessions import Session
+from schemas.errors import CatalogError
+from schemas.review_records import Decision
+
+router = APIRouter()
+
+ItemNumber = Annotated[int, Path(ge=1, le=2**63 - 1)]
+REASON_NEEDED = (Decision.REJECT, Decision.REDO)
+MAX_REASON = 2000
+
+
+@router.post("/photo/{item}/decide", dependencies=[needs(Role.REVIEWER)])
+def decide(
+    request: Request,
+    item: ItemNumber,
+    wanted: Wanted,
+    person: CurrentPerson,
+    decision: Annotated[str, Form()],
+    output_sha256: Annotated[str, Form(min_length=64, max_length=64)],
+    seen_review: Annotated[str, Form(max_length=20)] = "",
+    reason: Annotated[str, Form(max_length=MAX_REASON)] = "",
+    mask_edit: Annotated[str, Form(max_length=20)] = "",
+) -> Response:
+    """Record a decision on exactly what the page showed, and go on to the next photo."""
+    desk = desk_of(request)
+    opinion = opinion_of(decision, reason)
+    row = desk.catalog.queue_row(item)
+    following = next_item(desk, row, wanted)
+    review = desk.catalog.decide(
+        item,
+        opinion,
+        reason.strip(),
+        person.name,
+        output_sha256,
+        number_or_none(seen_review),
+        number_or_none(mask_edit),
+    )
+    remember(request.state.session, opinion, row.key, [(item, review.review_id)])
+    address = wanted.address(f"/photo/{following.item_id}") if following else wanted.address()
+    if wants_json(request):
+        return JSONResponse({"review": review.review_id, "next": address})
+    return RedirectResponse(address, 303)
+
+
+@router.post("/undo", dependencies=[needs(Role.REVIEWER)])
+def undo(request: Request, wanted: Wanted, person: CurrentPerson) -> Response:
+    """Take back this session's last decision (of a batch, all of it) and show the photo again."""
+    desk, session = desk_of(request), request.state.session
+    if not session.undo:
+        raise HTTPException(
+            409, "There is nothing to undo: you have not decided anything since you signed in."
+        )
+    last = session.undo.pop()
+    problems = take_back(desk, person.name, last)
+    if problems and len(problems) == len(last["reviews"]):
+        raise HTTPException(409, problems[0])
+    single = last["reviews"][0][0] if len(last["reviews"]) == 1 else None
+    address = wanted.address(f"/photo/{single}") if single else wanted.address()
+    if wants_json(request):
+        return JSONResponse({"next": address, "problems": problems})
+    return RedirectResponse(address, 303)
+
+
+def take_back(desk: Desk, name: str, last: dict[str, Any]) -> list[str]:
+    """Undo each review; return what could not be undone because somebody decided anew since."""
+    problems = []
+    for _, review in last["reviews"]:
+        try:
+            desk.catalog.undo(review, name)
+        except CatalogError as error:
+            problems.append(str(error))
+    return problems
+
+
+def remember(session: Session, decision: Decision, key: str, reviews: list[tuple[int, int]]) -> None:
+    """Note a decision, so that it can be shown on the next page and taken back."""
+    session.undo.append({"decision": decision.value, "key": key, "reviews": reviews})
+    del session.undo[:-50]
+
+
+def opinion_of(decision: str, reason: str) -> Decision:
+    """Return the decision. Raises HTTPException for none, or for one that lacks its reason."""
+    known = {one.value: one for one in (Decision.APPROVE, Decision.REJECT, Decision.REDO)}
+    if decision not in known:
+        raise HTTPException(400, "A decision is to approve, to reject or to redo.")
+    if known[decision] in REASON_NEEDED and not reason.strip():
+        raise HTTPException(400, "Say why: whoever reads the record later will want to know.")
+    return known[decision]
+
+
+def number_or_none(text: str) -> int | None:
+    """Return a form field's number; None where it is empty."""
+    if not text:
+        return None
+    if not text.isascii() or not text.isdigit():
+        raise HTTPException(400, "The form was changed on its way. Reload the page.")
+    return int(text)

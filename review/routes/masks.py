@@ -1,0 +1,99 @@
+"""The mask editor: what should be repaired, drawn by hand, and a redo with it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request
+from pydantic import Field
+from starlette.responses import JSONResponse, Response
+
+from review.filters import Wanted
+from review.identity import CurrentPerson, desk_of, needs
+from review.layers import LayerKind, PhotoLayers
+from review.masks import MaskDrawing, draw, save
+from review.pages import page
+from review.pictures import TILE_OVERLAP, TILE_SIZE
+from review.pictures.tiles import Paint
+from review.roles import Role
+from review.routes.decisions import MAX_REASON, opinion_of, remember
+from review.routes.photo import next_item, tiles
+from schemas.review_records import Decision
+
+router = APIRouter()
+
+ItemNumber = Annotated[int, Path(ge=1, le=2**63 - 1)]
+
+
+class MaskSubmission(MaskDrawing):
+    """A drawn mask, and what the curator saw when asking for a redo with it."""
+
+    reason: Annotated[str, Field(max_length=MAX_REASON)] = ""
+    output_sha256: Annotated[str, Field(min_length=64, max_length=64)]
+    seen_review: int | None = None
+
+
+@router.get("/photo/{item}/mask", dependencies=[needs(Role.REVIEWER)])
+def editor(request: Request, item: ItemNumber, wanted: Wanted) -> Response:
+    """Show the editor."""
+    desk = desk_of(request)
+    history, layers = desk.history(item), desk.layers(item)
+    layers.mask_source()
+    return page(
+        request,
+        "mask.html",
+        item=item,
+        photo=history,
+        row=desk.catalog.queue_row(item),
+        wanted=wanted,
+        canvas=canvas_of(layers),
+    )
+
+
+@router.post("/photo/{item}/mask", dependencies=[needs(Role.REVIEWER)])
+def submit(
+    request: Request, item: ItemNumber, wanted: Wanted, person: CurrentPerson, drawn: MaskSubmission
+) -> Response:
+    """Save the mask as a new file, record it, and ask for a redo with it."""
+    desk = desk_of(request)
+    opinion_of(Decision.REDO.value, drawn.reason)
+    row = desk.catalog.queue_row(item)
+    following = next_item(desk, row, wanted)
+    layers = desk.layers(item)
+    mask = draw(drawn, layers, desk.shelf)
+    file = save(mask, layers, desk.storage)
+    edit = desk.catalog.add_mask_edit(item, file.sha256, file.uri, person.name)
+    review = desk.catalog.decide(
+        item,
+        Decision.REDO,
+        drawn.reason.strip(),
+        person.name,
+        drawn.output_sha256,
+        drawn.seen_review,
+        edit.mask_edit_id,
+    )
+    desk.history(item)
+    remember(request.state.session, Decision.REDO, row.key, [(item, review.review_id)])
+    address = wanted.address(f"/photo/{following.item_id}") if following else wanted.address()
+    told = {"next": address, "sha256": file.sha256, "share": float(mask.mean())}
+    return JSONResponse(told)
+
+
+def canvas_of(layers: PhotoLayers) -> dict[str, object]:
+    """Return what the editor's script works on."""
+    probability, scan = layers.get("probability"), layers.get("scan")
+    bases = {
+        layer.name: tiles(layers, layer, Paint.VALUES)
+        for layer in (layers.mask_source(), *([probability] if probability else []), *layers.edits)
+    }
+    shown = scan or layers["restored"]
+    result = next((one for one in layers.results if one.kind is LayerKind.RESULT), None)
+    return {
+        "width": layers.width,
+        "height": layers.height,
+        "tileSize": TILE_SIZE,
+        "overlap": TILE_OVERLAP,
+        "picture": tiles(layers, shown, Paint.PHOTO),
+        "result": tiles(layers, result, Paint.PHOTO) if result else None,
+        "bases": bases,
+    }

@@ -1,0 +1,151 @@
+"""A photo's page: everything that a curator needs to decide, on one screen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request
+from starlette.responses import JSONResponse, Response
+
+from review.desk import Desk
+from review.filters import QueueQuery, Wanted, place_of
+from review.identity import CurrentPerson, desk_of, needs
+from review.layers import Layer, LayerKind, PhotoLayers
+from review.pages import page
+from review.pictures import TILE_OVERLAP, TILE_SIZE
+from review.pictures.tiles import Paint
+from review.roles import Role, includes
+from review.story import story_of
+from review.words import tier_name
+from schemas.review_records import QueueRow
+
+router = APIRouter()
+
+ItemNumber = Annotated[int, Path(ge=1, le=2**63 - 1)]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What the viewer shows: size, tiles and layers; handed to the page's script as JSON."""
+
+    width: int
+    height: int
+    scan: str | None
+    results: list[dict[str, str]]
+    mask: str | None
+    probability: str | None
+    edits: list[dict[str, str]]
+
+    def data(self) -> dict[str, Any]:
+        """Return it for the script."""
+        return {
+            "width": self.width,
+            "height": self.height,
+            "tileSize": TILE_SIZE,
+            "overlap": TILE_OVERLAP,
+            "scan": self.scan,
+            "results": self.results,
+            "mask": self.mask,
+            "probability": self.probability,
+            "edits": self.edits,
+        }
+
+
+@router.get("/photo/{item}", dependencies=[needs(Role.VIEWER)])
+def photo(request: Request, item: ItemNumber, wanted: Wanted, person: CurrentPerson) -> Response:
+    """Show a photo as part of a queue."""
+    desk = desk_of(request)
+    history = desk.history(item)
+    layers = desk.layers(item)
+    row: QueueRow | None = history["queue"]
+    following = next_item(desk, row, wanted) if row is not None else None
+    return page(
+        request,
+        "photo.html",
+        item=item,
+        photo=history,
+        layers=layers,
+        row=row,
+        wanted=wanted,
+        stage=stage_of(layers).data(),
+        following=following,
+        next_address=wanted.address(f"/photo/{following.item_id}") if following else wanted.address(),
+        story=story_of(history),
+        decided_by=current_review(history),
+        can_decide=includes(person.role, Role.REVIEWER) and row is not None,
+        last_decision=last_decision(request),
+        picture=picture_address,
+        warm=warming(following),
+    )
+
+
+@router.get("/photo/{item}/standing", dependencies=[needs(Role.VIEWER)])
+def standing(request: Request, item: ItemNumber) -> Response:
+    """Say how the photo stands now, for a page that has been open for a while."""
+    row = desk_of(request).catalog.queue_row(item)
+    return JSONResponse(
+        {"decision": row.decision, "last_review": row.last_review, "output": row.output_sha256}
+    )
+
+
+def next_item(desk: Desk, row: QueueRow, wanted: QueueQuery) -> QueueRow | None:
+    """Return what follows a photo in a queue."""
+    condition = wanted.filter()
+    found = desk.catalog.review_queue(condition, after=place_of(row, condition), limit=1)
+    return found.rows[0] if found.rows else None
+
+
+def warming(row: QueueRow | None) -> list[str]:
+    """Return addresses that make the desk prepare a photo before anybody looks at it."""
+    if row is None:
+        return []
+    names = [("scan", row.sha256)] + ([("restored", row.output_sha256)] if row.restored else [])
+    return [f"/pictures/{row.item_id}/{name}/{digest[:16]}/photo/0/0_0" for name, digest in names]
+
+
+def current_review(history: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the review that holds the photo's decision."""
+    undone = {review["undoes"] for review in history["reviews"]}
+    counting = [one for one in history["reviews"] if one["undoes"] is None and one["review_id"] not in undone]
+    return counting[-1] if counting else None
+
+
+def last_decision(request: Request) -> dict[str, Any] | None:
+    """Return this session's last decision that can be taken back."""
+    undo = request.state.session.undo
+    return undo[-1] if undo else None
+
+
+def stage_of(layers: PhotoLayers) -> Stage:
+    """Return what the viewer shows of a photo."""
+    scan, mask, probability = layers.get("scan"), layers.get("mask"), layers.get("probability")
+    results = [
+        {"name": one.name, "label": tier_name(one.tier), "url": tiles(layers, one, Paint.PHOTO)}
+        for one in layers.results
+    ]
+    edits = [
+        {"name": one.name, "label": one.name, "url": tiles(layers, one, Paint.VALUES)} for one in layers.edits
+    ]
+    return Stage(
+        layers.width,
+        layers.height,
+        tiles(layers, scan, Paint.PHOTO) if scan else None,
+        results,
+        tiles(layers, mask, Paint.MASK) if mask else None,
+        tiles(layers, probability, Paint.HEAT) if probability else None,
+        edits,
+    )
+
+
+def tiles(layers: PhotoLayers, layer: Layer, paint: Paint) -> str:
+    """Return the address below which a layer's tiles lie."""
+    return f"/pictures/{layers.item}/{layer.name}/{layer.version}/{paint.value}/"
+
+
+def picture_address(layers: PhotoLayers, name: str, rest: str) -> str:
+    """Return the address of something made of a layer: a thumbnail, a face."""
+    layer = layers[name]
+    assert layer.kind in (LayerKind.SCAN, LayerKind.RESULT)
+    return f"/pictures/{layers.item}/{name}/{layer.version}/{rest}"

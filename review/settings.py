@@ -1,0 +1,75 @@
+"""How the desk is run: decided on the command line, fixed while it runs."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from oldphoto_core.errors import UsageError
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@dataclass(frozen=True)
+class ProxySignIn:
+    """A proxy in front of the desk that has signed people in already.
+
+    ``header`` carries the account's name; it counts only in requests that come from ``networks``.
+    """
+
+    header: str
+    networks: tuple[Network, ...]
+
+    def trusts(self, address: str | None) -> bool:
+        """Return whether a request from this address may say who is asking."""
+        try:
+            peer = ipaddress.ip_address(address or "")
+        except ValueError:
+            return False
+        return any(peer in network for network in self.networks)
+
+
+@dataclass(frozen=True)
+class DeskSettings:
+    """The desk's surroundings.
+
+    Args:
+        roots: folders and ``s3://`` prefixes whose files may be shown.
+        cache: folder for the desk's own small copies of pictures.
+        cache_bytes: about how large the cache may grow.
+        hosts: names under which the desk may be addressed (``*`` for any); other requests are refused, so
+            that no foreign web page can reach a desk on this machine under a name of its own.
+        proxy: a proxy that signs people in; None for passwords.
+        https: whether browsers reach the desk by https, so that cookies are bound to it.
+        idle_hours: a session ends after so many hours without a request.
+    """
+
+    roots: tuple[str, ...]
+    cache: Path
+    cache_bytes: int = 8 << 30
+    hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]", "::1")
+    proxy: ProxySignIn | None = None
+    https: bool = False
+    idle_hours: float = 10.0
+    page_size: int = field(default=48)
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine can reach ``host``."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def networks(texts: tuple[str, ...]) -> tuple[Network, ...]:
+    """Return addresses and networks (``10.0.0.5``, ``10.0.0.0/8``) as networks. Raises UsageError."""
+    try:
+        return tuple(ipaddress.ip_network(text, strict=False) for text in texts)
+    except ValueError as error:
+        raise UsageError(
+            f"{error}. Write an address such as 10.0.0.5 or a network such as 10.0.0.0/8."
+        ) from None

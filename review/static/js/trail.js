@@ -1,0 +1,20 @@
+// The way back: photos looked at in this tab, newest last.
+
+const KEY = "trail";
+const read = () => JSON.parse(sessionStorage.getItem(KEY) ?? "[]");
+const write = (trail) => sessionStorage.setItem(KEY, JSON.stringify(trail.slice(-200)));
+
+/** Note that this photo is being looked at. */
+export function visit(address) {
+  const trail = read();
+  if (trail.at(-1) !== address) write([...trail, address]);
+}
+
+/** Return where the person was before, or null; that photo is then the newest again. */
+export function before(address) {
+  const trail = read();
+  if (trail.at(-1) === address) trail.pop();
+  const target = trail.at(-1) ?? null;
+  write(trail);
+  return target;
+}
