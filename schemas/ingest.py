@@ -27,7 +27,7 @@ from schemas.records import (
     RunState,
 )
 from schemas.statements import agent_ids, event_row, insert_events, now, software_agent, upsert
-from schemas.tables import Asset, Content, Location, Run, RunInput
+from schemas.tables import Asset, Collection, Content, Location, Run, RunInput
 
 
 def record_batch(
@@ -158,6 +158,11 @@ def _add_assets(connection: Connection, batch: _Batch, keys: list[str]) -> None:
     ]
     if rows:
         connection.execute(upsert(connection, Asset), rows)
+        connection.execute(
+            update(Collection)
+            .where(Collection.id == batch.collection)
+            .values(photos=Collection.photos + len(rows))
+        )
 
 
 def _upsert_contents(connection: Connection, batch: _Batch, records: list[AssetRecord]) -> dict[str, int]:

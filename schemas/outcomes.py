@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
-from schemas import queue
+from schemas import queue, tallies
 from schemas.errors import CatalogUseError
 from schemas.records import (
     HOT_MEASUREMENTS,
@@ -44,8 +45,13 @@ def record(connection: Connection, run_id: int, records: Sequence[OutcomeRecord]
         _end_items(connection, accepted, moment)
         _insert_results(connection, accepted, moment)
         insert_events(connection, _event_rows(accepted, items, agents, run_id))
+        tallies.add(connection, [(run_id, str(one.outcome), 1, _seconds(one)) for one in accepted])
         queue.refresh(connection, [outcome.work_item_id for outcome in accepted])
     return len(accepted)
+
+
+def _seconds(outcome: OutcomeRecord) -> float:
+    return outcome.seconds if math.isfinite(outcome.seconds) else 0.0
 
 
 def _lock_items(connection: Connection, records: Sequence[OutcomeRecord]) -> dict[int, Any]:

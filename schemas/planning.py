@@ -35,6 +35,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 from sqlalchemy.sql import Select
 
+from schemas import tallies
 from schemas.errors import CatalogUseError
 from schemas.listing import lock_collection
 from schemas.naming import prefix_candidates
@@ -190,6 +191,10 @@ def _take_over(
     ours = WorkItem.id.in_(_of_inputs(run))
     _tell(connection, run, agent, moment, EventType.UNQUARANTINE, ours, excused)
     again = or_(and_(failed, WorkItem.attempts < max_attempts), excused)
+    left = tallies.matching(connection, ours, or_(failed, excused))
+    kept = tallies.matching(connection, ours, or_(failed, excused), ~again)
+    tallies.add(connection, tallies.negative(left))
+    tallies.add(connection, [(run.id, state, photos, seconds) for _, state, photos, seconds in kept])
     open_states = [WorkState.PENDING.value, WorkState.RUNNING.value]
     connection.execute(
         update(WorkItem)
@@ -231,6 +236,9 @@ def _settle(connection: Connection, run: Row[Any], agent: int, moment: datetime)
             .scalar_subquery()
         )
 
+    settled = select(func.count()).select_from(WorkItem).where(*refused)
+    failed = connection.execute(settled.where(unread)).scalar_one()
+    quarantined = connection.execute(settled.where(~unread)).scalar_one()
     # Bytes that nobody could read are no object to quarantine; ingest has told of its failure already.
     _tell(connection, run, agent, moment, EventType.QUARANTINE, *refused, ~unread)
     connection.execute(
@@ -242,8 +250,12 @@ def _settle(connection: Connection, run: Row[Any], agent: int, moment: datetime)
             reason=of_location(Location.error),
             error_class=of_location(Location.error_class),
             finished_at=moment,
+            # Nobody worked on them; what an earlier attempt took is told in its events.
+            seconds=None,
         )
     )
+    ended = [(WorkState.FAILED.value, failed), (WorkState.QUARANTINED.value, quarantined)]
+    tallies.add(connection, [(run.id, state, photos, 0.0) for state, photos in ended if photos])
 
 
 def _tell(

@@ -1,7 +1,7 @@
 """Questions to the catalog about many photos: runs, what is flagged, totals.
 
 Pages go by key (``after``), never by offset, and no page counts what it does not show: the hundredth page of
-ten million rows costs what the first one did. Only :func:`stats` reads whole tables.
+ten million rows costs what the first one did. Totals are read from tallies (:mod:`schemas.tables.desk`).
 """
 
 from __future__ import annotations
@@ -10,20 +10,34 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, case, func, literal_column, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Select,
+    case,
+    cast,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    union,
+    union_all,
+)
 
 from schemas.errors import CatalogUseError
 from schemas.items import Record, item_rows
-from schemas.records import FlagState, RunState, WorkState
+from schemas.records import RunState, WorkState
+from schemas.review_records import SEVERITY_RANKS, Standing
 from schemas.runs import COUNTS, live_counts
 from schemas.statements import MAX_PARAMETERS, batches
-from schemas.tables import Asset, Collection, Flag, Recipe, Run, WorkItem
+from schemas.tables import Asset, Collection, OutcomeTally, QueueEntry, Recipe, Run, Tally, WorkItem
 
 STATS = ("outcome", "collection", "flag", "run")
 
-# Literals, not parameters: with a parameter neither database can tell that a partial index applies.
-_OPEN: ColumnElement[bool] = Flag.state == literal_column(f"'{FlagState.OPEN}'")
 _TROUBLES = (WorkState.QUARANTINED, WorkState.FAILED)
+# Literals, not parameters: with a parameter neither database can tell that a partial index applies.
 _TROUBLED: ColumnElement[bool] = literal_column(f"work_item.state IN ('{_TROUBLES[0]}', '{_TROUBLES[1]}')")
 
 
@@ -106,34 +120,68 @@ def flagged_ids(
 ) -> Select[tuple[int]]:
     """Return the query for a page of work item ids.
 
-    With flags it walks the partial index of open flags backwards and stops after ``limit`` work items.
+    With flags it walks the queue's index of undecided entries backwards and stops after ``limit`` work items.
     """
-    if wanted.wants_flag:
-        item: Any = Flag.work_item_id
-        query = select(item).join(WorkItem, WorkItem.id == item).where(_OPEN).group_by(item)
-        if wanted.flag is not None:
-            query = query.where(Flag.code == wanted.flag)
-        if wanted.minimum is not None:
-            query = query.where(Flag.value >= wanted.minimum)
-    else:
-        item = WorkItem.id
-        query = select(item)
-    if wanted.outcome is not None:
-        query = query.where(WorkItem.state == wanted.outcome)
-        if wanted.outcome in _TROUBLES:
-            query = query.where(_TROUBLED)
+    query = _of_queue(wanted) if wanted.wants_flag else _of_work_items(wanted)
+    item = query.selected_columns[0]
     if wanted.since is not None:
         query = query.where(WorkItem.finished_at >= wanted.since)
-    if wanted.run_id is not None:
-        query = query.where(WorkItem.run_id == wanted.run_id)
     if wanted.recipe is not None:
         query = query.where(WorkItem.recipe_id.in_(_recipes(wanted.recipe)))
+    if wanted.outcome is not None:
+        query = query.where(WorkItem.state == wanted.outcome)
     if wanted.collection is not None:
         collection = require_collection(connection, wanted.collection)
-        query = query.join(Asset, Asset.id == WorkItem.asset_id).where(Asset.collection_id == collection)
+        if wanted.wants_flag:
+            query = query.where(QueueEntry.collection_id == collection)
+        else:
+            query = query.join(Asset, Asset.id == WorkItem.asset_id).where(Asset.collection_id == collection)
     if after is not None:
         query = query.where(item < after)
-    return query.order_by(item.desc()).limit(limit)
+    return _newest(query, item, limit) if wanted.wants_flag else query.order_by(item.desc()).limit(limit)
+
+
+def _of_queue(wanted: FlaggedFilter) -> Select[Any]:
+    """Select undecided entries: of the flag, of the items that have any, or of any flag with such a value."""
+    query = select(QueueEntry.work_item_id.label("item")).where(
+        QueueEntry.decision == Standing.UNDECIDED.value
+    )
+    if wanted.flag is not None:
+        query = query.where(QueueEntry.code == wanted.flag)
+    elif wanted.minimum is None:
+        query = query.where(QueueEntry.code == "")
+    else:
+        query = query.where(QueueEntry.code != "").distinct()
+    if wanted.minimum is not None:
+        query = query.where(QueueEntry.value >= wanted.minimum)
+    if wanted.run_id is not None:
+        query = query.where(QueueEntry.run_id == wanted.run_id)
+    if wanted.since is not None:
+        # What ended since then is held by few runs; their part of the queue is all that is looked at.
+        late = select(Run.id).where(or_(Run.finished_at.is_(None), Run.finished_at >= wanted.since))
+        query = query.where(QueueEntry.run_id.in_(late))
+    if wanted.since is not None or wanted.recipe is not None or wanted.outcome is not None:
+        query = query.join(WorkItem, WorkItem.id == QueueEntry.work_item_id)
+    return query
+
+
+def _newest(query: Select[Any], item: Any, limit: int) -> Select[tuple[int]]:
+    """Return the newest of a query on the queue: the indexes sort by item within each severity."""
+    branches = [
+        query.where(QueueEntry.severity == rank).order_by(item.desc()).limit(limit).subquery()
+        for rank in SEVERITY_RANKS.values()
+    ]
+    merged = union(*(select(branch.c.item) for branch in branches)).subquery()
+    return select(merged.c.item).order_by(merged.c.item.desc()).limit(limit)
+
+
+def _of_work_items(wanted: FlaggedFilter) -> Select[Any]:
+    query = select(WorkItem.id.label("item"))
+    if wanted.outcome in _TROUBLES:
+        query = query.where(_TROUBLED)
+    if wanted.run_id is not None:
+        query = query.where(WorkItem.run_id == wanted.run_id)
+    return query
 
 
 def begins_with(column: Any, digits: str) -> ColumnElement[bool]:
@@ -176,51 +224,65 @@ def _with_speed(run: Record) -> Record:
 
 
 def _by_outcome() -> Select[Any]:
+    """Ended work from its tally; what is pending or running is little, and found by its run."""
+    open_states = [WorkState.PENDING.value, WorkState.RUNNING.value]
+    waiting = (
+        select(WorkItem.run_id, WorkItem.state, func.count().label("photos"), literal(0.0).label("seconds"))
+        .where(WorkItem.run_id.in_(select(Run.id)), WorkItem.state.in_(open_states))
+        .group_by(WorkItem.run_id, WorkItem.state)
+    )
+    ended = select(OutcomeTally.run_id, OutcomeTally.state, OutcomeTally.photos, OutcomeTally.seconds).where(
+        OutcomeTally.photos > 0
+    )
+    each = union_all(ended, waiting).subquery()
+    photos, seconds = func.sum(each.c.photos), func.sum(each.c.seconds)
     return (
         select(
             Collection.name.label("collection"),
             Recipe.sha256.label("recipe"),
-            WorkItem.state.label("outcome"),
-            func.count().label("photos"),
-            func.sum(WorkItem.seconds).label("seconds"),
-            func.avg(WorkItem.seconds).label("seconds_each"),
+            each.c.state.label("outcome"),
+            cast(photos, BigInteger).label("photos"),
+            seconds.label("seconds"),
+            (seconds / photos).label("seconds_each"),
         )
-        .select_from(WorkItem)
-        .join(Asset, Asset.id == WorkItem.asset_id)
-        .join(Collection, Collection.id == Asset.collection_id)
-        .join(Recipe, Recipe.id == WorkItem.recipe_id)
-        .group_by(Collection.name, Recipe.sha256, WorkItem.state)
-        .order_by(Collection.name, Recipe.sha256, WorkItem.state)
+        .select_from(each)
+        .join(Run, Run.id == each.c.run_id)
+        .join(Collection, Collection.id == Run.collection_id)
+        .join(Recipe, Recipe.id == Run.recipe_id)
+        .group_by(Collection.name, Recipe.sha256, each.c.state)
+        .order_by(Collection.name, Recipe.sha256, each.c.state)
     )
 
 
 def _by_collection() -> Select[Any]:
-    assets = select(func.count()).where(Asset.collection_id == Collection.id).scalar_subquery()
     its_runs = Run.collection_id == Collection.id
     return select(
         Collection.name.label("collection"),
-        assets.label("photos"),
+        Collection.photos,
         select(func.count()).where(its_runs).scalar_subquery().label("runs"),
         select(func.max(Run.started_at)).where(its_runs).scalar_subquery().label("last_run_at"),
     ).order_by(Collection.name)
 
 
 def _by_flag() -> Select[Any]:
+    is_open = Tally.decision == Standing.UNDECIDED.value
+    photos = func.sum(Tally.photos)
+    severity: ColumnElement[str] = case(
+        {rank: name for name, rank in SEVERITY_RANKS.items()}, value=Tally.severity
+    )
     return (
         select(
             Collection.name.label("collection"),
-            Flag.code.label("flag"),
-            Flag.severity,
-            func.sum(case((Flag.state == FlagState.OPEN.value, 1), else_=0)).label("open"),
-            func.sum(case((Flag.state == FlagState.CLOSED.value, 1), else_=0)).label("closed"),
-            func.min(Flag.value).label("lowest"),
-            func.avg(Flag.value).label("mean"),
-            func.max(Flag.value).label("highest"),
+            Tally.code.label("flag"),
+            severity.label("severity"),
+            cast(func.sum(case((is_open, Tally.photos), else_=0)), BigInteger).label("open"),
+            cast(func.sum(case((is_open, 0), else_=Tally.photos)), BigInteger).label("closed"),
+            func.min(Tally.lowest).label("lowest"),
+            (func.sum(Tally.value_sum) / photos).label("mean"),
+            func.max(Tally.highest).label("highest"),
         )
-        .select_from(Flag)
-        .join(WorkItem, WorkItem.id == Flag.work_item_id)
-        .join(Asset, Asset.id == WorkItem.asset_id)
-        .join(Collection, Collection.id == Asset.collection_id)
-        .group_by(Collection.name, Flag.code, Flag.severity)
-        .order_by(Collection.name, Flag.code, Flag.severity)
+        .join(Collection, Collection.id == Tally.collection_id)
+        .where(Tally.code != "", Tally.photos > 0)
+        .group_by(Collection.name, Tally.code, Tally.severity)
+        .order_by(Collection.name, Tally.code, Tally.severity)
     )

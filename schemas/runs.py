@@ -23,12 +23,13 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
+from schemas import tallies
 from schemas.errors import CatalogUseError
-from schemas.records import ModelRecord, RunState, WorkState
+from schemas.records import OUTCOME_STATES, ModelRecord, RunState
 from schemas.statements import now, upsert
-from schemas.tables import Model, Recipe, RecipeModel, Run, RunInput, WorkItem
+from schemas.tables import Model, Recipe, RecipeModel, Run, RunInput
 
 COUNTS = ("inputs", "already_done", "done", "skipped", "quarantined", "failed", "pending")
 
@@ -111,14 +112,15 @@ def run_counts(connection: Connection, run_id: int) -> dict[str, int]:
 
 
 def live_counts(connection: Connection, run: Row[Any]) -> dict[str, int]:
-    """Count the work items that a running run holds, from the index of (run, state) alone."""
-    query = select(WorkItem.state, func.count()).where(WorkItem.run_id == run.id).group_by(WorkItem.state)
-    states = {row[0]: row[1] for row in connection.execute(query)}
+    """Return the counts of a running run, from the tally of what has ended: no work item is counted."""
+    states = tallies.of_run(connection, run.id)
+    ended = {state.value: states.get(state, 0) for state in OUTCOME_STATES}
+    inputs, already = run.inputs or 0, run.already_done or 0
     return {
-        "inputs": run.inputs or 0,
-        "already_done": run.already_done or 0,
-        **{state: states.get(state, 0) for state in ("done", "skipped", "quarantined", "failed")},
-        "pending": states.get(WorkState.PENDING, 0) + states.get(WorkState.RUNNING, 0),
+        "inputs": inputs,
+        "already_done": already,
+        **ended,
+        "pending": inputs - already - sum(ended.values()),
     }
 
 

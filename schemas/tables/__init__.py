@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from schemas.tables.base import Base
-from schemas.tables.desk import QueueEntry, Tally
+from schemas.tables.desk import OutcomeTally, QueueEntry, Tally
 from schemas.tables.holdings import Asset, Collection, Content, Location
 from schemas.tables.provenance import Agent, Audit, Event
-from schemas.tables.results import Derivative, Face, Flag, Mask, Measurement
+from schemas.tables.results import Derivative, Face, Flag, FlagRule, Mask, Measurement
 from schemas.tables.review import Account, MaskEdit, QcLot, QcMember, RedoRequest, Review
 from schemas.tables.work import Model, Recipe, RecipeModel, Run, RunInput, WorkItem
 
@@ -22,11 +22,13 @@ __all__ = [
     "Event",
     "Face",
     "Flag",
+    "FlagRule",
     "Location",
     "Mask",
     "MaskEdit",
     "Measurement",
     "Model",
+    "OutcomeTally",
     "QcLot",
     "QcMember",
     "QueueEntry",

@@ -1,7 +1,7 @@
-"""What the desk reads instead of the big tables: the queue, and counts of it.
+"""What readers use instead of counting the big tables: the desk's queue, counts of it, counts of outcomes.
 
-Both are derived. :mod:`schemas.queue` keeps them in step, in the transactions that write outcomes, flags and
-reviews; they could be thrown away and made again from the other tables.
+All are derived. :mod:`schemas.queue` and :mod:`schemas.tallies` keep them in step, in the transactions that
+write outcomes, flags and reviews; they could be thrown away and made again from the other tables.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from sqlalchemy import ForeignKey, Index, SmallInteger, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from schemas.records import OUTCOME_STATES
 from schemas.review_records import Standing
 from schemas.tables.base import Base, one_of
 from schemas.types import BigId, BinaryText, FiniteFloat
@@ -68,3 +69,15 @@ class Tally(Base):
     value_sum: Mapped[float] = mapped_column(FiniteFloat)
     lowest: Mapped[float] = mapped_column(FiniteFloat)
     highest: Mapped[float] = mapped_column(FiniteFloat)
+
+
+class OutcomeTally(Base):
+    """How many work items that a run holds (or held last) ended in each state, and the seconds they took."""
+
+    __tablename__ = "outcome_tally"
+    __table_args__ = (one_of("state", OUTCOME_STATES),)
+
+    run_id: Mapped[int] = mapped_column(BigId, ForeignKey("run.id"), primary_key=True)
+    state: Mapped[str] = mapped_column(String(16), primary_key=True)
+    photos: Mapped[int]
+    seconds: Mapped[float] = mapped_column(FiniteFloat)

@@ -13,13 +13,14 @@ from schemas.types import BigId, BinaryText, SafeJson, UtcDateTime
 
 
 class Collection(Base):
-    """A named set of photos whose keys do not repeat."""
+    """A named set of photos whose keys do not repeat; ``photos`` is how many it has ever had."""
 
     __tablename__ = "collection"
 
     id: Mapped[Id]
     name: Mapped[str] = mapped_column(BinaryText, unique=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    photos: Mapped[int] = mapped_column(server_default="0")
 
 
 class Asset(Base):

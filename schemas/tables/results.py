@@ -5,14 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from schemas.records import FlagState
 from schemas.tables.base import Base, Id, Sha256, Words, one_of
 from schemas.types import BigId, BinaryText, FiniteFloat, SafeJson, UtcDateTime
-
-_OPEN = text(f"state = '{FlagState.OPEN}'")
 
 
 class Derivative(Base):
@@ -84,26 +82,16 @@ class Measurement(Base):
 
 
 class Flag(Base):
-    """One reason to look at a work item's result: a value that crossed a threshold."""
+    """One reason to look at a work item's result: a value that crossed a threshold.
+
+    Who looks for open flags asks the queue (:mod:`schemas.tables.desk`), which has them by collection, run,
+    severity and value.
+    """
 
     __tablename__ = "flag"
     __table_args__ = (
         one_of("state", FlagState),
         Index(None, "work_item_id"),
-        # The desk and `flagged` ask for open flags only, newest work first, of all codes or of one.
-        Index(
-            "ix_flag_open",
-            "work_item_id",
-            sqlite_where=_OPEN,
-            postgresql_where=_OPEN,
-        ),
-        Index(
-            "ix_flag_open_code",
-            "code",
-            "work_item_id",
-            sqlite_where=_OPEN,
-            postgresql_where=_OPEN,
-        ),
     )
 
     id: Mapped[Id]
@@ -116,3 +104,18 @@ class Flag(Base):
     explanation: Mapped[Words]
     state: Mapped[str] = mapped_column(String(8))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class FlagRule(Base):
+    """A rule that this catalog applies to measurements itself, instead of the one the program came with."""
+
+    __tablename__ = "flag_rule"
+
+    code: Mapped[str] = mapped_column(BinaryText, primary_key=True)
+    measurement: Mapped[str] = mapped_column(BinaryText)
+    threshold: Mapped[float] = mapped_column(FiniteFloat)
+    severity: Mapped[str] = mapped_column(String)
+    explanation: Mapped[Words]
+    version: Mapped[int]
+    set_by: Mapped[str] = mapped_column(BinaryText)
+    set_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -116,8 +116,18 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return server.empty()
 
 
+@pytest.fixture(scope="session")
+def new_catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite catalog that nobody has used, to be copied: migrating takes longer than most tests."""
+    path = tmp_path_factory.mktemp("template") / "catalog.db"
+    Catalog.open(f"sqlite:///{path}").close()
+    return path
+
+
 @pytest.fixture
-def catalog(empty_url: str) -> Iterator[Catalog]:
+def catalog(empty_url: str, new_catalog: Path) -> Iterator[Catalog]:
     """A catalog that nobody has used."""
+    if empty_url.startswith("sqlite"):
+        shutil.copy(new_catalog, empty_url.removeprefix("sqlite:///"))
     with Catalog.open(empty_url) as opened:
         yield opened

@@ -11,8 +11,10 @@ from alembic.runtime.migration import MigrationContext
 
 from schemas import session
 from schemas.errors import CatalogUnavailableError, CatalogVersionError
+from schemas.queries import STATS
 from schemas.repository import Catalog
 from schemas.tables import Base
+from tests.schemas.archive import Archive, failed, full, photo, refused
 
 
 def _tables(url: str) -> set[str]:
@@ -44,10 +46,24 @@ def test_migrated_tables_have_the_models_checks_and_partial_indexes(catalog: Cat
     for table in Base.metadata.sorted_tables:
         wanted = {str(one.name) for one in table.constraints if isinstance(one, sa.CheckConstraint)}
         assert {str(one["name"]) for one in inspector.get_check_constraints(table.name)} == wanted
-    indexes = {str(one["name"]): one for one in inspector.get_indexes("flag")}
-    where = indexes["ix_flag_open"]["dialect_options"][f"{catalog.engine.dialect.name}_where"]
+    indexes = {str(one["name"]): one for one in inspector.get_indexes("work_item")}
+    where = indexes["ix_work_item_troubled"]["dialect_options"][f"{catalog.engine.dialect.name}_where"]
     assert "state" in str(where)
-    assert "open" in str(where)
+    assert "quarantined" in str(where)
+
+
+def test_an_older_catalog_is_counted_and_queued(empty_url: str) -> None:
+    with Catalog.open(empty_url) as catalog:
+        archive = Archive(catalog)
+        archive.run([photo("a.tif"), photo("b.tif"), refused("c.txt")], full)
+        archive.run([photo("d.tif")], failed)
+        told = [catalog.flagged(), catalog.queue_counts(), catalog.review_queue().rows]
+        told += [catalog.stats(by) for by in STATS]
+    session.downgrade(empty_url, "0001")
+    with Catalog.open(empty_url) as catalog:
+        again = [catalog.flagged(), catalog.queue_counts(), catalog.review_queue().rows]
+        again += [catalog.stats(by) for by in STATS]
+    assert again == told
 
 
 def test_opening_twice_changes_nothing(empty_url: str) -> None:
