@@ -7,8 +7,9 @@ restoring anything again.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from oldphoto_core.errors import UsageError
 from oldphoto_core.photo import Flag, Severity
 
 
@@ -75,6 +76,19 @@ RULES: tuple[Rule, ...] = (
         "A refined face moved by a visible share of its eye distance. Compare the person with the original.",
     ),
 )
+
+
+def with_thresholds(thresholds: Mapping[str, float], rules: tuple[Rule, ...] = RULES) -> tuple[Rule, ...]:
+    """Return the rules of these codes with other thresholds.
+
+    Raises:
+        UsageError: no rule has such a code.
+    """
+    known = {rule.code: rule for rule in rules}
+    for code in thresholds:
+        if code not in known:
+            raise UsageError(f"There is no flag rule {code!r}. Choose one of: {', '.join(known)}.")
+    return tuple(replace(known[code], threshold=value) for code, value in thresholds.items())
 
 
 def assess(measurements: Mapping[str, float], rules: tuple[Rule, ...] = RULES) -> tuple[Flag, ...]:

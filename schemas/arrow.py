@@ -72,6 +72,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("stem", pa.string()),
             ("mask_coverage", pa.float64()),
             ("mask_components", pa.int64()),
+            ("decision", pa.string()),
             *(
                 _JSON_TEXT.with_name(name)
                 for name in (
@@ -80,6 +81,8 @@ SCHEMAS: dict[str, pa.Schema] = {
                     "derivatives",
                     "faces",
                     "measurements",
+                    "reviews",
+                    "models",
                     "work_items",
                     "events",
                 )

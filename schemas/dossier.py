@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, select, union
+from sqlalchemy import Connection, select, true, union
 
 from schemas import queue_rows, redos, reviews
 from schemas.errors import UnknownItemError
 from schemas.items import Record, grouped, item_rows
 from schemas.queries import begins_with, require_collection
 from schemas.records import HOT_MEASUREMENTS
+from schemas.review_records import ReviewRecord
 from schemas.tables import (
     Agent,
     Asset,
@@ -44,7 +45,8 @@ def show(
     A dossier has ``key, sha256, outcome, reason, flags, restored, mask`` and more of the work item that
     answers the question best (that of the digest asked for, else of the bytes seen last; the newest of
     several), and with it ``content``, ``locations``, ``work_items``, ``derivatives``, ``faces``,
-    ``measurements`` and ``events``. A photo not yet planned has ``outcome`` None.
+    ``measurements``, ``decision``, ``reviews``, ``models`` and ``events``. A photo not yet planned has
+    ``outcome`` None.
     """
     within = None if collection is None else require_collection(connection, collection)
     assets = _find(connection, Asset.key == reference, within, limit, after)
@@ -61,30 +63,38 @@ def history(connection: Connection, item: int) -> Record:
     if asset is None:
         raise UnknownItemError(f"there is no work item {item} in this catalog")
     (found,) = _dossiers(connection, _find(connection, Asset.id == asset, None, 1, None), None, item)
-    recipe = connection.execute(
-        select(Recipe.id, Recipe.document)
-        .join(WorkItem, WorkItem.recipe_id == Recipe.id)
-        .where(WorkItem.id == item)
-    ).one()
+    document = connection.execute(
+        select(Recipe.document).join(WorkItem, WorkItem.recipe_id == Recipe.id).where(WorkItem.id == item)
+    ).scalar_one()
     queued = queue_rows.rows(connection, [(item, None)])
     return {
         **found,
-        "recipe_document": json.loads(recipe.document),
-        "models": _models(connection, recipe.id),
-        "reviews": [asdict(one) for one in reviews.of_items(connection, [item], undone=True)],
+        "recipe_document": json.loads(document),
         "mask_edits": _mask_edits(connection, item),
         "queue": queued[0] if queued else None,
     }
 
 
-def _models(connection: Connection, recipe: int) -> list[Record]:
+def page(connection: Connection, *, collection: str | None, after: int, limit: int) -> list[Record]:
+    """Return the dossiers of a page of photos, in the order in which they were first seen.
+
+    ``after``: the last ``asset`` of the page before. Raises CatalogUseError for an unknown collection.
+    """
+    within = None if collection is None else require_collection(connection, collection)
+    return _dossiers(connection, _find(connection, true(), within, limit, after), None)
+
+
+def _models(connection: Connection, items: dict[int, list[Record]]) -> dict[int, list[Record]]:
+    """Return the models of each recipe of these work items, by the recipe's digest."""
+    recipes = {item["recipe"] for group in items.values() for item in group}
     query = (
-        select(Model.name, Model.version, Model.weights_sha256, Model.licence)
-        .join(RecipeModel, RecipeModel.model_id == Model.id)
-        .where(RecipeModel.recipe_id == recipe)
+        select(Recipe.sha256.label("recipe"), Model.name, Model.version, Model.weights_sha256, Model.licence)
+        .join(RecipeModel, RecipeModel.recipe_id == Recipe.id)
+        .join(Model, Model.id == RecipeModel.model_id)
+        .where(Recipe.sha256.in_(recipes))
         .order_by(Model.name, Model.version)
     )
-    return [dict(row._mapping) for row in connection.execute(query)]
+    return grouped(connection.execute(query), "recipe")
 
 
 def _mask_edits(connection: Connection, item: int) -> list[Record]:
@@ -128,6 +138,7 @@ def _dossiers(
     locations = _locations(connection, ids)
     events = _events(connection, ids)
     contents = _contents(connection, locations, items)
+    models = _models(connection, items)
     dossiers = []
     for asset in assets:
         number = asset["asset"]
@@ -143,6 +154,7 @@ def _dossiers(
                 "content": contents.get(sha) if sha else None,
                 "locations": seen,
                 "work_items": done,
+                "models": models.get(best["recipe"], []) if best else [],
                 "events": events.get(number, []),
             }
         )
@@ -173,6 +185,8 @@ def _unplanned(asset: Record, sha256: str | None) -> Record:
         "derivatives": [],
         "faces": [],
         "measurements": {},
+        "decision": None,
+        "reviews": [],
     }
 
 
@@ -184,6 +198,7 @@ def _work_items(connection: Connection, assets: Sequence[int]) -> dict[int, list
     faces = _faces(connection, ids)
     measurements = _measurements(connection, ids)
     masks = _masks(connection, ids)
+    told = reviews.of_items(connection, ids, undone=True)
     found: dict[int, list[Record]] = {}
     for item in ids:
         row = rows[item]
@@ -192,8 +207,16 @@ def _work_items(connection: Connection, assets: Sequence[int]) -> dict[int, list
         row["derivatives"] = files.get(item, [])
         row["faces"] = faces.get(item, [])
         row["measurements"] = measurements.get(item, {})
+        own = [review for review in told if review.item_id == item]
+        row["decision"] = reviews.standing(own).value
+        row["reviews"] = [_review(review) for review in own]
         found.setdefault(row["asset"], []).append(row)
     return found
+
+
+def _review(review: ReviewRecord) -> Record:
+    told = asdict(review)
+    return {"review": told.pop("review_id"), **{name: told[name] for name in told if name != "item_id"}}
 
 
 def _derivatives(connection: Connection, items: Sequence[int]) -> dict[int, list[Record]]:

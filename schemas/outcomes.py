@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
-from schemas import queue, tallies
+from schemas import queue, rules, tallies
 from schemas.errors import CatalogUseError
 from schemas.records import (
     HOT_MEASUREMENTS,
@@ -40,6 +41,8 @@ def record(connection: Connection, run_id: int, records: Sequence[OutcomeRecord]
     first = {outcome.work_item_id: outcome for outcome in reversed(records)}
     accepted = [outcome for item, outcome in sorted(first.items()) if _is_open(items[item], run_id)]
     if accepted:
+        flags = rules.applied(connection, accepted)
+        accepted = [replace(one, flags=found) for one, found in zip(accepted, flags, strict=True)]
         _forget_earlier_attempt(connection, [outcome.work_item_id for outcome in accepted])
         moment = now()
         _end_items(connection, accepted, moment)

@@ -189,6 +189,12 @@ def count(connection: Connection, wanted: QueueFilter) -> list[QueueCount]:
     ]
 
 
+def flagged_counts(connection: Connection, codes: Sequence[str]) -> dict[str, int]:
+    """Return how many photos each of these flags marks, from the tally alone."""
+    query = select(Tally.code, func.sum(Tally.photos)).where(Tally.code.in_(codes)).group_by(Tally.code)
+    return {row[0]: int(row[1]) for row in connection.execute(query)}
+
+
 def page(
     connection: Connection, wanted: QueueFilter, *, after: str | None, limit: int
 ) -> tuple[list[tuple[int, float]], str | None]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from schemas import queue, reviews
+from schemas import outputs, queue
 from schemas.errors import UnknownItemError
 from schemas.items import files_of, item_rows
 from schemas.records import DerivativeKind
@@ -51,19 +51,19 @@ def requests(connection: Connection, items: Sequence[tuple[int, float]]) -> list
     """Return what to ask of :func:`schemas.reviews.decide` for items as they are now."""
     ids = [item for item, _ in items]
     entries = _entries(connection, ids)
-    outputs = reviews.outputs(connection, ids)
-    return [DecisionRequest(item, outputs[item], entries[item].review_id) for item in ids if item in outputs]
+    made = outputs.digests(connection, ids)
+    return [DecisionRequest(item, made[item], entries[item].review_id) for item in ids if item in made]
 
 
 def _rows(connection: Connection, ids: Sequence[int], values: dict[int, float | None]) -> dict[int, QueueRow]:
     entries = _entries(connection, ids)
     facts = item_rows(connection, ids, open_flags_only=False)
     files = files_of(connection, ids)
-    outputs = reviews.outputs(connection, ids)
+    made = outputs.digests(connection, ids)
     return {
-        item: _row(facts[item], entries[item], files.get(item, {}), outputs[item], values[item])
+        item: _row(facts[item], entries[item], files.get(item, {}), made[item], values[item])
         for item in ids
-        if item in entries and item in outputs
+        if item in entries and item in made
     }
 
 

@@ -10,15 +10,15 @@ lots, audit) is in :mod:`schemas.desk`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Any
 
 from sqlalchemy import Engine
 
-from schemas import dossier, ingest, listing, outcomes, planning, queries, runs, session
-from schemas.desk import DeskOperations
+from schemas import dossier, ingest, listing, outcomes, planning, queries, rules, runs, session
+from schemas.desk import SYSTEM, DeskOperations
 from schemas.records import (
     AssetRecord,
     IngestCounts,
@@ -29,6 +29,7 @@ from schemas.records import (
     Plan,
     RunState,
 )
+from schemas.review_records import FlagCount, FlagRuleRecord
 from schemas.statements import batches
 
 MAX_ATTEMPTS = 3
@@ -187,6 +188,43 @@ class Catalog(DeskOperations):
         with session.write(self.engine) as connection:
             return outcomes.record(connection, run_id, records)
 
+    # --- flag rules ---------------------------------------------------------------------------------------
+
+    def flag_rules(self) -> list[FlagRuleRecord]:
+        """Return the rules that were set in this catalog; they go before those of the program."""
+        with session.read(self.engine) as connection:
+            return rules.in_force(connection)
+
+    def reflag(
+        self,
+        changed: Sequence[FlagRuleRecord],
+        *,
+        by: str = SYSTEM,
+        on_progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> list[FlagCount]:
+        """Set these rules, apply them to stored measurements, and return how many photos each marks.
+
+        Nothing is restored again. Open flags follow the rules; decisions stay. See
+        :func:`schemas.rules.reflag`. Raises CatalogUseError.
+        """
+        with session.write(self.engine) as connection:
+            rules.put(connection, changed, by)
+        return rules.reflag(self.engine, changed, on_progress=on_progress)
+
+    def calibrate(
+        self,
+        tried: Sequence[FlagRuleRecord],
+        *,
+        collection: str | None = None,
+        run_id: int | None = None,
+    ) -> tuple[int, list[FlagCount]]:
+        """Return how many restored photos there are and how many each rule would mark; change nothing.
+
+        Reads the measurements of all of them once. Raises CatalogUseError.
+        """
+        with session.read(self.engine) as connection:
+            return rules.calibrate(connection, tried, collection=collection, run_id=run_id)
+
     # --- queries ------------------------------------------------------------------------------------------
 
     def runs(
@@ -231,6 +269,16 @@ class Catalog(DeskOperations):
         """
         with session.read(self.engine) as connection:
             return dossier.show(connection, reference, collection=collection, limit=limit, after=after)
+
+    def dossiers(
+        self, *, collection: str | None = None, after: int = 0, limit: int = 200
+    ) -> list[dict[str, Any]]:
+        """Return a page of photos as :meth:`show` does, in the order in which they were first seen.
+
+        ``after``: the last ``asset`` of the page before. Raises CatalogUseError.
+        """
+        with session.read(self.engine) as connection:
+            return dossier.page(connection, collection=collection, after=after, limit=limit)
 
     def stats(self, by: str = "outcome", *, collection: str | None = None) -> list[dict[str, Any]]:
         """Return totals by ``outcome``, ``collection``, ``flag`` or ``run``. Raises CatalogUseError."""

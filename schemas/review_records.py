@@ -6,12 +6,14 @@ that needed nothing it is the master itself, so ``output_sha256`` is then the ma
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from schemas.errors import CatalogUseError
 from schemas.records import FlagRecord
 
 
@@ -248,6 +250,32 @@ class LotRecord:
     conforming: int = 0
     nonconforming: int = 0
     undecided: int = 0
+
+
+@dataclass(frozen=True)
+class FlagRuleRecord:
+    """Raise ``code`` on a restored photo whose ``measurement`` is at or above ``threshold``."""
+
+    code: str
+    measurement: str
+    threshold: float
+    severity: str
+    explanation: str
+    version: int = 1
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.threshold):
+            raise CatalogUseError(f"the threshold of {self.code} is {self.threshold}; give a finite number")
+
+
+@dataclass(frozen=True)
+class FlagCount:
+    """How many photos a rule marks, or would mark with this threshold."""
+
+    flag: str
+    measurement: str
+    threshold: float
+    photos: int
 
 
 @dataclass(frozen=True)

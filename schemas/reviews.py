@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
-from schemas import audit, queue
+from schemas import audit, outputs, queue
 from schemas.errors import CatalogUseError, OutputChangedError, ReviewConflictError, UnknownItemError
-from schemas.records import DerivativeKind, EventOutcome, EventRecord, EventType, FlagState, WorkState
+from schemas.outputs import ItemState
+from schemas.records import EventOutcome, EventRecord, EventType, FlagState
 from schemas.review_records import (
     AuditEntry,
     Decision,
@@ -27,7 +28,7 @@ from schemas.review_records import (
     Standing,
 )
 from schemas.statements import MAX_PARAMETERS, batches, event_row, insert_events, now, person_id
-from schemas.tables import Asset, Derivative, Flag, MaskEdit, RedoRequest, Review, WorkItem
+from schemas.tables import Flag, MaskEdit, RedoRequest, Review
 from schemas.types import clean_text
 
 
@@ -47,24 +48,12 @@ class Opinion:
             raise CatalogUseError("a decision needs its reviewer's name")
 
 
-@dataclass(frozen=True)
-class _Standing:
-    """An item as it is in this transaction."""
-
-    asset_id: int
-    content_id: int | None
-    collection_id: int
-    run_id: int | None
-    output_sha256: str
-    last_review: int | None
-
-
 def decide_one(connection: Connection, request: DecisionRequest, opinion: Opinion) -> ReviewRecord:
     """Record a decision. Raises UnknownItemError, ReviewConflictError, OutputChangedError."""
     (result,) = decide(connection, [request], opinion)
     if result.review is not None:
         return result.review
-    standing = _standings(connection, [request.item_id]).get(request.item_id)
+    standing = outputs.standings(connection, [request.item_id]).get(request.item_id)
     problem = result.problem or ""
     if standing is None:
         raise UnknownItemError(problem)
@@ -79,7 +68,7 @@ def decide(
     """Record the same decision on several items in one transaction; an item refused does not stop others."""
     agent = person_id(connection, opinion.reviewer)
     ids = [request.item_id for request in requests]
-    standings = _standings(connection, ids, lock=True)
+    standings = outputs.standings(connection, ids, lock=True)
     problems = {request.item_id: _problem(request, standings.get(request.item_id)) for request in requests}
     accepted = [request for request in requests if problems[request.item_id] is None]
     _require_mask_of(connection, accepted, opinion.mask_edit_id)
@@ -101,7 +90,7 @@ def undo(connection: Connection, review_id: int, reviewer: str, reason: str) -> 
     item = connection.scalar(select(Review.work_item_id).where(Review.id == review_id))
     if item is None:
         raise UnknownItemError(f"there is no review {review_id} in this catalog")
-    standings = _standings(connection, [item], lock=True)
+    standings = outputs.standings(connection, [item], lock=True)
     current = current_reviews(connection, [item]).get(item)
     if current is None or current.review_id != review_id:
         raise ReviewConflictError(
@@ -146,6 +135,17 @@ def of_items(connection: Connection, items: Sequence[int], *, undone: bool = Fal
     return [record for record in records if undone or record.review_id not in taken_back]
 
 
+def standing(records: Sequence[ReviewRecord]) -> Standing:
+    """Return how an item stands after these reviews, which are all of its own, oldest first."""
+    undone = {record.undoes for record in records}
+    counting = [
+        record
+        for record in records
+        if record.decision is not Decision.UNDO and record.review_id not in undone
+    ]
+    return Standing(counting[-1].decision.value) if counting else Standing.UNDECIDED
+
+
 def record_of(row: Any) -> ReviewRecord:
     """Return the record of a row of the table ``review``."""
     return ReviewRecord(
@@ -163,7 +163,7 @@ def record_of(row: Any) -> ReviewRecord:
 
 def add_mask_edit(connection: Connection, item: int, sha256: str, uri: str, reviewer: str) -> MaskEditRecord:
     """Record an edited mask. Raises UnknownItemError."""
-    if item not in _standings(connection, [item]):
+    if item not in outputs.standings(connection, [item]):
         raise UnknownItemError(_unknown(item))
     moment = now()
     row = {"work_item_id": item, "sha256": sha256, "uri": uri, "reviewer": reviewer, "at": moment}
@@ -176,62 +176,7 @@ def add_mask_edit(connection: Connection, item: int, sha256: str, uri: str, revi
     return MaskEditRecord(number, item, sha256, uri, reviewer, moment)
 
 
-def outputs(connection: Connection, items: Sequence[int]) -> dict[int, str]:
-    """Return the digest of each item's output (:mod:`schemas.review_records`), where it has one."""
-    return {item: found.output_sha256 for item, found in _standings(connection, items).items()}
-
-
-def _standings(connection: Connection, items: Sequence[int], *, lock: bool = False) -> dict[int, _Standing]:
-    found: dict[int, _Standing] = {}
-    for chunk in batches(sorted(set(items)), MAX_PARAMETERS):
-        found |= _standings_of(connection, chunk, lock=lock)
-    return found
-
-
-def _standings_of(connection: Connection, items: Sequence[int], *, lock: bool) -> dict[int, _Standing]:
-    query = (
-        select(
-            WorkItem.id,
-            WorkItem.asset_id,
-            WorkItem.content_id,
-            WorkItem.run_id,
-            WorkItem.state,
-            WorkItem.input_sha,
-            Asset.collection_id,
-        )
-        .join(Asset, Asset.id == WorkItem.asset_id)
-        .where(WorkItem.id.in_(items), WorkItem.state.in_([WorkState.DONE.value, WorkState.SKIPPED.value]))
-        .order_by(WorkItem.id)
-    )
-    rows = connection.execute(query.with_for_update(of=WorkItem) if lock else query).all()
-    made = (
-        select(Derivative.work_item_id, Derivative.sha256)
-        .where(Derivative.work_item_id.in_(items), Derivative.kind == DerivativeKind.RESTORED.value)
-        .order_by(Derivative.id.desc())
-    )
-    restored = {row.work_item_id: row.sha256 for row in connection.execute(made)}
-    last = {
-        row[0]: row[1]
-        for row in connection.execute(
-            select(Review.work_item_id, func.max(Review.id))
-            .where(Review.work_item_id.in_(items))
-            .group_by(Review.work_item_id)
-        )
-    }
-    return {
-        row.id: _Standing(
-            row.asset_id,
-            row.content_id,
-            row.collection_id,
-            row.run_id,
-            restored.get(row.id, row.input_sha),
-            last.get(row.id),
-        )
-        for row in rows
-    }
-
-
-def _problem(request: DecisionRequest, standing: _Standing | None) -> str | None:
+def _problem(request: DecisionRequest, standing: ItemState | None) -> str | None:
     if standing is None:
         return _unknown(request.item_id)
     if standing.output_sha256 != request.output_sha256:
@@ -295,7 +240,7 @@ def _insert(connection: Connection, rows: list[dict[str, Any]]) -> list[ReviewRe
 
 
 def _request_redo(
-    connection: Connection, records: Sequence[ReviewRecord], standings: dict[int, _Standing]
+    connection: Connection, records: Sequence[ReviewRecord], standings: dict[int, ItemState]
 ) -> None:
     rows = [
         {
@@ -312,7 +257,7 @@ def _request_redo(
 def _follow(
     connection: Connection,
     records: Sequence[ReviewRecord],
-    standings: dict[int, _Standing],
+    standings: dict[int, ItemState],
     agent: int,
     flags: FlagState,
 ) -> None:
@@ -331,7 +276,7 @@ def _follow(
     audit.append(connection, [_told(record) for record in records], records[0].at)
 
 
-def _event(record: ReviewRecord, standing: _Standing, agent: int) -> dict[str, Any]:
+def _event(record: ReviewRecord, standing: ItemState, agent: int) -> dict[str, Any]:
     event = EventRecord(
         EventType.APPRAISAL,
         at=record.at,
@@ -365,6 +310,3 @@ def _told(record: ReviewRecord) -> AuditEntry:
     }
     told = {name: value for name, value in detail.items() if value is not None}
     return AuditEntry(record.reviewer, "review", f"work item {record.item_id}", told)
-
-
-__all__ = ["Opinion", "Standing", "add_mask_edit", "current_reviews", "decide", "decide_one", "undo"]

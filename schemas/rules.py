@@ -1,0 +1,215 @@
+"""Flag rules of a catalog: applied to stored measurements, so that a threshold can change without restoring.
+
+A rule that was set here goes before the one that the program came with: for its code the catalog raises the
+flags itself, from the measurements, for photos to come and (:func:`reflag`) for those that it has. Photos that
+needed nothing are not flagged by any rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Engine, case, delete, func, insert, literal, or_, select
+
+from schemas import audit, queue, session
+from schemas.errors import CatalogUseError
+from schemas.queries import require_collection
+from schemas.records import HOT_MEASUREMENTS, FlagRecord, FlagState, OutcomeRecord, WorkState
+from schemas.review_records import SEVERITY_RANKS, AuditEntry, FlagCount, FlagRuleRecord, Standing
+from schemas.statements import now, upsert
+from schemas.tables import Asset, Flag, FlagRule, Measurement, QueueEntry, WorkItem
+
+CHUNK = 10_000
+"""How many work items one transaction of :func:`reflag` looks at."""
+
+
+def in_force(connection: Connection) -> list[FlagRuleRecord]:
+    """Return the rules that were set in this catalog, by code."""
+    return [_record(row) for row in connection.execute(select(FlagRule.__table__).order_by(FlagRule.code))]
+
+
+def put(connection: Connection, rules: Sequence[FlagRuleRecord], actor: str) -> None:
+    """Set rules, for photos to come. Raises CatalogUseError for one that makes no sense."""
+    moment = now()
+    rows = [_row(rule, actor, moment) for rule in rules]
+    if not rows:
+        return
+    statement = upsert(connection, FlagRule)
+    values = {name: statement.excluded[name] for name in rows[0] if name != "code"}
+    connection.execute(statement.on_conflict_do_update(index_elements=["code"], set_=values), rows)
+    told = [
+        AuditEntry(
+            actor,
+            "flag rule set",
+            rule.code,
+            {"measurement": rule.measurement, "threshold": rule.threshold, "version": rule.version},
+        )
+        for rule in rules
+    ]
+    audit.append(connection, told, moment)
+
+
+def applied(connection: Connection, outcomes: Sequence[OutcomeRecord]) -> list[tuple[FlagRecord, ...]]:
+    """Return the flags of each outcome with the rules in force applied to its measurements."""
+    rules = in_force(connection)
+    return [_flags(outcome, rules) for outcome in outcomes] if rules else [one.flags for one in outcomes]
+
+
+def reflag(
+    engine: Engine,
+    rules: Sequence[FlagRuleRecord],
+    *,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[FlagCount]:
+    """Raise and take back these rules' flags on all photos that were restored; return how many each marks.
+
+    A transaction for each range of work items, so that nobody waits long. Photos that are decided keep their
+    decision: flags raised on them are closed. An interrupted call can simply be repeated.
+
+    Args:
+        engine: the catalog.
+        rules: what to apply; flags of other codes are left alone.
+        on_progress: told the last work item looked at and the last there is.
+    """
+    with session.read(engine) as connection:
+        last = connection.scalar(select(func.max(Measurement.work_item_id))) or 0
+    for first in range(0, last + 1, CHUNK):
+        with session.write(engine) as connection:
+            _reflag_range(connection, rules, first, first + CHUNK)
+        on_progress(min(first + CHUNK, last), last)
+    with session.write(engine) as connection:
+        # What the tallies know of lowest and highest values may be of flags that are no more.
+        queue.recount(connection)
+        counts = queue.flagged_counts(connection, [rule.code for rule in rules])
+    return [
+        FlagCount(rule.code, rule.measurement, rule.threshold, counts.get(rule.code, 0)) for rule in rules
+    ]
+
+
+def calibrate(
+    connection: Connection,
+    rules: Sequence[FlagRuleRecord],
+    *,
+    collection: str | None = None,
+    run_id: int | None = None,
+) -> tuple[int, list[FlagCount]]:
+    """Return how many restored photos there are, and how many of them each rule would flag; change nothing.
+
+    Give one rule for each threshold to try. Reads the measurements once. Raises CatalogUseError.
+    """
+    marks = [
+        func.sum(case((_column(rule.measurement) >= rule.threshold, 1), else_=0)).label(f"rule_{number}")
+        for number, rule in enumerate(rules)
+    ]
+    query = (
+        select(func.count().label("photos"), *marks)
+        .select_from(Measurement)
+        .join(WorkItem, WorkItem.id == Measurement.work_item_id)
+        .where(WorkItem.state == WorkState.DONE.value)
+    )
+    if run_id is not None:
+        query = query.where(WorkItem.run_id == run_id)
+    if collection is not None:
+        within = require_collection(connection, collection)
+        query = query.join(Asset, Asset.id == WorkItem.asset_id).where(Asset.collection_id == within)
+    row = connection.execute(query).one()
+    return row.photos, [
+        FlagCount(rule.code, rule.measurement, rule.threshold, int(getattr(row, f"rule_{number}") or 0))
+        for number, rule in enumerate(rules)
+    ]
+
+
+def _reflag_range(connection: Connection, rules: Sequence[FlagRuleRecord], first: int, end: int) -> None:
+    within = (WorkItem.id >= first, WorkItem.id < end, WorkItem.state == WorkState.DONE.value)
+    codes = [rule.code for rule in rules]
+    done = select(WorkItem.id).where(*within)
+    old = (Flag.code.in_(codes), Flag.work_item_id >= first, Flag.work_item_id < end)
+    of_done = (*old, Flag.work_item_id.in_(done))
+    touched = set(connection.scalars(select(Flag.work_item_id).where(*of_done)))
+    connection.execute(delete(Flag).where(*of_done))
+    moment = now()
+    for rule in rules:
+        connection.execute(insert(Flag).from_select(_COLUMNS, _raised(rule, within, moment)))
+    touched |= set(connection.scalars(select(Flag.work_item_id).where(*old)))
+    if touched:
+        queue.refresh(connection, sorted(touched))
+
+
+_COLUMNS = [
+    "work_item_id",
+    "code",
+    "severity",
+    "value",
+    "threshold",
+    "rule_version",
+    "explanation",
+    "state",
+    "created_at",
+]
+
+
+def _raised(rule: FlagRuleRecord, within: tuple[ColumnElement[bool], ...], moment: datetime) -> Any:
+    value = _column(rule.measurement)
+    undecided = or_(QueueEntry.decision.is_(None), QueueEntry.decision == Standing.UNDECIDED.value)
+    return (
+        select(
+            WorkItem.id,
+            literal(rule.code),
+            literal(rule.severity),
+            value,
+            literal(rule.threshold),
+            literal(rule.version),
+            literal(rule.explanation),
+            case((undecided, FlagState.OPEN.value), else_=FlagState.CLOSED.value),
+            literal(moment, Flag.created_at.type),
+        )
+        .join(Measurement, Measurement.work_item_id == WorkItem.id)
+        .outerjoin(QueueEntry, (QueueEntry.work_item_id == WorkItem.id) & (QueueEntry.code == queue.ITEM))
+        .where(*within, value >= rule.threshold)
+        .order_by(WorkItem.id)
+    )
+
+
+def _column(measurement: str) -> Any:
+    """Return the column of a measurement: typed for the hot ones, else out of the JSON."""
+    name = measurement.replace("-", "_")
+    if name in HOT_MEASUREMENTS:
+        return getattr(Measurement, name)
+    return Measurement.extra[measurement].as_float()
+
+
+def _flags(outcome: OutcomeRecord, rules: Sequence[FlagRuleRecord]) -> tuple[FlagRecord, ...]:
+    ours = {rule.code for rule in rules}
+    kept = tuple(flag for flag in outcome.flags if flag.code not in ours)
+    if outcome.outcome != WorkState.DONE:
+        return kept
+    measured = {name.replace("-", "_"): value for name, value in outcome.measurements.items()}
+    raised = tuple(
+        FlagRecord(rule.code, rule.severity, value, rule.threshold, rule.version, rule.explanation)
+        for rule in rules
+        if (value := measured.get(rule.measurement.replace("-", "_"))) is not None and value >= rule.threshold
+    )
+    return kept + raised
+
+
+def _row(rule: FlagRuleRecord, actor: str, moment: datetime) -> dict[str, Any]:
+    if rule.severity not in SEVERITY_RANKS:
+        raise CatalogUseError(f"not a severity: {rule.severity!r} (one of {', '.join(SEVERITY_RANKS)})")
+    return {
+        "code": rule.code,
+        "measurement": rule.measurement,
+        "threshold": rule.threshold,
+        "severity": rule.severity,
+        "explanation": rule.explanation,
+        "version": rule.version,
+        "set_by": actor,
+        "set_at": moment,
+    }
+
+
+def _record(row: Any) -> FlagRuleRecord:
+    return FlagRuleRecord(
+        row.code, row.measurement, row.threshold, row.severity, row.explanation, row.version
+    )

@@ -1,0 +1,55 @@
+"""The documented views: every SQL example of the documentation runs, on both databases, and finds something."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from schemas.records import OutcomeRecord, PendingItem
+from schemas.repository import Catalog
+from schemas.review_records import Decision
+from tests.schemas.archive import Archive, failed, full, photo, refused
+
+PAGE = Path(__file__).parents[2] / "docs" / "catalog.md"
+EXAMPLES = re.findall(r"```sql\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+VIEWS = re.findall(r"^\| `(\w+)` \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def _verdict(item: PendingItem) -> OutcomeRecord:
+    return failed(item) if item.key == "f.tif" else full(item)
+
+
+@pytest.fixture
+def archive(catalog: Catalog) -> Archive:
+    archive = Archive(catalog)
+    archive.run([photo("a.tif"), photo("b.tif"), photo("f.tif"), refused("c.txt")], _verdict)
+    row = catalog.review_queue().rows[0]
+    catalog.decide(row.item_id, Decision.APPROVE, "", "ada", row.output_sha256, None)
+    return archive
+
+
+def test_every_example_runs_and_finds_something(archive: Archive) -> None:
+    assert len(EXAMPLES) >= 10
+    with archive.catalog.engine.connect() as connection:
+        for example in EXAMPLES:
+            assert connection.execute(sa.text(example)).all(), example
+
+
+def test_the_page_names_every_view(archive: Archive) -> None:
+    assert sorted(VIEWS) == sorted(sa.inspect(archive.catalog.engine).get_view_names())
+
+
+def test_views_agree_with_the_queries(archive: Archive) -> None:
+    with archive.catalog.engine.connect() as connection:
+        rows = connection.execute(sa.text("SELECT * FROM results ORDER BY work_item")).mappings().all()
+        for row in rows:
+            (told,) = archive.catalog.show(row["key"])
+            assert (row["outcome"], row["restored"], row["sha256"]) == (
+                told["outcome"],
+                told["restored"],
+                told["sha256"],
+            )
+            assert row["decision"] in (told["decision"], None)
