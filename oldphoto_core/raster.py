@@ -94,7 +94,7 @@ class FileRaster:
         place = folder or tempfile.gettempdir()
         size = int(np.prod(shape)) * self._dtype.itemsize
         try:
-            self._file = cast(BinaryIO, tempfile.TemporaryFile(dir=place))
+            self._file = cast(BinaryIO, tempfile.TemporaryFile(dir=place))  # noqa: SIM115 — closed by close()
             # Reserved now: a full disk met through a map would kill the process instead of raising.
             os.posix_fallocate(self._file.fileno(), 0, max(1, size))
         except OSError as error:

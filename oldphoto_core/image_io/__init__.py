@@ -7,19 +7,28 @@
 from oldphoto_core.image_io.decode import decode
 from oldphoto_core.image_io.encode import (
     EncodedFile,
+    derivative_suffix,
     encode_derivative,
     encode_jpeg_preview,
     encode_mask,
     encode_probability,
+    write_derivative,
+    write_mask,
+    write_probability,
 )
 from oldphoto_core.image_io.header import read_header
 from oldphoto_core.image_io.limits import DecodeLimits
-from oldphoto_core.image_io.orientation import from_upright, to_upright
+from oldphoto_core.image_io.orientation import AsStored, from_upright, to_upright
+from oldphoto_core.image_io.scan import DecodedScan, decode_scan
 
 __all__ = [
+    "AsStored",
     "DecodeLimits",
+    "DecodedScan",
     "EncodedFile",
     "decode",
+    "decode_scan",
+    "derivative_suffix",
     "encode_derivative",
     "encode_jpeg_preview",
     "encode_mask",
@@ -27,4 +36,7 @@ __all__ = [
     "from_upright",
     "read_header",
     "to_upright",
+    "write_derivative",
+    "write_mask",
+    "write_probability",
 ]

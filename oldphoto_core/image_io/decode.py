@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from oldphoto_core.errors import UnreadablePhotoError
 from oldphoto_core.image_io.boundary import RESCAN, observe, summarised
 from oldphoto_core.image_io.header import read_header
@@ -47,7 +45,7 @@ def decode(data: bytes, *, key: str, limits: DecodeLimits = DecodeLimits()) -> D
     observed = observe(key, lambda: _read(data, header, key, limits), max_pixels=limits.max_pixels)
     plane = observed.value
     _require_announced(plane, header, key)
-    header, misfit = _with_fitting_profile(header, plane)
+    header, misfit = with_fitting_profile(header, plane.profile, 1 if plane.pixels.ndim == 2 else 3)
     remarks = (*header.warnings, *plane.warnings, *misfit, *observed.warnings)
     return DecodedPhoto(plane.pixels, header, plane.alpha, summarised(remarks))
 
@@ -72,14 +70,21 @@ def _require_announced(plane: Plane, header: PhotoHeader, key: str) -> None:
         raise UnreadablePhotoError(key, "its alpha channel has another depth than its colours", RESCAN)
 
 
-def _with_fitting_profile(header: PhotoHeader, plane: Plane) -> tuple[PhotoHeader, tuple[str, ...]]:
-    """Return the header with the profile that the pixels are in, and a warning where one had to go."""
-    if plane.profile is not None:
-        return replace(header, icc_profile=plane.profile, icc_description="sRGB"), ()
-    channels = 1 if plane.pixels.ndim == 2 else 3
+def with_fitting_profile(
+    header: PhotoHeader, profile: bytes | None, channels: int
+) -> tuple[PhotoHeader, tuple[str, ...]]:
+    """Return the header with the profile that the pixels are in, and a warning where one had to go.
+
+    Args:
+        header: as read from the file.
+        profile: the one that decoding converted to; None where the pixels are as stored.
+        channels: 1 or 3.
+    """
+    if profile is not None:
+        return replace(header, icc_profile=profile, icc_description="sRGB"), ()
     if header.icc_profile is None or fits(header.icc_profile, channels=channels):
         return header, ()
     space = header.icc_profile[16:20].decode("ascii", errors="replace").strip()
-    what = "grey" if np.ndim(plane.pixels) == 2 else "RGB"
+    what = "grey" if channels == 1 else "RGB"
     note = f"its colour profile is for {space} and its pixels are {what}; the profile is not carried over"
     return replace(header, icc_profile=None, icc_description=None), (note,)

@@ -1,27 +1,33 @@
 """From pixels to bytes: derivatives, masks, probabilities and previews.
 
-Equal arguments give equal bytes: no time stamps, no random identifiers, fixed compression settings.
+Equal pixels give equal bytes, wherever the pixels lie: no time stamps, no random identifiers, fixed compression
+settings, and bands whose height depends on the picture's width alone.
 """
 
 from __future__ import annotations
 
 import io
+import zlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, PngImagePlugin
+from PIL import Image
 from tifffile import TiffWriter
 
 from oldphoto_core.errors import UsageError
+from oldphoto_core.image_io.png_writer import PngFacts, write_png
 from oldphoto_core.image_io.profile import fits
 from oldphoto_core.photo import Mask, PhotoHeader, Pixels
+from oldphoto_core.raster import MemoryRaster, Raster
 
-# On a grainy photograph zlib's level 4 takes half the time of level 6 and gives the same size.
-_PNG_LEVEL = 4
 _TEXT_TAGS = {"ImageDescription": 270, "Make": 271, "Model": 272, "Artist": 315, "Copyright": 33432}
+_BAND_BYTES = 1 << 20
+_BIG = 3_900_000_000
+_TIFF_LEVEL = 1
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,11 @@ class EncodedFile:
     media_type: str
 
 
+def derivative_suffix(dtype: Any) -> tuple[str, str]:
+    """Return suffix and media type of a derivative: 8 bits are written as PNG, 16 bits as TIFF."""
+    return (".png", "image/png") if np.dtype(dtype) == np.uint8 else (".tif", "image/tiff")
+
+
 def encode_derivative(
     pixels: Pixels,
     header: PhotoHeader,
@@ -41,9 +52,33 @@ def encode_derivative(
     software: str,
     recipe_id: str,
 ) -> EncodedFile:
-    """Encode a restored photo without loss: 8 bits as PNG, 16 bits as TIFF.
+    """Encode a restored photo without loss; the arguments are those of :func:`write_derivative`."""
+    _require_encodable(pixels, alpha)
+    buffer = io.BytesIO()
+    write_derivative(
+        buffer,
+        MemoryRaster(pixels),
+        header,
+        alpha=None if alpha is None else MemoryRaster(alpha),
+        software=software,
+        recipe_id=recipe_id,
+    )
+    return EncodedFile(buffer.getvalue(), *derivative_suffix(pixels.dtype))
+
+
+def write_derivative(
+    stream: BinaryIO,
+    pixels: Raster,
+    header: PhotoHeader,
+    *,
+    alpha: Raster | None = None,
+    software: str,
+    recipe_id: str,
+) -> None:
+    """Write a restored photo without loss, band by band: 8 bits as PNG, 16 bits as TIFF.
 
     Args:
+        stream: a seekable file.
         pixels: ``H×W`` or ``H×W×3``, ``uint8`` or ``uint16``, in the stored orientation.
         header: the decoded photo's; its profile, EXIF with the orientation, XMP and resolution are kept.
             A profile for another number of channels is left out.
@@ -55,18 +90,22 @@ def encode_derivative(
         UsageError: arrays that do not have these shapes and dtypes.
     """
     _require_encodable(pixels, alpha)
-    channels = 1 if pixels.ndim == 2 else 3
+    channels = 1 if len(pixels.shape) == 2 else 3
     profile = header.icc_profile if fits(header.icc_profile, channels=channels) else None
     if pixels.dtype == np.uint8:
-        data = _png(_stacked(pixels, alpha), header, profile, software, recipe_id)
-        return EncodedFile(data, ".png", "image/png")
-    data = _tiff(_stacked(pixels, alpha), header, profile, software, recipe_id, has_alpha=alpha is not None)
-    return EncodedFile(data, ".tif", "image/tiff")
+        _write_png(stream, pixels, alpha, _png_facts(header, profile, software, recipe_id))
+    else:
+        _write_tiff(stream, pixels, alpha, header, profile, f"{software} (recipe {recipe_id})")
 
 
 def encode_mask(mask: Mask) -> bytes:
     """Encode an ``H×W`` mask as an 8-bit grey PNG: 255 = repair, 0 elsewhere."""
-    return _grey_png(mask.astype(np.uint8) * np.uint8(255))
+    return _written(lambda stream: write_mask(stream, MemoryRaster(mask)))
+
+
+def write_mask(stream: BinaryIO, mask: Raster) -> None:
+    """Write what :func:`encode_mask` returns, band by band."""
+    _write_grey(stream, mask, lambda band: band.astype(np.uint8) * np.uint8(255))
 
 
 def encode_probability(probability: NDArray[np.floating[Any]]) -> bytes:
@@ -75,9 +114,12 @@ def encode_probability(probability: NDArray[np.floating[Any]]) -> bytes:
     Raises:
         UsageError: a value is not a number.
     """
-    if np.isnan(probability).any():
-        raise UsageError("a probability is not a number; it cannot be written as a picture")
-    return _grey_png(np.rint(np.clip(probability, 0, 1) * 255).astype(np.uint8))
+    return _written(lambda stream: write_probability(stream, MemoryRaster(probability)))
+
+
+def write_probability(stream: BinaryIO, probability: Raster) -> None:
+    """Write what :func:`encode_probability` returns, band by band."""
+    _write_grey(stream, probability, _levels)
 
 
 def encode_jpeg_preview(pixels: Pixels, max_side: int = 512) -> bytes:
@@ -94,43 +136,70 @@ def encode_jpeg_preview(pixels: Pixels, max_side: int = 512) -> bytes:
     return buffer.getvalue()
 
 
-def _require_encodable(pixels: Pixels, alpha: Pixels | None) -> None:
-    shaped = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)
-    if not shaped or pixels.dtype not in (np.uint8, np.uint16) or 0 in pixels.shape:
+def _require_encodable(pixels: Any, alpha: Any) -> None:
+    shape = pixels.shape
+    shaped = len(shape) == 2 or (len(shape) == 3 and shape[2] == 3)
+    if not shaped or pixels.dtype not in (np.uint8, np.uint16) or 0 in shape:
         raise UsageError(
-            f"pixels of shape {pixels.shape} and type {pixels.dtype} cannot be encoded; "
+            f"pixels of shape {shape} and type {pixels.dtype} cannot be encoded; "
             "give H×W or H×W×3 of uint8 or uint16"
         )
-    if alpha is not None and (alpha.shape != pixels.shape[:2] or alpha.dtype != pixels.dtype):
+    if alpha is not None and (alpha.shape != shape[:2] or alpha.dtype != pixels.dtype):
         raise UsageError(
             f"alpha of shape {alpha.shape} and type {alpha.dtype} does not belong to pixels of "
-            f"shape {pixels.shape} and type {pixels.dtype}"
+            f"shape {shape} and type {pixels.dtype}"
         )
 
 
-def _stacked(pixels: Pixels, alpha: Pixels | None) -> NDArray[Any]:
-    return np.ascontiguousarray(pixels if alpha is None else np.dstack([pixels, alpha]))
+def _levels(probability: NDArray[Any]) -> NDArray[np.uint8]:
+    if np.isnan(probability).any():
+        raise UsageError("a probability is not a number; it cannot be written as a picture")
+    return np.rint(np.clip(probability, 0, 1) * 255).astype(np.uint8)
 
 
-def _png(
-    stacked: NDArray[Any], header: PhotoHeader, profile: bytes | None, software: str, recipe_id: str
-) -> bytes:
-    chunks = PngImagePlugin.PngInfo()
-    chunks.add_text("Software", software)
-    chunks.add_text("oldphoto:recipe", recipe_id)
-    if header.xmp_block:
-        chunks.add_itxt("XML:com.adobe.xmp", header.xmp_block.decode("utf-8", errors="replace").rstrip("\0"))
-    options: dict[str, Any] = {"pnginfo": chunks, "compress_level": _PNG_LEVEL}
-    exif = _exif_with_orientation(header)
-    if exif:
-        options["exif"] = exif
-    if profile:
-        options["icc_profile"] = profile
-    if header.dpi:
-        options["dpi"] = header.dpi
+def _written(write: Callable[[BinaryIO], None]) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(stacked).save(buffer, "PNG", **options)
+    write(buffer)
     return buffer.getvalue()
+
+
+def _rows_per_band(row_bytes: int) -> int:
+    return max(1, _BAND_BYTES // row_bytes)
+
+
+def _bands(pixels: Raster, alpha: Raster | None, rows: int) -> Iterator[NDArray[Any]]:
+    """Yield bands of ``rows`` rows, with alpha as the last channel where there is any."""
+    height, width = pixels.shape[:2]
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        band = pixels.read(top, 0, bottom, width)
+        yield band if alpha is None else np.dstack([band, alpha.read(top, 0, bottom, width)])
+
+
+def _write_grey(
+    stream: BinaryIO, raster: Raster, convert: Callable[[NDArray[Any]], NDArray[np.uint8]]
+) -> None:
+    height, width = raster.shape
+    bands = map(convert, _bands(raster, None, _rows_per_band(width)))
+    write_png(stream, bands, width, height, 1, PngFacts())
+
+
+def _write_png(stream: BinaryIO, pixels: Raster, alpha: Raster | None, facts: PngFacts) -> None:
+    height, width = pixels.shape[:2]
+    channels = (pixels.shape[2] if len(pixels.shape) == 3 else 1) + (alpha is not None)
+    bands = _bands(pixels, alpha, _rows_per_band(width * channels))
+    write_png(stream, bands, width, height, channels, facts)
+
+
+def _png_facts(header: PhotoHeader, profile: bytes | None, software: str, recipe_id: str) -> PngFacts:
+    xmp = header.xmp_block.decode("utf-8", errors="replace").rstrip("\0") if header.xmp_block else None
+    return PngFacts(
+        icc_profile=profile,
+        dpi=header.dpi,
+        exif=_exif_with_orientation(header),
+        xmp=xmp,
+        texts={"Software": software, "oldphoto:recipe": recipe_id},
+    )
 
 
 def _exif_with_orientation(header: PhotoHeader) -> bytes | None:
@@ -142,16 +211,19 @@ def _exif_with_orientation(header: PhotoHeader) -> bytes | None:
     return exif.tobytes()
 
 
-def _tiff(
-    stacked: NDArray[Any],
+def _write_tiff(
+    stream: BinaryIO,
+    pixels: Raster,
+    alpha: Raster | None,
     header: PhotoHeader,
     profile: bytes | None,
     software: str,
-    recipe_id: str,
-    *,
-    has_alpha: bool,
-) -> bytes:
-    colours = 3 if stacked.ndim == 3 and stacked.shape[2] >= 3 else 1
+) -> None:
+    height, width = pixels.shape[:2]
+    colours = 3 if len(pixels.shape) == 3 else 1
+    channels = colours + (alpha is not None)
+    row_bytes = width * channels * pixels.dtype.itemsize
+    rows = min(height, _rows_per_band(row_bytes))
     tags: list[tuple[Any, ...]] = [(274, "H", 1, header.orientation, True)]
     for name, number in _TEXT_TAGS.items():
         text = header.exif.get(f"Image {name}")
@@ -159,27 +231,28 @@ def _tiff(
             tags.append((number, "s", 0, text.encode("utf-8"), True))
     if header.xmp_block:
         tags.append((700, "B", len(header.xmp_block), header.xmp_block, True))
-    buffer = io.BytesIO()
-    with TiffWriter(buffer, bigtiff=stacked.nbytes > 3_900_000_000) as writer:
+    with TiffWriter(stream, bigtiff=row_bytes * height > _BIG, byteorder="<") as writer:
         writer.write(
-            stacked,
+            (_strip(band) for band in _bands(pixels, alpha, rows)),
+            shape=(height, width) if channels == 1 else (height, width, channels),
+            dtype=pixels.dtype,
             photometric="rgb" if colours == 3 else "minisblack",
-            planarconfig="contig" if stacked.ndim == 3 else None,
-            extrasamples=["unassalpha"] if has_alpha else None,
+            planarconfig="contig" if channels > 1 else None,
+            extrasamples=["unassalpha"] if alpha is not None else None,
             compression="zlib",
             predictor=True,
-            rowsperstrip=max(1, min(stacked.shape[0], (1 << 20) // (stacked[0].nbytes or 1))),
+            rowsperstrip=rows,
             iccprofile=profile,
             resolution=header.dpi,
             resolutionunit="inch" if header.dpi else None,
-            software=f"{software} (recipe {recipe_id})",
+            software=software,
             extratags=tags,
             metadata=None,
         )
-    return buffer.getvalue()
 
 
-def _grey_png(values: NDArray[np.uint8]) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(values)).save(buffer, "PNG", compress_level=_PNG_LEVEL)
-    return buffer.getvalue()
+def _strip(band: NDArray[Any]) -> bytes:
+    """Return a strip as TIFF's deflate and horizontal predictor want it: differences from the left, packed."""
+    differences = np.ascontiguousarray(band).astype(band.dtype.newbyteorder("<"))
+    differences[:, 1:] -= band[:, :-1]
+    return zlib.compress(differences.data, _TIFF_LEVEL)

@@ -3,30 +3,37 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from oldphoto_core.errors import UnreadablePhotoError
 from oldphoto_core.image_io.boundary import RESCAN, observe, summarised
 from oldphoto_core.image_io.pillow_reader import pillow_header
-from oldphoto_core.image_io.sniff import identify, name_warning
+from oldphoto_core.image_io.sniff import identify, is_tiff, name_warning
 from oldphoto_core.image_io.tiff_reader import tiff_header
 from oldphoto_core.photo import PhotoHeader
 
 
-def read_header(data: bytes, *, key: str) -> PhotoHeader:
+def read_header(data: bytes | Path, *, key: str) -> PhotoHeader:
     """Read format, size, depth, profile and metadata; decode no pixel.
 
     Args:
-        data: the whole file.
+        data: the whole file, or where it lies: of a TIFF then only the tags are read.
         key: the photo's source key; its suffix is only compared with the content.
 
     Raises:
         UnreadablePhotoError: not a picture, or its header is damaged.
         UnsupportedPhotoError: a known kind of file that is not decoded here.
     """
-    found = identify(data, key)
-    observed = observe(
-        key, lambda: tiff_header(data, key) if found == "TIFF" else pillow_header(data, found, key)
-    )
+    if isinstance(data, Path) and not is_tiff(data):
+        data = data.read_bytes()
+    if isinstance(data, Path):
+        found, path = "TIFF", data
+        observed = observe(key, lambda: tiff_header(path, key))
+    else:
+        found, whole = identify(data, key), data
+        observed = observe(
+            key, lambda: tiff_header(whole, key) if found == "TIFF" else pillow_header(whole, found, key)
+        )
     header = observed.value
     if header.width < 1 or header.height < 1:
         raise UnreadablePhotoError(

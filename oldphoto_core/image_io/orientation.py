@@ -7,6 +7,8 @@ from typing import Any, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from oldphoto_core.raster import Raster
+
 _Array = TypeVar("_Array", bound=NDArray[Any])
 
 
@@ -33,6 +35,50 @@ def from_upright(pixels: _Array, orientation: int) -> _Array:
     transpose, flip_rows, flip_columns = _steps(orientation)
     turned: Any = pixels[:: -1 if flip_rows else 1, :: -1 if flip_columns else 1]
     return cast(_Array, _contiguous(turned.swapaxes(0, 1) if transpose else turned))
+
+
+class AsStored:
+    """An upright raster, read and written in the orientation that its file has.
+
+    Args:
+        upright: the raster as it is meant to be looked at.
+        orientation: EXIF value 1–8.
+    """
+
+    def __init__(self, upright: Raster, orientation: int) -> None:
+        self._upright, self._orientation = upright, orientation
+        self._transposed, self._flips_rows, self._flips_columns = _steps(orientation)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The stored shape."""
+        height, width, *channels = self._upright.shape
+        return (width, height, *channels) if self._transposed else (height, width, *channels)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The samples' type."""
+        return self._upright.dtype
+
+    def read(self, top: int, left: int, bottom: int, right: int) -> NDArray[Any]:
+        """Return a region in stored coordinates."""
+        return from_upright(self._upright.read(*self._turned(top, left, bottom, right)), self._orientation)
+
+    def write(self, top: int, left: int, block: NDArray[Any]) -> None:
+        """Store a block in stored coordinates."""
+        place = self._turned(top, left, top + block.shape[0], left + block.shape[1])
+        self._upright.write(place[0], place[1], to_upright(block, self._orientation))
+
+    def _turned(self, top: int, left: int, bottom: int, right: int) -> tuple[int, int, int, int]:
+        """Return a stored region's place in the upright picture."""
+        if self._transposed:
+            top, left, bottom, right = left, top, right, bottom
+        height, width = self._upright.shape[:2]
+        if self._flips_rows:
+            top, bottom = height - bottom, height - top
+        if self._flips_columns:
+            left, right = width - right, width - left
+        return top, left, bottom, right
 
 
 def _steps(orientation: int) -> tuple[bool, bool, bool]:

@@ -5,7 +5,7 @@ This file holds the allow-list of formats, and the words for what is recognised 
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from oldphoto_core.errors import UnreadablePhotoError, UnsupportedPhotoError
 
@@ -99,6 +99,12 @@ def identify(data: bytes, key: str) -> str:
             key, _unknown(data), "Check that this is the scan itself, and copy it again"
         )
     return found
+
+
+def is_tiff(path: Path) -> bool:
+    """Return whether a file begins as a TIFF does."""
+    with path.open("rb") as file:
+        return _by_signature(file.read(64)) == "TIFF"
 
 
 def name_warning(key: str, found: str) -> str | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from mmap import mmap
 
 from tifffile import TiffFile, TiffPage
 
@@ -69,7 +70,7 @@ def require_bounded_page(page: TiffPage, key: str, limits: DecodeLimits) -> None
         limits.require_picture(key, width=width, height=height, sample_bytes=sample_bytes)
 
 
-def require_whole_page(page: TiffPage, data: bytes, key: str) -> None:
+def require_whole_page(page: TiffPage, data: bytes | mmap, key: str) -> None:
     """Raise :class:`UnreadablePhotoError` where strips or tiles are missing, empty or cut off."""
     expected = math.prod(page.chunked)
     offsets, counts = page.dataoffsets, page.databytecounts

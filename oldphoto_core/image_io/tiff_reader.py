@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -50,9 +51,9 @@ _OLD_JPEG, _JPEG, _FAX = 6, 7, (2, 3, 4)
 _PREMULTIPLIED, _STRAIGHT = 1, 2
 
 
-def tiff_header(data: bytes, key: str) -> PhotoHeader:
-    """Read the main page's tags; no pixel is decoded."""
-    with _open(data) as tiff:
+def tiff_header(data: bytes | Path, key: str) -> PhotoHeader:
+    """Read the main page's tags; no pixel is decoded. ``data`` is the file's bytes, or where it lies."""
+    with open_tiff(data) as tiff:
         pages = pages_of(tiff, key)
         page = main_page(pages, key)
         orientation, odd = page_orientation(page)
@@ -89,10 +90,10 @@ def tiff_header(data: bytes, key: str) -> PhotoHeader:
 
 def tiff_pixels(data: bytes, key: str, limits: DecodeLimits) -> Plane:
     """Decode the main page, and decode the other pages only to see that the file is whole."""
-    with _open(data) as tiff:
+    with open_tiff(data) as tiff:
         pages = pages_of(tiff, key)
         page = main_page(pages, key)
-        _require_kind(page, key)
+        require_kind(page, key)
         require_bounded_page(page, key, limits)
         require_whole_page(page, data, key)
         plane = _plane(page, data, key)
@@ -109,8 +110,9 @@ def _exif(page: TiffPage, orientation: int, key: str) -> tuple[bytes | None, str
 
 
 @contextmanager
-def _open(data: bytes) -> Iterator[TiffFile]:
-    with TiffFile(io.BytesIO(data)) as tiff:
+def open_tiff(data: bytes | Path) -> Iterator[TiffFile]:
+    """Open a file's bytes, or the file itself."""
+    with TiffFile(data if isinstance(data, Path) else io.BytesIO(data)) as tiff:
         yield tiff
 
 
@@ -128,7 +130,7 @@ def _extra(page: TiffPage) -> int:
     return int(page.extrasamples[0]) if page.extrasamples else 0
 
 
-def _require_kind(page: TiffPage, key: str) -> None:
+def require_kind(page: TiffPage, key: str) -> None:
     """Raise :class:`UnsupportedPhotoError` for sound TIFFs that hold no grey or colour photograph."""
     problem = None
     photometric = _photometric(page)
@@ -164,10 +166,19 @@ def _require_kind(page: TiffPage, key: str) -> None:
 
 
 def _plane(page: TiffPage, data: bytes, key: str) -> Plane:
-    photometric = _photometric(page)
-    if photometric == _YCBCR and page.compression != _JPEG:
+    if is_for_pillow(page):
         return _through_pillow(data, page, key)
-    samples = _samples(page)
+    return plane_of(page, _samples(page))
+
+
+def is_for_pillow(page: TiffPage) -> bool:
+    """Return whether the page is of the one kind that tifffile does not decode."""
+    return _photometric(page) == _YCBCR and page.compression != _JPEG
+
+
+def plane_of(page: TiffPage, samples: NDArray[Any]) -> Plane:
+    """Return ``h×w×C`` samples of a page, all of them or a part, as grey or RGB, and alpha."""
+    photometric = _photometric(page)
     colours = _COLOURS[photometric][1]
     extra = samples[..., colours] if samples.shape[2] > colours else None
     bits = int(page.bitspersample)

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from oldphoto_core import steps
-from oldphoto_core.faces import scan as face_scan
 from oldphoto_core.photo import Pixels, Tier
 from oldphoto_core.raster import FileRaster, MemoryRaster, OnDisk, reduced, whole
 from oldphoto_core.restore import Restorer, load_restorer
@@ -23,7 +22,7 @@ ALL = frozenset({Tier.CONSERVED, Tier.RESTORED, Tier.ENHANCED})
 @pytest.fixture(scope="module")
 def restorer(tmp_path_factory: pytest.TempPathFactory) -> Restorer:
     folder = write_weights(tmp_path_factory.mktemp("weights"))
-    return load_restorer(device="cpu", weights=folder, settings=RestoreSettings(tile=256))
+    return load_restorer(device="cpu", weights=folder, settings=RestoreSettings(tile=128, halo=32))
 
 
 def _on_disk(pixels: Pixels) -> FileRaster:
@@ -50,11 +49,10 @@ def test_a_scan_on_disk_equals_the_photo_in_memory(
     restorer: Restorer, monkeypatch: pytest.MonkeyPatch, dtype: type, channels: int
 ) -> None:
     """With blocks small enough that each pass meets many of them, and a picture that fills none evenly."""
-    monkeypatch.setattr("oldphoto_core.restore.DETECTION_BLOCK", 320)
-    monkeypatch.setattr(steps, "DETECTION_BLOCK", 320)
-    monkeypatch.setattr(face_scan, "SEARCHED_SIDE", 4096)
+    monkeypatch.setattr("oldphoto_core.restore.DETECTION_BLOCK", 160)
+    monkeypatch.setattr(steps, "DETECTION_BLOCK", 160)
     _damaged(restorer)
-    pixels: Pixels = aged_photo(3, width=830, height=645)
+    pixels: Pixels = aged_photo(3, width=330, height=245)
     pixels = pixels if channels == 3 else np.ascontiguousarray(pixels[..., 0])
     pixels = pixels if dtype == np.uint8 else pixels.astype(np.uint16) * 257
     expected = restorer.restore(pixels)
@@ -74,7 +72,7 @@ def test_a_scan_on_disk_equals_the_photo_in_memory(
 def test_conserved_blocks_do_not_show(restorer: Restorer, monkeypatch: pytest.MonkeyPatch) -> None:
     """One block or many: the fill is the same within 1/255."""
     _damaged(restorer)
-    pixels = aged_photo(5, width=700, height=500)
+    pixels = aged_photo(5, width=330, height=245)
     detection = restorer.detect(pixels)
     one = restorer.translate(pixels, detection).conserved
     monkeypatch.setattr("oldphoto_core.latent.compose._BLOCK", 120)
@@ -82,10 +80,14 @@ def test_conserved_blocks_do_not_show(restorer: Restorer, monkeypatch: pytest.Mo
     assert np.abs(one.astype(int) - many).max() <= 1
 
 
-def test_probes_settle_a_large_photo_that_needs_nothing(tmp_path: Path) -> None:
+def test_probes_settle_a_large_photo_that_needs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps, "_PROBED_FROM", 200_000)
+    monkeypatch.setattr(steps, "_PROBE_SIDE", 32)
     folder = write_weights(tmp_path, brighter=0.0)
-    restorer = load_restorer(device="cpu", weights=folder)
-    pixels = np.full((2000, 2100), 128, np.uint8)
+    restorer = load_restorer(device="cpu", weights=folder, settings=RestoreSettings(halo=16))
+    pixels = np.full((500, 410), 128, np.uint8)
     asked: list[tuple[int, ...]] = []
     tiles = restorer.translator._tiles  # type: ignore[union-attr]
     restorer.translator._tiles = lambda stacked: (asked.append(stacked.shape), tiles(stacked))[1]  # type: ignore[union-attr, method-assign]

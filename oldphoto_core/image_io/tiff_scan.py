@@ -1,0 +1,149 @@
+"""TIFF masters of any size: decoded strip by strip or tile by tile into a raster.
+
+What a strip's samples mean is decided by ``tiff_reader``, for a part exactly as for the whole page.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tifffile import TiffPage
+
+from oldphoto_core.errors import OversizedPhotoError
+from oldphoto_core.image_io.boundary import observe
+from oldphoto_core.image_io.limits import DecodeLimits
+from oldphoto_core.image_io.orientation import AsStored
+from oldphoto_core.image_io.plane import Plane
+from oldphoto_core.image_io.tiff_pages import (
+    main_page,
+    pages_of,
+    require_bounded_page,
+    require_whole_page,
+)
+from oldphoto_core.image_io.tiff_reader import is_for_pillow, open_tiff, plane_of, require_kind
+from oldphoto_core.photo import PhotoHeader
+from oldphoto_core.raster import Raster, Workspace, bands
+
+_READ_BYTES = 1 << 24
+
+
+@dataclass(frozen=True)
+class ScanPlane:
+    """A decoded picture of any size: like `Plane`, with the pixels upright and alpha as stored."""
+
+    pixels: Raster
+    alpha: Raster | None
+    warnings: tuple[str, ...]
+    profile: bytes | None
+
+
+def tiff_into(
+    path: Path, header: PhotoHeader, key: str, limits: DecodeLimits, workspace: Workspace, memory: int
+) -> ScanPlane | None:
+    """Decode the main page of a TIFF into rasters, and the other pages only to see that the file is whole.
+
+    Returns:
+        None where the page is of a kind that cannot be decoded by parts.
+
+    Raises:
+        PhotoError: as decoding in memory does; and where one strip or tile alone needs more than ``memory``.
+    """
+    with open_tiff(path) as tiff, path.open("rb") as file:
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            pages = pages_of(tiff, key)
+            page = main_page(pages, key)
+            for one in pages:
+                if one is page:
+                    require_kind(one, key)
+                require_bounded_page(one, key, limits)
+                require_whole_page(one, data, key)
+        if is_for_pillow(page):
+            return None
+        for other in pages:
+            if other is not page:
+                observe(key, partial(_checked, other, path, key, memory))
+        return _plane_into(page, path, header, key, workspace, memory)
+
+
+def _plane_into(
+    page: TiffPage, path: Path, header: PhotoHeader, key: str, workspace: Workspace, memory: int
+) -> ScanPlane:
+    pixels: AsStored | None = None
+    upright: Raster | None = None
+    alpha: Raster | None = None
+    warnings: dict[str, None] = {}
+    profile: bytes | None = None
+    for top, left, samples in _parts(page, path, key, memory):
+        plane: Plane = plane_of(page, samples)
+        warnings |= dict.fromkeys(plane.warnings)
+        if pixels is None or upright is None:
+            stored = (header.height, header.width, *plane.pixels.shape[2:])
+            turned = (stored[1], stored[0]) if header.orientation >= 5 else stored[:2]
+            upright = workspace.new((*turned, *stored[2:]), plane.pixels.dtype)
+            pixels, profile = AsStored(upright, header.orientation), plane.profile
+        pixels.write(top, left, plane.pixels)
+        if plane.alpha is not None:
+            alpha = alpha or workspace.new((header.height, header.width), plane.alpha.dtype)
+            alpha.write(top, left, plane.alpha)
+    assert upright is not None
+    return ScanPlane(upright, alpha, tuple(warnings), profile)
+
+
+def _checked(page: TiffPage, path: Path, key: str, memory: int) -> None:
+    for _ in _parts(page, path, key, memory):
+        pass
+
+
+def _parts(page: TiffPage, path: Path, key: str, memory: int) -> Iterator[tuple[int, int, NDArray[Any]]]:
+    """Yield (row, column, samples ``h×w×C``) that together are the page."""
+    if page.is_memmappable:
+        yield from _mapped(page, path)
+        return
+    _require_bounded_part(page, key, memory)
+    planes: dict[tuple[int, int], list[NDArray[Any]]] = {}
+    separate = page.planarconfig == 2 and page.samplesperpixel > 1
+    for segment, (_, _, row, column, _), shape in page.segments(
+        maxworkers=1, sort=not separate, buffersize=_READ_BYTES
+    ):
+        height, width = min(shape[1], page.imagelength - row), min(shape[2], page.imagewidth - column)
+        if segment is None:
+            raise ValueError("a strip or tile is empty")
+        part = segment[0, :height, :width]
+        if not separate:
+            yield row, column, part
+            continue
+        waiting = planes.setdefault((row, column), [])
+        waiting.append(part)
+        if len(waiting) == page.samplesperpixel:
+            yield row, column, np.concatenate(planes.pop((row, column)), axis=2)
+
+
+def _mapped(page: TiffPage, path: Path) -> Iterator[tuple[int, int, NDArray[Any]]]:
+    """Read a page that lies uncompressed in one piece where it lies; each band with a map of its own."""
+    planes, _, height, width, channels = page.shaped
+    dtype = np.dtype(page.parent.byteorder + page.dtype.char)
+    for top, bottom in bands(height, width):
+        stored = np.memmap(path, dtype, "r", page.dataoffsets[0], (planes, height, width, channels))
+        part = np.moveaxis(stored[:, top:bottom], 0, 2).reshape(bottom - top, width, planes * channels)
+        yield top, 0, part.astype(dtype.newbyteorder("="))
+
+
+def _require_bounded_part(page: TiffPage, key: str, memory: int) -> None:
+    """Raise where one strip or tile, which has to be decoded whole, would take more than ``memory`` bytes."""
+    rows, width = (page.tilelength, page.tilewidth) if page.is_tiled else (page.rowsperstrip, page.imagewidth)
+    depth = 1 if page.dtype is None else page.dtype.itemsize
+    size = min(rows, max(page.imagelength, page.tilelength)) * width * page.samplesperpixel * depth
+    # The compressed bytes, the decoded ones and what is made of them.
+    if 3 * size > memory:
+        raise OversizedPhotoError(
+            key,
+            f"it is stored as one compressed piece of {size / 1e9:.1f} GB, which cannot be read by parts",
+            "Save it with smaller strips or tiles, or raise --memory",
+        )

@@ -1,0 +1,130 @@
+"""Law: a file decoded by parts onto a disk gives the pixels, header and warnings of one decoded in memory."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+
+from oldphoto_core.errors import OversizedPhotoError, UnreadablePhotoError, UnsupportedPhotoError
+from oldphoto_core.image_io import AsStored, decode, decode_scan, to_upright
+from oldphoto_core.raster import InMemory, MemoryRaster, OnDisk, whole
+from tests.oldphoto_core.image_io.image_files import (
+    SRGB,
+    deep_png,
+    noise,
+    oriented_jpeg,
+    patched_tag,
+    ramp,
+    through_pillow,
+    through_tifffile,
+)
+
+DEEP = ramp(70, 91, 3, dtype=np.uint16)
+GREY = ramp(70, 91, 1)
+
+
+def tiff(pixels: Any = DEEP, **options: Any) -> bytes:
+    options.setdefault("photometric", "rgb" if pixels.ndim == 3 else "minisblack")
+    return through_tifffile(pixels, **options)
+
+
+def turned(orientation: int) -> bytes:
+    return tiff(compression="zlib", rowsperstrip=8, extratags=[(274, "H", 1, orientation, True)])
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        tiff(),
+        tiff(byteorder=">"),
+        tiff(rowsperstrip=9),
+        tiff(compression="lzw", predictor=True, rowsperstrip=9, iccprofile=SRGB, resolution=(600, 600)),
+        tiff(compression="zlib", tile=(32, 48), byteorder=">"),
+        tiff(np.moveaxis(DEEP, 2, 0), planarconfig="separate", photometric="rgb"),
+        tiff(np.moveaxis(DEEP, 2, 0), planarconfig="separate", compression="zlib", tile=(32, 32)),
+        tiff(GREY, compression="packbits", rowsperstrip=11),
+        tiff(GREY, photometric="miniswhite", compression="zlib", rowsperstrip=11),
+        tiff(GREY > 100, photometric="miniswhite", rowsperstrip=11),
+        tiff(ramp(70, 91, 4), photometric="separated", compression="zlib", rowsperstrip=11),
+        tiff(ramp(70, 91, 4), extrasamples=["unassalpha"], compression="zlib", rowsperstrip=11),
+        tiff(ramp(70, 91, 4), extrasamples=["assocalpha"], compression="zlib", rowsperstrip=11),
+        tiff(ramp(70, 91, 3), compression="jpeg", rowsperstrip=16),
+        tiff(ramp(70, 91, 3), photometric="ycbcr", compression="jpeg", tile=(32, 32)),
+        through_pillow(ramp(30, 40, 3), "TIFF", compression="tiff_lzw"),
+        *map(turned, range(1, 9)),
+        oriented_jpeg(6),
+        deep_png(DEEP),
+    ],
+)
+def test_decoding_by_parts_is_decoding(data: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    path.write_bytes(data)
+    expected = decode(data, key="a.tif")
+    with OnDisk() as workspace:
+        found = decode_scan(path, key="a.tif", workspace=workspace, memory=10**9)
+        upright = to_upright(expected.pixels, expected.header.orientation)
+        assert found.pixels.dtype == upright.dtype
+        assert np.array_equal(whole(found.pixels), upright)
+        assert (found.alpha is None) == (expected.alpha is None)
+        if found.alpha is not None:
+            assert np.array_equal(whole(found.alpha), expected.alpha)
+    assert found.header == expected.header
+    assert set(found.warnings) == set(expected.warnings)
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "words"),
+    [
+        (tiff(compression="zlib", rowsperstrip=16)[:-900], UnreadablePhotoError, "strips or tiles"),
+        (patched_tag(tiff(compression="lzw"), 279, 50), UnreadablePhotoError, "decoded"),
+        (tiff(DEEP.astype(np.float32), photometric="rgb"), UnsupportedPhotoError, "measurements"),
+        (b"this was never a photograph", UnreadablePhotoError, "text"),
+    ],
+)
+def test_damage_is_told_as_in_memory(data: bytes, error: type[Exception], words: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    path.write_bytes(data)
+    with pytest.raises(error, match=words):
+        decode_scan(path, key="a.tif", workspace=InMemory(), memory=10**9)
+
+
+def test_a_damaged_second_page_makes_a_damaged_file(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    with tifffile.TiffWriter(buffer) as writer:
+        for _ in range(2):
+            writer.write(noise(), photometric="rgb", compression="lzw", metadata=None)
+    data = bytearray(buffer.getvalue())
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        at = file.pages[1].dataoffsets[0]
+    data[at : at + 400] = bytes(400)
+    path = tmp_path / "a.tif"
+    path.write_bytes(data)
+    with pytest.raises(UnreadablePhotoError):
+        decode_scan(path, key="a.tif", workspace=InMemory(), memory=10**9)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [(tiff(compression="zlib", rowsperstrip=70), "one compressed piece"), (deep_png(DEEP), "whole")],
+)
+def test_what_cannot_be_read_by_parts_must_fit_into_memory(data: bytes, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(data)
+    with pytest.raises(OversizedPhotoError, match=words) as caught:
+        decode_scan(path, key="a", workspace=InMemory(), memory=50_000)
+    assert "--memory" in caught.value.remedy
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_region_as_stored_is_the_region_of_the_stored_picture(orientation: int) -> None:
+    stored = ramp(13, 9)
+    raster = AsStored(MemoryRaster(to_upright(stored, orientation).copy()), orientation)
+    assert raster.shape == stored.shape
+    assert np.array_equal(raster.read(2, 1, 11, 8), stored[2:11, 1:8])
+    raster.write(4, 3, stored[:5, :4])
+    assert np.array_equal(raster.read(4, 3, 9, 7), stored[:5, :4])
