@@ -84,10 +84,9 @@ class FaceSamples:
         degraded = _bytes(age(small, recipe, self.library).aged)
         if self.restorer is not None and rng.random() < self.stage_share:
             degraded = restored_by(self.restorer, degraded)
-        return {
-            "aged": _enlarged(degraded, self.size),
-            "clean": _target(_bytes(alignment.to_crop(photo)), recipe),
-        }
+        enlarged = _enlarged(degraded, self.size)
+        clean = _target(_bytes(alignment.to_crop(photo)), recipe)
+        return {"aged": enlarged, "clean": retoned(clean, enlarged)}
 
     def _alignment(self, path: Path, photo: NDArray[np.uint8]) -> Alignment | None:
         if path not in self._placed:
@@ -125,6 +124,22 @@ def alignment_of_box(box: Box, crop: int) -> Alignment:
 def restored_by(restorer: Restorer, aged: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return what the stage before the faces makes of ``H×W×3`` uint8 pixels."""
     return restorer.translate(aged, restorer.detect(aged)).restored.astype(np.uint8)
+
+
+def retoned(clean: NDArray[np.uint8], like: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return ``clean`` in the tones of ``like``, another picture of the same face (both ``H×W×3`` uint8).
+
+    Each channel is scaled and shifted so that the two agree best when reduced to 32 pixels. Tone is the business
+    of the stage before, and the blending keeps it: the generator must learn detail, not colour.
+    """
+    small, aim = (
+        cv2.resize(picture, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float64).reshape(-1, 3)
+        for picture in (clean, like)
+    )
+    spread = np.maximum(small.var(axis=0), 1.0)
+    gain = ((small - small.mean(axis=0)) * (aim - aim.mean(axis=0))).mean(axis=0) / spread
+    toned = (clean - small.mean(axis=0)) * gain + aim.mean(axis=0)
+    return np.clip(np.rint(toned), 0, 255).astype(np.uint8)
 
 
 def _found(photo: NDArray[np.uint8]) -> Box | None:

@@ -1,0 +1,100 @@
+"""Laws of the data's order: (seed, number) decides every crop; workers, stops and resumes change nothing."""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from oldphoto_core.training.samples import Sample
+from oldphoto_core.training.stream import Batch, BlockDataset, Mix, batches_from, mirrored
+from oldphoto_core.training.tasks.base import mixed
+
+
+class _Ramp:
+    """A picture that grows brighter from left to right and never from top to bottom."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def draw(self, rng: np.random.Generator) -> Sample:
+        ramp = np.linspace(0, 200, self.size) + rng.integers(50)
+        picture = np.broadcast_to(ramp[None, :, None], (self.size, self.size, 3)).astype(np.uint8)
+        return {"aged": picture, "mask": (picture[..., 0] > 128).astype(np.uint8)}
+
+
+def _first(dataset: BlockDataset, count: int, *, step: int = 0, workers: int = 0) -> list[Batch]:
+    return list(islice(batches_from(step, dataset, workers=workers, pinned=False), count))
+
+
+def _equal(one: list[Batch], other: list[Batch]) -> bool:
+    return len(one) == len(other) and all(
+        set(a) == set(b) and all(torch.equal(a[name], b[name]) for name in a)
+        for a, b in zip(one, other, strict=True)
+    )
+
+
+def _dataset(seed: int = 0, **options: bool) -> BlockDataset:
+    return BlockDataset({"ramp": Mix(1.0, _Ramp, **options)}, batch=2, crop=128, seed=seed)
+
+
+def test_workers_change_nothing() -> None:
+    count = _dataset().batches_per_block + 3
+    assert _equal(_first(_dataset(), count), _first(_dataset(), count, workers=2))
+
+
+def test_starting_at_a_step_is_going_on_from_there() -> None:
+    block = _dataset().batches_per_block
+    everything = _first(_dataset(), block + 4)
+    for step in (3, block, block + 1):
+        assert _equal(_first(_dataset(), 3, step=step), everything[step : step + 3])
+
+
+def test_another_seed_gives_other_data() -> None:
+    assert not _equal(_first(_dataset(0), 2), _first(_dataset(1), 2))
+
+
+def test_upright_samples_are_mirrored_and_never_turned() -> None:
+    for batch in _first(_dataset(upright=True), 8):
+        assert (batch["aged"][:, :, :1] == batch["aged"]).all()
+    turned = torch.cat([batch["aged"] for batch in _first(_dataset(), 8)])
+    assert not (turned[:, :, :1] == turned).all()
+
+
+def test_mirroring_keeps_arrays_aligned() -> None:
+    sample = _Ramp(32).draw(np.random.default_rng(0))
+    sides = {bool(s["mask"][0, 0]) for s in (mirrored(sample, np.random.default_rng(n)) for n in range(20))}
+    assert sides == {True, False}
+    for number in range(20):
+        result = mirrored(sample, np.random.default_rng(number))
+        assert ((result["aged"][..., 0] > 128) == result["mask"]).all()
+
+
+def test_sources_are_drawn_by_their_shares(training_data: Path) -> None:
+    bright = Mix(3.0, partial(_Constant, 200))
+    dark = Mix(1.0, partial(_Constant, 10))
+    dataset = BlockDataset({"bright": bright, "dark": dark}, batch=8, crop=256, seed=0)
+    pictures = torch.cat([batch["aged"].amax(dim=(1, 2, 3)) for batch in _first(dataset, 16)])
+    assert 0.6 < (pictures > 0).float().mean() < 0.9
+    assert set(mixed(training_data, {"aged": 1.0, "annotated": 0.0})) == {"aged"}
+
+
+class _Constant:
+    def __init__(self, level: int, *, size: int) -> None:
+        self.picture = np.full((size, size, 3), level, np.uint8)
+
+    def draw(self, rng: np.random.Generator) -> Sample:
+        return {"aged": self.picture}
+
+
+def test_batches_state_their_contract(training_data: Path) -> None:
+    dataset = BlockDataset(mixed(training_data, {"aged": 0.5, "annotated": 0.5}), batch=4, crop=64, seed=1)
+    batch = _first(dataset, 1)[0]
+    assert batch["aged"].shape == batch["clean"].shape == (4, 3, 64, 64)
+    assert batch["mask"].shape == batch["weight"].shape == (4, 1, 64, 64)
+    assert batch["aged"].min() >= -1
+    assert batch["aged"].max() <= 1
+    assert set(batch["mask"].unique().tolist()) <= {0.0, 1.0}
