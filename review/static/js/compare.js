@@ -36,6 +36,7 @@ export class Comparison {
     if (mode !== "scan" && !this.stage.results.length) return;
     if (mode !== "result" && !this.stage.scan) return;
     const before = this.mode;
+    if (before === mode) return;
     this.mode = mode;
     if (before === "side") this.endSide();
     if (mode === "side") await this.beginSide();
@@ -109,7 +110,7 @@ export class Comparison {
   /** Open a viewer beside the scan for each tier, all moving together. */
   async beginSide() {
     const views = this.root.querySelector("[data-views]");
-    const bounds = this.viewer.viewport.getBounds(true);
+    this.keepPlace();
     for (const result of this.stage.results) {
       const view = document.createElement("div");
       view.className = "view";
@@ -123,10 +124,21 @@ export class Comparison {
     }
     const all = [this.viewer, ...this.others.map((one) => one.viewer)];
     this.release = keepTogether(all);
-    requestAnimationFrame(() => this.viewer.viewport.fitBounds(bounds, true));
+  }
+
+  /** Once the viewer has its new size, show what it showed before: all of the picture, or the same part. */
+  keepPlace() {
+    const { viewport } = this.viewer;
+    const isWhole = viewport.getZoom() <= viewport.getHomeZoom() * 1.02;
+    const bounds = viewport.getBounds(true);
+    this.viewer.addOnceHandler("after-resize", () => {
+      if (isWhole) viewport.goHome(true);
+      else viewport.fitBounds(bounds, true);
+    });
   }
 
   endSide() {
+    this.keepPlace();
     this.release();
     for (const { view, viewer } of this.others) {
       viewer.destroy();

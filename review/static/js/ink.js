@@ -1,5 +1,7 @@
 // Draws the mask over the viewer: its base from tiles, cut at a threshold where asked, and the strokes on top.
 
+/* global OpenSeadragon */
+
 import { scaleOf } from "./viewer.js";
 
 const COLOUR = [226, 61, 22];
@@ -62,13 +64,13 @@ export class Ink {
   }
 
   toScreen(x, y) {
-    return this.viewer.world.getItemAt(0).imageToViewerElementCoordinates({ x, y });
+    return this.viewer.world.getItemAt(0).imageToViewerElementCoordinates(new OpenSeadragon.Point(x, y));
   }
 
   /** Where on the picture a pointer is. */
   toPicture(event) {
     const bounds = this.canvas.getBoundingClientRect();
-    const place = { x: event.clientX - bounds.left, y: event.clientY - bounds.top };
+    const place = new OpenSeadragon.Point(event.clientX - bounds.left, event.clientY - bounds.top);
     const point = this.viewer.world.getItemAt(0).viewerElementToImageCoordinates(place);
     return [point.x, point.y];
   }
@@ -91,7 +93,7 @@ export class Ink {
   }
 
   corner(x, y) {
-    const point = this.viewer.world.getItemAt(0).viewerElementToImageCoordinates({ x, y });
+    const point = this.viewer.world.getItemAt(0).viewerElementToImageCoordinates(new OpenSeadragon.Point(x, y));
     return [Math.min(this.data.width, Math.max(0, point.x)), Math.min(this.data.height, Math.max(0, point.y))];
   }
 

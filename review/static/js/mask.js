@@ -1,5 +1,7 @@
 // The mask editor: tools, keys, and sending what was drawn.
 
+/* global OpenSeadragon */
+
 import { Ink } from "./ink.js";
 import { bind } from "./keys.js";
 import { Strokes } from "./strokes.js";
@@ -46,7 +48,9 @@ function wireWheel(viewer) {
     (event) => {
       event.preventDefault();
       const bounds = event.currentTarget.getBoundingClientRect();
-      const place = viewer.viewport.viewerElementToViewportCoordinates({ x: event.clientX - bounds.left, y: event.clientY - bounds.top });
+      const place = viewer.viewport.viewerElementToViewportCoordinates(
+        new OpenSeadragon.Point(event.clientX - bounds.left, event.clientY - bounds.top),
+      );
       viewer.viewport.zoomBy(event.deltaY < 0 ? 1.2 : 1 / 1.2, place);
       viewer.viewport.applyConstraints();
     },
