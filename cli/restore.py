@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from flows.summary import RunSummary
 
 EXIT_INCOMPLETE = 3
-PHASES = {"ingest": "looking", "restore": "restoring"}
+PHASES = {"ingest": "looking", "restore": "restoring", "verify": "verifying", "export": "exporting"}
 
 
 def register(app: typer.Typer) -> None:

@@ -135,7 +135,7 @@ def _dossiers(
 ) -> list[Record]:
     ids = [asset["asset"] for asset in assets]
     items = _work_items(connection, ids)
-    locations = _locations(connection, ids)
+    locations = located(connection, ids)
     events = _events(connection, ids)
     contents = _contents(connection, locations, items)
     models = _models(connection, items)
@@ -262,7 +262,8 @@ def _masks(connection: Connection, items: Sequence[int]) -> dict[int, Record]:
     return {row.work_item_id: dict(row._mapping) for row in connection.execute(query)}
 
 
-def _locations(connection: Connection, assets: Sequence[int]) -> dict[int, list[Record]]:
+def located(connection: Connection, assets: Sequence[int]) -> dict[int, list[Record]]:
+    """Return where each of these photos was seen, last first."""
     query = (
         select(
             Location.asset_id,

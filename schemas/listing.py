@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, exists, or_, select
+from sqlalchemy import Connection, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
 from schemas.errors import CatalogUseError
@@ -24,6 +24,14 @@ def collection_id(connection: Connection, name: str) -> int:
         found = connection.scalar(query)
     assert found is not None
     return found
+
+
+def photo_count(connection: Connection, name: str | None) -> int:
+    """Return how many photos a collection, or all of them, have ever had; 0 for an unknown one."""
+    query = select(func.coalesce(func.sum(Collection.photos), 0))
+    if name is not None:
+        query = query.where(Collection.name == name)
+    return int(connection.execute(query).scalar_one())
 
 
 def lock_collection(connection: Connection, collection: int) -> None:

@@ -17,8 +17,9 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from schemas import dossier, ingest, listing, outcomes, planning, queries, rules, runs, session
+from schemas import dossier, fixity, ingest, listing, outcomes, planning, queries, rules, runs, session
 from schemas.desk import SYSTEM, DeskOperations
+from schemas.fixity import FixityPhoto, FixityResult
 from schemas.records import (
     AssetRecord,
     IngestCounts,
@@ -225,6 +226,23 @@ class Catalog(DeskOperations):
         with session.read(self.engine) as connection:
             return rules.calibrate(connection, tried, collection=collection, run_id=run_id)
 
+    # --- fixity -------------------------------------------------------------------------------------------
+
+    def fixity_photos(
+        self, *, collection: str | None = None, after: int = 0, limit: int = 200
+    ) -> list[FixityPhoto]:
+        """Return the next photos with the digests that their files should have. Raises CatalogUseError.
+
+        ``after``: the last ``asset_id`` of the page before.
+        """
+        with session.read(self.engine) as connection:
+            return fixity.page(connection, collection=collection, after=after, limit=limit)
+
+    def record_fixity(self, results: Sequence[FixityResult]) -> None:
+        """Record that these photos' files were checked: a PREMIS event each, in one transaction."""
+        with session.write(self.engine) as connection:
+            fixity.record(connection, results)
+
     # --- queries ------------------------------------------------------------------------------------------
 
     def runs(
@@ -279,6 +297,11 @@ class Catalog(DeskOperations):
         """
         with session.read(self.engine) as connection:
             return dossier.page(connection, collection=collection, after=after, limit=limit)
+
+    def photo_count(self, collection: str | None = None) -> int:
+        """Return how many photos a collection, or the catalog, has ever had; kept, not counted."""
+        with session.read(self.engine) as connection:
+            return listing.photo_count(connection, collection)
 
     def stats(self, by: str = "outcome", *, collection: str | None = None) -> list[dict[str, Any]]:
         """Return totals by ``outcome``, ``collection``, ``flag`` or ``run``. Raises CatalogUseError."""

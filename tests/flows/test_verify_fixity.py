@@ -1,0 +1,104 @@
+"""Fixity checks name every file that is missing or changed, and leave an event with each photo."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from flows.verify_fixity import check_files, verify_fixity
+from oldphoto_core.errors import UsageError
+from schemas.records import DerivativeRecord, OutcomeRecord, PendingItem
+from schemas.repository import Catalog
+from tests.actors.conftest import bucket, s3_endpoint  # noqa: F401
+from tests.schemas.archive import Archive, AssetRecord
+
+KEYS = ("a.tif", "b c/d.tif", "=1+1.tif")
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+class Files:
+    """Masters and derivatives as real files below ``root``, and a catalog that knows them."""
+
+    def __init__(self, root: Path, catalog: Catalog) -> None:
+        self.root, self.catalog = root, catalog
+        archive = Archive(catalog)
+        archive.run([self._master(key) for key in KEYS], self._made)
+
+    def _write(self, name: str, data: bytes) -> Path:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        return path
+
+    def _master(self, key: str) -> AssetRecord:
+        data = f"master {key}".encode()
+        path = self._write(f"masters/{key}", data)
+        return AssetRecord(key, str(path), len(data), "now", _digest(data), format="TIFF")
+
+    def _made(self, item: PendingItem) -> OutcomeRecord:
+        data = f"restored {item.key}".encode()
+        path = self._write(f"out/restored/{item.derivative_stem}.tif", data)
+        file = DerivativeRecord("restored", "enhanced", str(path), _digest(data), len(data), "image/tiff")
+        return OutcomeRecord(item.work_item_id, "done", derivatives=(file,))
+
+    def check(self, **more: Any) -> dict[str, Any]:
+        options = {"collection": None, "sample": 1.0, "seed": 1, "masters_only": False, "threads": 2, **more}
+        return dict(check_files.fn(self.catalog, **options))
+
+
+@pytest.fixture
+def files(tmp_path: Path, catalog: Catalog) -> Files:
+    return Files(tmp_path, catalog)
+
+
+def test_an_untouched_archive_is_sound(files: Files) -> None:
+    found = files.check()
+    assert (found["photos"], found["files"], found["problems"]) == (3, 6, [])
+    assert found["bytes"] == sum(path.stat().st_size for path in files.root.rglob("*.tif"))
+    event = files.catalog.show("a.tif")[0]["events"][-1]
+    assert (event["type"], event["outcome"], event["detail"]["files"]) == ("fixity check", "success", 2)
+
+
+def test_what_is_wrong_is_named_with_its_remedy(files: Files) -> None:
+    (files.root / "masters/a.tif").write_bytes(b"master b.tif")
+    (files.root / "out/restored/b c/d.tif").unlink()
+    found = files.check()
+    assert (found["missing"], found["changed"], found["unreadable"]) == (1, 1, 0)
+    changed, missing = found["problems"]
+    assert (changed["key"], changed["role"], changed["problem"]) == ("a.tif", "master", "changed")
+    assert changed["found"] == _digest(b"master b.tif") != changed["expected"] == _digest(b"master a.tif")
+    assert (missing["key"], missing["role"]) == ("b c/d.tif", "restored")
+    assert "backup" in missing["remedy"]
+    event = files.catalog.show("a.tif")[0]["events"][-1]
+    assert (event["outcome"], event["detail"]["problems"][0]["problem"]) == ("fail", "changed")
+    assert files.check(masters_only=True)["missing"] == 0
+
+
+def test_samples_are_drawn(files: Files) -> None:
+    drawn = {seed: files.check(sample=0.4, seed=seed)["photos"] for seed in range(30)}
+    assert set(drawn.values()) >= {0, 1, 2}
+    assert files.check(sample=0.4, seed=7)["photos"] == drawn[7]
+    with pytest.raises(UsageError, match="share"):
+        verify_fixity.fn(catalog="sqlite:////nowhere", sample=0)
+
+
+@pytest.mark.integration
+def test_files_in_a_bucket(catalog: Catalog, bucket: str) -> None:  # noqa: F811
+    client = boto3.client("s3")
+    records = []
+    for key in KEYS:
+        client.put_object(Bucket=bucket, Key=f"scans/{key}", Body=key.encode())
+        uri = f"s3://{bucket}/scans/{key}"
+        records.append(AssetRecord(key, uri, len(key), "now", _digest(key.encode())))
+    Archive(catalog).run(records, lambda item: OutcomeRecord(item.work_item_id, "skipped"))
+    client.put_object(Bucket=bucket, Key=f"scans/{KEYS[0]}", Body=b"other")
+    client.delete_object(Bucket=bucket, Key=f"scans/{KEYS[1]}")
+    found = dict(check_files.fn(catalog, None, 1.0, None, False, 2))
+    assert (found["files"], found["missing"], found["changed"]) == (3, 1, 1)
