@@ -28,7 +28,7 @@ EXIT_INTERRUPTED = 130
 
 def build_app() -> typer.Typer:
     """Return the command-line application with every subcommand registered."""
-    from cli import demo, doctor, evaluate, query, restore, review, synthesize, train
+    from cli import demo, doctor, evaluate, query, redo, restore, review, synthesize, train
 
     app = typer.Typer(
         name="oldphoto",
@@ -38,7 +38,7 @@ def build_app() -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for module in (restore, query, review, train, evaluate, synthesize, demo, doctor):
+    for module in (restore, query, review, redo, train, evaluate, synthesize, demo, doctor):
         module.register(app)
     return app
 

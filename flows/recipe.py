@@ -99,6 +99,13 @@ def build_recipe(
     return Recipe(hashlib.sha256(text.encode("utf-8")).hexdigest(), text, dict(weights))
 
 
+def with_given_mask(recipe: Recipe, mask_sha256: str) -> Recipe:
+    """Return the recipe of restoring with a mask that somebody drew: it names the mask's digest as well."""
+    document = {**json.loads(recipe.canonical_json), "mask": {"sha256": mask_sha256}}
+    text = canonical_json(document)
+    return Recipe(hashlib.sha256(text.encode("utf-8")).hexdigest(), text, recipe.models)
+
+
 def canonical_json(document: Mapping[str, Any]) -> str:
     """Return JSON with sorted keys, no spaces and no NaN: equal documents give equal bytes."""
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)

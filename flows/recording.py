@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from sqlalchemy.exc import SQLAlchemyError
 from tenacity import (
@@ -49,8 +49,10 @@ class Run:
 
 
 @contextmanager
-def recorded_run(place: Workplace, flow_run_id: str | None) -> Iterator[Run]:
-    """Record that a run begins and how it ends.
+def recorded_run(
+    place: Workplace, flow_run_id: str | None, remarks: Mapping[str, Any] | None = None
+) -> Iterator[Run]:
+    """Record that a run begins and how it ends; ``remarks`` are recorded beside the request's parameters.
 
     An exception marks it *failed*; being interrupted or terminated marks it *crashed*. A run that is killed
     outright stays *running* until a later one takes its work over.
@@ -59,7 +61,9 @@ def recorded_run(place: Workplace, flow_run_id: str | None) -> Iterator[Run]:
     collection_id = catalog.collection_id(request.collection_name())
     recipe = place.decision.recipe
     recipe_id = catalog.recipe_id(recipe.sha256, recipe.canonical_json, place.models)
-    run_id = catalog.start_run(flow_run_id, collection_id, recipe_id, request.parameters())
+    run_id = catalog.start_run(
+        flow_run_id, collection_id, recipe_id, {**request.parameters(), **(remarks or {})}
+    )
     run = Run(run_id, collection_id, recipe_id)
     try:
         yield run

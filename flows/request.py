@@ -127,8 +127,16 @@ class RestoreRequest:
         return rule
 
     def parameters(self) -> dict[str, Any]:
-        """Return the request as JSON-safe parameters for the catalog, without a password in the URL."""
-        return {**asdict(self), "catalog": without_password(self.catalog)}
+        """Return the request as JSON-safe parameters for the catalog, without a password in the URL.
+
+        Places are absolute: whoever reads them later may be in another folder.
+        """
+        return {
+            **asdict(self),
+            "source": absolute_place(self.source),
+            "destination": absolute_place(self.destination),
+            "catalog": without_password(self.catalog),
+        }
 
     @property
     def weights_folder(self) -> Path | None:

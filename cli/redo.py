@@ -1,0 +1,60 @@
+"""``oldphoto redo``: make photos again that reviewers asked for at the desk, with the masks that they drew."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from flows.redo import RedoSummary
+
+EXIT_INCOMPLETE = 3
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``redo`` to the command line."""
+    app.command()(redo)
+
+
+def redo(
+    destination: Annotated[str, typer.Argument(metavar="DESTINATION", help="Folder or s3://bucket/prefix.")],
+    catalog: Annotated[
+        str | None,
+        typer.Option(envvar="OLDPHOTO_CATALOG", metavar="URL", help="Default: catalog.db in DESTINATION."),
+    ] = None,
+    collection: Annotated[str | None, typer.Option(metavar="NAME", help="Only this collection.")] = None,
+    device: Annotated[str, typer.Option(help="auto | cpu | cuda")] = "auto",
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many photos.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object as the last line.")] = False,
+) -> None:
+    """Make photos again that reviewers asked for, with the masks that they drew; nothing is overwritten."""
+    from cli.environment import prepare_environment
+    from cli.restore import Watcher
+
+    prepare_environment()
+    from flows.progress import listening
+    from flows.redo import redo as redo_flow
+
+    with Watcher() as watcher, listening(watcher):
+        summary = redo_flow(destination, catalog, collection, device, limit)
+    if as_json:
+        print(json.dumps(asdict(summary)))
+    else:
+        print_summary(summary)
+    if summary.problems:
+        raise typer.Exit(EXIT_INCOMPLETE)
+
+
+def print_summary(summary: RedoSummary) -> None:
+    """Print what became of the requests."""
+    if not (summary.done or summary.waiting or summary.problems):
+        print("Nobody has asked for anything to be done again.")
+    for key in summary.done:
+        print(f"done again  {key}")
+    for key, reason in summary.waiting.items():
+        print(f"waits       {key}: {reason}")
+    for key, problem in summary.problems.items():
+        print(f"not done    {key}: {problem}")

@@ -1,0 +1,213 @@
+"""The `redo` flow: make photos again that reviewers asked for, with the mask that they drew.
+
+A request is done as a run of its own with the parameters of the run that made the photo, under a recipe that
+names the mask's digest; so its files go under ``recipes/`` and nothing is overwritten. A request without a
+mask waits until the recipe is another one: the same recipe would give the same pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from typing import Any
+
+from prefect import flow
+from prefect.runtime import flow_run
+
+from actors.job import RestoreJob
+from actors.restorer import PhotoRestorer, shipped_restorer
+from actors.rows import InputRow
+from actors.storage import open_store
+from actors.stream import run_stream
+from flows.given_mask import RedoRestorer, read_mask
+from flows.progress import Progress, listener
+from flows.recipe import with_given_mask
+from flows.recording import OutcomeRecorder, Run, recorded_run
+from flows.request import RestoreRequest, absolute_place
+from flows.workplace import Decision, Workplace, decide
+from oldphoto_core.errors import OldPhotoError
+from schemas.records import WorkState
+from schemas.repository import Catalog
+from schemas.review_records import RedoRecord
+
+_RUNS = 100_000
+_PAGE = 500
+
+
+class RedoError(OldPhotoError):
+    """One request could not be done; the others are."""
+
+
+@dataclass
+class RedoSummary:
+    """What became of the requests. ``waiting`` and ``problems`` say why, by photo."""
+
+    done: list[str] = field(default_factory=list)
+    waiting: dict[str, str] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
+
+
+@flow(name="redo", flow_run_name="redo in {destination}", persist_result=False)
+def redo(
+    destination: str,
+    catalog: str | None = None,
+    collection: str | None = None,
+    device: str = "auto",
+    limit: int | None = None,
+) -> RedoSummary:
+    """Do what reviewers asked for at the desk.
+
+    Args:
+        destination: the folder or ``s3://`` prefix whose photos are to be made again.
+        catalog: URL of the catalog; ``sqlite:///DESTINATION/catalog.db`` when not given.
+        collection: only this collection.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        limit: at most so many photos.
+
+    Raises:
+        UsageError: a bucket without a catalog's URL.
+        CatalogError: there is no such catalog or collection, or it cannot be used.
+    """
+    # The request is only asked where its catalog lies.
+    url = RestoreRequest(source=destination, destination=destination, catalog=catalog).catalog_url()
+    summary = RedoSummary()
+    with Catalog.open(url, create=False) as opened:
+        redoer = Redoer(opened, url, absolute_place(destination), device)
+        waiting = list(pending(opened, collection))
+        for number, record in enumerate(waiting[:limit], 1):
+            redoer.attempt(record, summary)
+            listener().progress(Progress("restore", number, len(waiting[:limit]), record.key))
+    return summary
+
+
+def pending(catalog: Catalog, collection: str | None) -> Iterator[RedoRecord]:
+    """Yield the requests that no run has taken, collection by collection, oldest first."""
+    names = [collection] if collection else [row["collection"] for row in catalog.stats("collection")]
+    for name in names:
+        after = 0
+        while page := catalog.pending_redos(name, after=after, limit=_PAGE):
+            yield from page
+            after = page[-1].review_id
+
+
+class Redoer:
+    """Does requests one after the other; networks are loaded once for each set of parameters.
+
+    Args:
+        catalog: an open catalog.
+        url: its URL.
+        destination: the absolute place whose photos are made again.
+        device: where the networks run.
+    """
+
+    def __init__(self, catalog: Catalog, url: str, destination: str, device: str) -> None:
+        self.catalog, self.url, self.destination, self.device = catalog, url, destination, device
+        self._decisions: dict[RestoreRequest, Decision] = {}
+        self._restorers: dict[str, PhotoRestorer] = {}
+
+    def attempt(self, record: RedoRecord, summary: RedoSummary) -> None:
+        """Do one request; what prevents it is told and stops no other."""
+        try:
+            reason = self._do(record)
+        except OldPhotoError as error:
+            summary.problems[record.key] = str(error)
+            return
+        if reason is None:
+            summary.done.append(record.key)
+        else:
+            summary.waiting[record.key] = reason
+
+    def _do(self, record: RedoRecord) -> str | None:
+        """Do a request and return None, or return why it has to wait. Raises OldPhotoError."""
+        request = self._request(record)
+        if request.destination != self.destination:
+            return f"it is of {request.destination}"
+        decision = self._decision(request)
+        recipe = decision.recipe
+        if record.mask is not None:
+            recipe = with_given_mask(recipe, record.mask.sha256)
+        elif recipe.sha256 == record.recipe:
+            return "no mask was drawn and the recipe is the same: the same pixels would come out"
+        place = Workplace(
+            request,
+            replace(decision, recipe=recipe),
+            open_store(request.source),
+            open_store(request.destination),
+            self.catalog,
+        )
+        self._run(place, record)
+        return None
+
+    def _run(self, place: Workplace, record: RedoRecord) -> None:
+        mask = None
+        if record.mask is not None:
+            content = self.catalog.history(record.item_id)["content"]
+            orientation = int(content["metadata"].get("orientation") or 1)
+            mask = read_mask(place.destination, record.mask, orientation)
+        remarks = {"redo_of": record.item_id, "review": record.review_id}
+        with recorded_run(place, flow_run.id, remarks) as run:
+            self._list(run, record)
+            self.catalog.plan(run.collection_id, run.recipe_id, run.id)
+            rows = [
+                InputRow.from_pending(item) for page in self.catalog.iter_pending(run.id, 1) for item in page
+            ]
+
+            def restorer(job: RestoreJob) -> PhotoRestorer:
+                return RedoRestorer(self._restorer(place, job), mask)
+
+            with OutcomeRecorder(self.catalog, run.id) as recorder:
+                for outcomes in run_stream(rows, place.job, executor="inline", restorer_factory=restorer):
+                    recorder.add(outcomes)
+        if recorder.outcomes[WorkState.FAILED]:
+            raise RedoError(f"It failed; `oldphoto show {record.key}` says why. The request stays.")
+        self.catalog.redo_taken([record.review_id], run.id)
+        if recorder.outcomes[WorkState.QUARANTINED]:
+            raise RedoError(f"It was quarantined; `oldphoto show {record.key}` says why.")
+
+    def _list(self, run: Run, record: RedoRecord) -> None:
+        """Make the photo the run's only input. Raises RedoError where the master is another one by now."""
+        known = self.catalog.known(run.collection_id, [record.key]).get(record.key)
+        if known is None or known.sha256 != record.sha256:
+            raise RedoError(
+                "The scan has changed at the source since it was looked at. Run `oldphoto restore` and look at "
+                "the new result."
+            )
+        self.catalog.record_assets(run.collection_id, [known], run.id)
+
+    def _request(self, record: RedoRecord) -> RestoreRequest:
+        """Return the parameters of the run that made the photo, to be followed again here."""
+        made_by = self.catalog.queue_row(record.item_id)
+        recorded = self._parameters.get(made_by.run)
+        if recorded is None:
+            raise RedoError("The run that made it is not in the catalog any more.")
+        known = {one.name for one in fields(RestoreRequest)}
+        given: dict[str, Any] = {name: value for name, value in recorded.items() if name in known}
+        given |= {
+            "source": absolute_place(given["source"]),
+            "destination": absolute_place(given["destination"]),
+            "catalog": self.url,
+            "collection": made_by.collection,
+            "device": self.device,
+            "executor": "inline",
+            "limit": None,
+            "dry_run": False,
+            "manifest": None,
+        }
+        return RestoreRequest(**given)
+
+    @cached_property
+    def _parameters(self) -> dict[int, dict[str, Any]]:
+        return {row["run"]: row["parameters"] for row in self.catalog.runs(limit=_RUNS)}
+
+    def _decision(self, request: RestoreRequest) -> Decision:
+        if request not in self._decisions:
+            self._decisions[request] = decide(request)
+        return self._decisions[request]
+
+    def _restorer(self, place: Workplace, job: RestoreJob) -> PhotoRestorer:
+        """Return the networks for these parameters, whatever the mask."""
+        name = repr((job.config, job.weights, job.settings, job.device))
+        if name not in self._restorers:
+            self._restorers[name] = shipped_restorer(job)
+        return self._restorers[name]
