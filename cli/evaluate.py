@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from oldphoto_core.evaluation import ComparedPhoto
+    from oldphoto_core.evaluation import ComparedPhoto, SeenFace
+    from oldphoto_core.restore import Restorer
 
 _SHEET_ROWS = 12
 
@@ -38,8 +39,16 @@ def evaluate(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the ageing.")] = 0,
     annotated: Annotated[Path | None, typer.Option(help="Folder of hand-made masks of real damage.")] = None,
     photos: Annotated[Path | None, typer.Option(help="Their photographs (default: old/ beside it).")] = None,
+    faces: Annotated[Path | None, typer.Option(help="Folder of portraits, for the face stage.")] = None,
+    ablation: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=DIR",
+            help="Measure these weights too, under NAME; networks that DIR lacks are ours. Repeatable.",
+        ),
+    ] = None,
     sheet: Annotated[
-        Path | None, typer.Option(help="Picture to write: before, mask, ours, chain, truth.")
+        Path | None, typer.Option(help="Picture to write: before, mask, ours, chain, truth; then faces.")
     ] = None,
     device: Annotated[str, typer.Option(help="auto | cpu | cuda")] = "auto",
     config: Annotated[str, typer.Option(help="compact | paper")] = "compact",
@@ -48,13 +57,21 @@ def evaluate(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Measure restoration and detection; the untouched input and an OpenCV chain stand beside ours."""
+    """Measure restoration, detection and faces; the untouched input and an OpenCV chain stand beside ours."""
     from cli.progress import progress_bar
-    from oldphoto_core.evaluation import comparison_sheet, evaluate_detection, evaluate_directory
+    from oldphoto_core.evaluation import (
+        comparison_sheet,
+        evaluate_detection,
+        evaluate_directory,
+        evaluate_faces,
+    )
+    from oldphoto_core.evaluation.pairs import damage_library
     from oldphoto_core.restore import load_restorer
 
     restorer = load_restorer(device=device, config=config, weights=weights)  # type: ignore[arg-type]
+    ablations = _ablations(ablation or (), config, device, weights)
     shown: list[ComparedPhoto] = []
+    portraits: list[SeenFace] = []
     with progress_bar() as bar:
         task = bar.add_task("evaluating", total=None, note="")
 
@@ -65,12 +82,40 @@ def evaluate(
 
         keep = _keep(split, annotated=False)
         report = evaluate_directory(
-            directory, restorer, profile=profile, limit=limit, size=size, seed=seed, keep=keep, watch=watch
+            directory,
+            restorer,
+            ablations=ablations,
+            profile=profile,
+            limit=limit,
+            size=size,
+            seed=seed,
+            keep=keep,
+            watch=watch,
         )
         if annotated is not None:
+            bar.update(task, total=None, note="damage marked by hand")
             old = photos or annotated.parent / "old"
-            marked = evaluate_detection(old, annotated, restorer, _keep(split, annotated=True), limit=limit)
+            kept = _keep(split, annotated=True)
+            marked = evaluate_detection(old, annotated, restorer, kept, limit=limit, ablations=ablations)
             report = replace(report, annotated=marked)
+        if faces is not None and restorer.available_tiers:
+
+            def look(seen: SeenFace, done: int, total: int) -> None:
+                bar.update(task, completed=done, total=total, note=seen.name)
+                if sheet is not None and len(portraits) < _SHEET_ROWS:
+                    portraits.append(seen)
+
+            found = evaluate_faces(
+                faces,
+                restorer,
+                library=damage_library(faces),
+                profile=profile,
+                limit=limit,
+                seed=seed,
+                keep=keep,
+                watch=look,
+            )
+            report = replace(report, faces=found)
     if split is not Split.VALIDATION:
         note = (
             "photographs that the shipped weights were trained on may be among these; see --split validation"
@@ -79,8 +124,31 @@ def evaluate(
     if sheet is not None:
         from cli.synthesize import write_picture
 
-        write_picture(sheet, comparison_sheet(shown))
+        write_picture(sheet, comparison_sheet(shown, portraits))
     typer.echo(report.to_json() if json else report.to_text())
+
+
+def _ablations(given: Sequence[str], config: str, device: str, weights: Path | None) -> dict[str, Restorer]:
+    """Load the restorers that ``--ablation NAME=DIR`` names."""
+    from oldphoto_core.errors import UsageError
+    from oldphoto_core.restore import load_restorer
+    from oldphoto_core.weights.store import shipped
+
+    restorers = {}
+    for one in given:
+        name, separator, folder = one.partition("=")
+        if not separator or not name or not Path(folder).is_dir():
+            raise UsageError(
+                f"--ablation {one!r} is not NAME=DIR with a folder of weights. Example: plain-ae=W/plain"
+            )
+        ours = weights or shipped(config, "any").parent
+        restorers[name] = load_restorer(
+            device=device,
+            config=config,  # type: ignore[arg-type]
+            weights=Path(folder),
+            lacking=ours,
+        )
+    return restorers
 
 
 def _keep(split: Split, *, annotated: bool) -> Callable[[str], bool] | None:

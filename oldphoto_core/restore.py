@@ -26,7 +26,7 @@ from oldphoto_core.photo import DefectDetection, Face, Flag, Mask, Pixels, Resto
 from oldphoto_core.pixels import check_pixels
 from oldphoto_core.raster import MemoryRaster
 from oldphoto_core.settings import RestoreSettings
-from oldphoto_core.steps import DETECTION_BLOCK, detect_into, translate_into
+from oldphoto_core.steps import detect_into, translate_into
 from oldphoto_core.weights.load import load_networks
 from oldphoto_core.weights.store import WeightsIdentity
 
@@ -140,8 +140,6 @@ class Restorer:
         if self.detector is None:
             raise WeightsError("The detector has no trained weights. Train it, or give a mask.")
         height, width = pixels.shape[:2]
-        if max(height, width) <= DETECTION_BLOCK:
-            return self.detector.detect(pixels)
         probability, mask = np.empty((height, width), np.float32), np.empty((height, width), bool)
         detect_into(
             self.detector, self.settings, MemoryRaster(pixels), MemoryRaster(probability), MemoryRaster(mask)
@@ -207,10 +205,12 @@ def load_restorer(
     device: str = "auto",
     config: Config = "compact",
     weights: Path | None = None,
+    lacking: Path | None = None,
     settings: RestoreSettings | None = None,
 ) -> Restorer:
     """Return a restorer with the shipped weights, or those of the folder ``weights``.
 
+    Networks that ``weights`` lacks are taken from the folder ``lacking``, if that is given.
     A stage whose weights are absent is off (see :attr:`Restorer.available_tiers`).
 
     Raises:
@@ -219,7 +219,7 @@ def load_restorer(
     """
     chosen = settings or RestoreSettings()
     where = pick_device(device)
-    networks = load_networks(config, weights)
+    networks = load_networks(config, weights, lacking=lacking)
     translator = (
         LatentTranslator(networks.vae_old, networks.mapping, networks.vae_clean, chosen, where)
         if networks.vae_old and networks.mapping and networks.vae_clean

@@ -87,7 +87,7 @@ def find_pairs(
         raise UsageError(f"{clean} holds no photographs to measure on ({', '.join(SUFFIXES)}).")
     if ready:
         return len(paths), _ready_pairs(directory, paths)
-    return len(paths), _aged_pairs(paths, _library(directory), profile, size, seed)
+    return len(paths), _aged_pairs(paths, damage_library(directory), profile, size, seed)
 
 
 def _ready_pairs(directory: Path, paths: list[Path]) -> Iterator[Pair]:
@@ -120,7 +120,8 @@ def _aged_pairs(
         yield Pair(path.name, to_bytes(pair.aged), to_bytes(pair.clean), pair.mask)
 
 
-def _library(directory: Path) -> DefectLibrary:
+def damage_library(directory: Path) -> DefectLibrary:
+    """Return the scanned damage in ``defects/`` inside or beside a folder; drawn damage where there is none."""
     for folder in (directory / "defects", directory.parent / "defects"):
         if folder.is_dir():
             return DefectLibrary.from_directory(folder)

@@ -10,20 +10,23 @@ from typing import Any
 
 from oldphoto_core.evaluation.metrics import DetectionScores
 
-INPUT, CHAIN, OURS, OURS_TRUE_MASK = "input", "opencv chain", "ours", "ours, true mask"
+INPUT, CHAIN, OURS = "input", "opencv chain", "ours"
+TELEA_TRUE_MASK, OURS_TRUE_MASK = "telea, true mask", "ours, true mask"
+AGED_FACE, RESTORED_FACE, ENHANCED_FACE = "aged", "restored", "enhanced"
 
 
 @dataclass(frozen=True)
 class PictureScores:
     """One method's mean over ``photos`` photographs; ``inside`` is over the true damage only.
 
-    PSNR in dB, SSIM in [−1, 1], GMSD ≥ 0 (less is better), ``seconds`` a photograph.
+    PSNR in dB, SSIM in [−1, 1], GMSD ≥ 0 (less is better), HaarPSI in (0, 1], ``seconds`` a photograph.
     """
 
     photos: int
     psnr: float
     ssim: float
     gmsd: float
+    haarpsi: float
     psnr_inside: float
     ssim_inside: float
     seconds: float
@@ -42,6 +45,50 @@ class CleanScores:
     ssim: float
     untouched: float
     false_alarm_share: float
+
+
+@dataclass(frozen=True)
+class GreyScores:
+    """How much colour restoring puts into grey photographs.
+
+    ``chroma`` is the largest difference between the channels of a pixel, in 255ths: the mean over the photographs
+    and the worst of them.
+    """
+
+    photos: int
+    chroma: float
+    worst_chroma: float
+
+
+@dataclass(frozen=True)
+class FaceScores:
+    """How close faces are to the truth, over the part of the photo that their aligned crop covers.
+
+    ``same_person`` is the share that passes the identity check against the true face.
+    """
+
+    psnr: float
+    gmsd: float
+    haarpsi: float
+    same_person: float
+
+
+@dataclass(frozen=True)
+class FaceReport:
+    """The face stage on aged portraits.
+
+    ``scores`` go by stage (aged, restored, enhanced) over the ``found`` faces, a face that was not enhanced
+    counting as restored. ``identity_kept`` is the share of faces whose identity check came out no worse than
+    before the stage, ``better`` the share whose PSNR rose among those enhanced.
+    """
+
+    photos: int
+    found: int
+    enhanced: int
+    refused: int
+    identity_kept: float
+    better: float
+    scores: dict[str, FaceScores]
 
 
 @dataclass(frozen=True)
@@ -65,7 +112,9 @@ class EvaluationReport:
     pictures: dict[str, PictureScores]
     detection: dict[str, DetectionScores]
     clean: dict[str, CleanScores]
+    grey: dict[str, GreyScores] = field(default_factory=dict)
     annotated: AnnotatedReport | None = None
+    faces: FaceReport | None = None
     notes: tuple[str, ...] = field(default_factory=tuple)
 
     def to_json(self) -> str:
@@ -93,14 +142,22 @@ class EvaluationReport:
             ]
             head = ("method", "PSNR out/in", "SSIM", "untouched", "false alarms")
             parts += ["Sound photographs: what was done to them", _table(head, rows)]
+        if self.grey:
+            grey = [
+                (n, str(s.photos), _cell(s.chroma, 2), _cell(s.worst_chroma, 2)) for n, s in self.grey.items()
+            ]
+            head = ("method", "photos", "chroma/255", "worst")
+            parts += ["Grey photographs: how much colour they got", _table(head, grey)]
         if self.annotated:
             count = f"{self.annotated.photos} photographs, {self.annotated.damaged} of them damaged"
             parts += [f"Real damage marked by hand: {count}", detection_table(self.annotated.detection)]
+        if self.faces:
+            parts += face_tables(self.faces)
         parts += [f"Note: {note}" for note in self.notes]
         return "\n\n".join(parts)
 
 
-_PICTURE_HEAD = ("method", "PSNR", "SSIM", "GMSD", "PSNR in damage", "SSIM in damage", "s/photo")
+_PICTURE_HEAD = ("method", "PSNR", "SSIM", "GMSD", "HaarPSI", "PSNR in damage", "SSIM in damage", "s/photo")
 
 
 def _picture_cells(scores: PictureScores) -> tuple[str, ...]:
@@ -108,6 +165,7 @@ def _picture_cells(scores: PictureScores) -> tuple[str, ...]:
         _cell(scores.psnr, 2),
         _cell(scores.ssim, 4),
         _cell(scores.gmsd, 4),
+        _cell(scores.haarpsi, 4),
         _cell(scores.psnr_inside, 2),
         _cell(scores.ssim_inside, 4),
         _cell(scores.seconds, 2),
@@ -125,6 +183,20 @@ def detection_table(detection: dict[str, DetectionScores]) -> str:
         for name, s in detection.items()
     ]
     return _table(("method", "ROC-AUC", "AP", "precision", "recall", "F1", "false alarms"), rows)
+
+
+def face_tables(faces: FaceReport) -> list[str]:
+    """Return the face section: what was found and done, and how close each stage is to the truth."""
+    counts = (
+        f"Faces: {faces.photos} aged portraits, {faces.found} found, {faces.enhanced} enhanced, "
+        f"{faces.refused} refused by the checks; identity kept {_percent(faces.identity_kept)}, "
+        f"better after enhancing {_percent(faces.better)}"
+    )
+    rows = [
+        (name, _cell(s.psnr, 2), _cell(s.gmsd, 4), _cell(s.haarpsi, 4), _percent(s.same_person))
+        for name, s in faces.scores.items()
+    ]
+    return [counts, _table(("stage", "PSNR", "GMSD", "HaarPSI", "identity check passed"), rows)]
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -1,59 +1,42 @@
-"""Run an evaluation: every method over every photograph, then the means.
+"""Measure a restorer on pairs of aged and clean photographs, beside what stands in its place without it.
 
-The restorer is known by two methods only (:class:`Restores`), so that anything that detects and restores
-can be measured.
+``evaluate_directory`` is the whole story: for every pair each method restores the aged photo and is compared with
+the truth, then restores the sound photo, which it should leave alone.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
+import cv2
 import numpy as np
 
-from oldphoto_core.degradation.sheet import Tile, tile_rows, to_uint8
 from oldphoto_core.errors import UsageError, WeightsError
 from oldphoto_core.evaluation.baseline import OpenCvChain
+from oldphoto_core.evaluation.haarpsi import haarpsi
+from oldphoto_core.evaluation.methods import Restores, telea
 from oldphoto_core.evaluation.metrics import DetectionTally, gmsd, psnr, ssim
-from oldphoto_core.evaluation.pairs import Keep, Pair, Photo, find_pairs, list_photos, read_mask, read_photo
+from oldphoto_core.evaluation.pairs import Keep, Pair, Photo, find_pairs
 from oldphoto_core.evaluation.report import (
     CHAIN,
     INPUT,
     OURS,
     OURS_TRUE_MASK,
-    AnnotatedReport,
+    TELEA_TRUE_MASK,
     CleanScores,
     EvaluationReport,
+    GreyScores,
     PictureScores,
 )
-from oldphoto_core.photo import DefectDetection, Mask, Pixels, RestorationResult
+from oldphoto_core.evaluation.sheet import ComparedPhoto
+from oldphoto_core.photo import Mask, Pixels, RestorationResult
 
-
-class Restores(Protocol):
-    """What is measured: finds damage in ``H×W×3`` ``uint8`` pixels and restores them."""
-
-    def detect(self, pixels: Pixels) -> DefectDetection:
-        """Return probability and mask of damage."""
-
-    def restore(self, pixels: Pixels, *, mask: Mask | None = None) -> RestorationResult:
-        """Return the restored photo; ``mask`` replaces the detected one."""
-
-
-@dataclass(frozen=True)
-class ComparedPhoto:
-    """The pictures of one photograph, for looking at: ``uint8`` pictures and the detected mask."""
-
-    name: str
-    before: Photo
-    mask: Mask
-    ours: Photo
-    chain: Photo
-    truth: Photo
-
+_GREY_PHOTOS = 12
+"""So many photographs are restored once more without their colours, to see that they stay grey."""
 
 Watch = Callable[[ComparedPhoto, int, int], None]
 """Called after each photograph with its pictures, how many are done, and how many there are."""
@@ -63,6 +46,7 @@ def evaluate_directory(
     directory: Path,
     restorer: Restores | None,
     *,
+    ablations: Mapping[str, Restores] | None = None,
     profile: str = "seed",
     limit: int | None = None,
     size: int = 256,
@@ -75,6 +59,7 @@ def evaluate_directory(
     Args:
         directory: ``clean/`` and ``aged/`` pairs (``masks/`` optional), or clean photographs to be aged.
         restorer: what is measured; None measures input and chain only.
+        ablations: by name, restorers with one part of the method left out.
         profile: how clean photographs are aged: ``seed`` or ``archive``.
         limit: at most so many photographs, in order of name.
         size: side of the middle crop that is aged, in pixels (ready pairs are taken whole).
@@ -88,7 +73,7 @@ def evaluate_directory(
     total, pairs = find_pairs(Path(directory), profile=profile, limit=limit, size=size, seed=seed, keep=keep)
     tally = _Tally()
     for done, pair in enumerate(pairs, start=1):
-        compared = _compare(pair, restorer, tally)
+        compared = _compare(pair, restorer, ablations or {}, tally)
         if watch:
             watch(compared, done, total)
     return EvaluationReport(
@@ -100,6 +85,7 @@ def evaluate_directory(
         pictures={name: _mean_scores(rows) for name, rows in tally.pictures.items()},
         detection={name: found.scores() for name, found in tally.detection.items()},
         clean={name: _mean_clean(rows) for name, rows in tally.clean.items()},
+        grey={name: _grey_scores(rows) for name, rows in tally.grey.items()},
         notes=tuple(dict.fromkeys(tally.notes)),
     )
 
@@ -111,16 +97,27 @@ class _Tally:
     pictures: dict[str, list[PictureScores]] = field(default_factory=dict)
     detection: dict[str, DetectionTally] = field(default_factory=dict)
     clean: dict[str, list[CleanScores]] = field(default_factory=dict)
+    grey: dict[str, list[float]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
-def _compare(pair: Pair, restorer: Restores | None, tally: _Tally) -> ComparedPhoto:
+def _compare(
+    pair: Pair, restorer: Restores | None, ablations: Mapping[str, Restores], tally: _Tally
+) -> ComparedPhoto:
     """Run every method over one pair and count its scores."""
     _score(tally, INPUT, pair, pair.aged, 0.0)
     chain, detected = _run(tally, CHAIN, OpenCvChain(), pair)
+    if pair.mask is not None:
+        start = time.perf_counter()
+        filled = telea(pair.aged, pair.mask) if pair.mask.any() else pair.aged
+        _score(tally, TELEA_TRUE_MASK, pair, filled, time.perf_counter() - start)
     ours = pair.aged
     if restorer is not None:
         ours, detected = _run(tally, OURS, restorer, pair)
+        _run_guided(tally, restorer, pair)
+        _run_grey(tally, restorer, pair)
+    for name, ablated in ablations.items():
+        _run(tally, name, ablated, pair)
     return ComparedPhoto(pair.name, pair.aged, detected, ours, chain, pair.clean)
 
 
@@ -138,15 +135,28 @@ def _run(tally: _Tally, name: str, restorer: Restores, pair: Pair) -> tuple[Phot
     if pair.mask is not None:
         found = tally.detection.setdefault(name, DetectionTally())
         found.add(result.defect_probability, result.defect_mask, pair.mask)
-        if name == OURS and pair.mask.any():
-            start = time.perf_counter()
-            guided = _bytes(restorer.restore(pair.aged, mask=pair.mask).image)
-            _score(tally, OURS_TRUE_MASK, pair, guided, time.perf_counter() - start)
-        elif name == OURS:
-            _score(tally, OURS_TRUE_MASK, pair, image, seconds)
     untouched = restorer.restore(pair.clean)
     tally.clean.setdefault(name, []).append(_clean_scores(pair.clean, untouched))
     return image, result.defect_mask
+
+
+def _run_guided(tally: _Tally, restorer: Restores, pair: Pair) -> None:
+    """Restore with the true mask: what the fill is worth when nothing is missed."""
+    if pair.mask is None or OURS not in tally.pictures:
+        return
+    start = time.perf_counter()
+    guided = _bytes(restorer.restore(pair.aged, mask=pair.mask).image)
+    _score(tally, OURS_TRUE_MASK, pair, guided, time.perf_counter() - start)
+
+
+def _run_grey(tally: _Tally, restorer: Restores, pair: Pair) -> None:
+    """Restore the aged photo without its colours and measure how much colour comes back."""
+    chroma = tally.grey.setdefault(OURS, [])
+    if len(chroma) >= _GREY_PHOTOS or OURS not in tally.pictures:
+        return
+    grey = np.asarray(cv2.cvtColor(pair.aged, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+    image = _bytes(restorer.restore(np.repeat(grey[..., None], 3, axis=2)).image).astype(np.int16)
+    chroma.append(float((image.max(axis=2) - image.min(axis=2)).max()))
 
 
 def _detect_only(tally: _Tally, name: str, restorer: Restores, pair: Pair) -> Mask:
@@ -169,6 +179,7 @@ def _score(tally: _Tally, name: str, pair: Pair, image: Photo, seconds: float) -
             psnr=psnr(picture, truth),
             ssim=ssim(picture, truth),
             gmsd=gmsd(picture, truth),
+            haarpsi=haarpsi(picture, truth),
             psnr_inside=math.nan if inside is None else psnr(picture, truth, inside),
             ssim_inside=math.nan if inside is None else ssim(picture, truth, inside),
             seconds=seconds,
@@ -211,6 +222,7 @@ def _mean_scores(rows: list[PictureScores]) -> PictureScores:
         psnr=_mean([row.psnr for row in rows]),
         ssim=_mean([row.ssim for row in rows]),
         gmsd=_mean([row.gmsd for row in rows]),
+        haarpsi=_mean([row.haarpsi for row in rows]),
         psnr_inside=_mean([row.psnr_inside for row in rows]),
         ssim_inside=_mean([row.ssim_inside for row in rows]),
         seconds=_mean([row.seconds for row in rows]),
@@ -227,51 +239,5 @@ def _mean_clean(rows: list[CleanScores]) -> CleanScores:
     )
 
 
-def evaluate_detection(
-    photos_dir: Path,
-    annotated_dir: Path,
-    restorer: Restores | None,
-    keep: Keep | None = None,
-    *,
-    limit: int | None = None,
-) -> AnnotatedReport:
-    """Measure detection on real photographs with hand-made masks, at their own size.
-
-    ``annotated_dir`` holds NAME_mask.png (255 = damage) and, optionally, NAME_ignore.png (255 = not counted);
-    ``photos_dir`` the photographs NAME.jpg. ``keep`` takes NAME.
-
-    Raises:
-        UsageError: no masks, a photograph that is missing, or sizes that differ.
-    """
-    if not annotated_dir.is_dir():
-        raise UsageError(f"{annotated_dir} is not a folder. Name the one that holds NAME_mask.png files.")
-    names = [path.name.removesuffix("_mask.png") for path in sorted(annotated_dir.glob("*_mask.png"))]
-    names = [name for name in names if keep is None or keep(name)][:limit]
-    if not names:
-        raise UsageError(f"{annotated_dir} holds no NAME_mask.png that takes part.")
-    photos = {path.stem: path for path in list_photos(photos_dir)}
-    methods: dict[str, Restores] = {CHAIN: OpenCvChain(), **({OURS: restorer} if restorer else {})}
-    tallies = {name: DetectionTally() for name in methods}
-    damaged = 0
-    for name in names:
-        if name not in photos:
-            raise UsageError(
-                f"{photos_dir} has no photograph {name}. Name the folder of the annotated photographs."
-            )
-        photo, truth = read_photo(photos[name]), read_mask(annotated_dir / f"{name}_mask.png")
-        ignored = annotated_dir / f"{name}_ignore.png"
-        ignore = read_mask(ignored) if ignored.is_file() else None
-        if truth.shape != photo.shape[:2]:
-            raise UsageError(f"{name}: mask {truth.shape} and photograph {photo.shape[:2]} differ in size.")
-        damaged += int(truth.any())
-        for method, detector in methods.items():
-            found = detector.detect(photo)
-            tallies[method].add(found.probability, found.mask, truth, ignore)
-    scores = {method: tally.scores() for method, tally in tallies.items()}
-    return AnnotatedReport(photos=len(names), damaged=damaged, detection=scores)
-
-
-def comparison_sheet(photos: Sequence[ComparedPhoto], *, side: int = 256) -> Tile:
-    """Show before, detected mask, ours, the OpenCV chain and the truth, one photograph a line."""
-    rows = [[p.before, to_uint8(p.mask), p.ours, p.chain, p.truth] for p in photos]
-    return tile_rows(rows, side)
+def _grey_scores(chroma: list[float]) -> GreyScores:
+    return GreyScores(len(chroma), _mean(chroma), max(chroma, default=math.nan))

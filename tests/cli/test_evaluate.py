@@ -95,3 +95,29 @@ def test_wrong_usage_is_said_with_its_remedy(app: typer.Typer, photos: Path, tmp
         runner.invoke(app, ["synthesize", str(photos), out, "--count", "1"], catch_exceptions=False)
     with pytest.raises(UsageError, match="not a folder"):
         runner.invoke(app, ["synthesize", str(tmp_path / "absent"), "x.png"], catch_exceptions=False)
+
+
+def test_an_ablation_is_measured_beside_ours(app: typer.Typer, photos: Path, tmp_path: Path) -> None:
+    """A mapping without its nonlocal block: its card says so, and the other networks are the shipped ones."""
+    import torch
+
+    from oldphoto_core.models.build import build_mapping
+    from oldphoto_core.weights.store import save_weights
+
+    torch.manual_seed(0)
+    folder = tmp_path / "no-nonlocal"
+    card = {"name": "x", "version": "0", "licence": "none", "settings": {"nonlocal_branch": False}}
+    network = build_mapping("compact", nonlocal_branch=False)
+    save_weights(network, folder / "mapping.safetensors", card)
+    arguments = ["evaluate", str(photos), "--limit", "1", "--json", "--device", "cpu"]
+    arguments += ["--ablation", f"no nonlocal={folder}"]
+    result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    document = json.loads(result.stdout)
+    assert {"ours", "no nonlocal"} <= set(document["pictures"])
+    assert document["pictures"]["ours"] != document["pictures"]["no nonlocal"]
+
+
+@pytest.mark.parametrize("given", ["plain", "=somewhere", "plain=absent-folder"])
+def test_an_ablation_that_names_no_folder_is_refused(app: typer.Typer, photos: Path, given: str) -> None:
+    with pytest.raises(UsageError, match="NAME=DIR"):
+        CliRunner().invoke(app, ["evaluate", str(photos), "--ablation", given], catch_exceptions=False)

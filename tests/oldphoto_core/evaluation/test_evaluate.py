@@ -18,7 +18,7 @@ from oldphoto_core.evaluation import (
     evaluate_directory,
 )
 from oldphoto_core.evaluation.pairs import find_pairs
-from oldphoto_core.evaluation.report import CHAIN, INPUT, OURS, OURS_TRUE_MASK
+from oldphoto_core.evaluation.report import CHAIN, INPUT, OURS, OURS_TRUE_MASK, TELEA_TRUE_MASK
 from oldphoto_core.photo import DefectDetection, Mask, Pixels, RestorationResult
 from tests.oldphoto_core.evaluation.conftest import picture, write
 
@@ -47,15 +47,39 @@ def test_doing_nothing_scores_as_the_input(scratched_pairs: Path) -> None:
 
 def test_repairing_scratches_beats_the_input_inside_the_damage(scratched_pairs: Path) -> None:
     report = evaluate_directory(scratched_pairs, OpenCvChain())
-    assert set(report.pictures) == {INPUT, CHAIN, OURS, OURS_TRUE_MASK}
+    assert set(report.pictures) == {INPUT, CHAIN, TELEA_TRUE_MASK, OURS, OURS_TRUE_MASK}
+    assert report.pictures[TELEA_TRUE_MASK].psnr_inside > report.pictures[INPUT].psnr_inside + 10
     assert report.pictures[OURS].psnr_inside > report.pictures[INPUT].psnr_inside + 10
     assert report.detection[OURS].roc_auc > 0.99
     assert report.pictures[CHAIN].psnr == report.pictures[OURS].psnr
 
 
+class _Tints(_DoesNothing):
+    """Makes every photo a little redder: what restoring must never do to a grey one."""
+
+    def restore(self, pixels: Pixels, *, mask: Mask | None = None) -> RestorationResult:
+        found = self.detect(pixels)
+        tinted = np.clip(pixels.astype(np.int16) + np.array([3, 0, 0]), 0, 255).astype(np.uint8)
+        return RestorationResult(tinted, None, {}, found.probability, found.mask)
+
+
+def test_colour_in_grey_photographs_is_measured(clean_folder: Path) -> None:
+    grey = evaluate_directory(clean_folder, _Tints(), size=48).grey[OURS]
+    assert (grey.photos, grey.chroma, grey.worst_chroma) == (3, 3.0, 3.0)
+    assert evaluate_directory(clean_folder, _DoesNothing(), size=48).grey[OURS].worst_chroma == 0.0
+
+
+def test_ablations_stand_beside_ours(scratched_pairs: Path) -> None:
+    report = evaluate_directory(scratched_pairs, OpenCvChain(), ablations={"no repair": _DoesNothing()})
+    assert report.pictures["no repair"].psnr == report.pictures[INPUT].psnr
+    assert report.pictures[OURS].psnr_inside > report.pictures["no repair"].psnr_inside
+    assert report.detection["no repair"].recall == 0.0
+    assert "no repair" in report.to_text()
+
+
 def test_without_a_restorer_input_and_chain_are_measured(clean_folder: Path) -> None:
     report = evaluate_directory(clean_folder, None, profile="archive", size=64)
-    assert set(report.pictures) == {INPUT, CHAIN}
+    assert set(report.pictures) == {INPUT, CHAIN, TELEA_TRUE_MASK}
     assert report.photos == 3
 
 

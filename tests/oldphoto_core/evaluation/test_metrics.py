@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 
+import cv2
 import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio
 
+from oldphoto_core.evaluation.haarpsi import haarpsi
 from oldphoto_core.evaluation.metrics import MOST_PSNR, DetectionTally, gmsd, psnr, ssim
 from tests.oldphoto_core.evaluation.conftest import picture
 
@@ -127,3 +129,26 @@ def test_without_damage_there_is_no_area_to_speak_of() -> None:
     assert math.isnan(scores.roc_auc)
     assert math.isnan(scores.f1)
     assert scores.false_alarm_share == 0.0
+
+
+def test_haarpsi_of_equal_pictures_is_one_and_falls_with_the_damage() -> None:
+    rng = np.random.default_rng(0)
+    truth = cv2.resize(rng.random((9, 9, 3), dtype=np.float32), (96, 96), interpolation=cv2.INTER_CUBIC)
+    noise = rng.standard_normal(truth.shape).astype(np.float32)
+    scores = [haarpsi(truth + np.float32(sigma) * noise, truth) for sigma in (0.0, 0.02, 0.1, 0.4)]
+    assert scores[0] == pytest.approx(1.0)
+    assert scores == sorted(scores, reverse=True)
+    assert scores[-1] > 0
+    assert haarpsi(truth, truth + noise) == pytest.approx(haarpsi(truth + noise, truth))
+
+
+def test_haarpsi_falls_as_an_edge_moves() -> None:
+    step = np.zeros((64, 64, 3), np.float32)
+    step[32:] = 1.0
+    by_two, by_eight = (haarpsi(np.roll(step, rows, axis=0), step) for rows in (2, 8))
+    assert 1.0 > by_two > by_eight
+
+
+def test_haarpsi_of_two_black_pictures_is_one() -> None:
+    black = np.zeros((16, 16, 3), np.float32)
+    assert haarpsi(black, black) == 1.0

@@ -1,0 +1,59 @@
+"""Detection on real photographs whose damage was marked by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from oldphoto_core.errors import UsageError
+from oldphoto_core.evaluation.baseline import OpenCvChain
+from oldphoto_core.evaluation.methods import Restores
+from oldphoto_core.evaluation.metrics import DetectionTally
+from oldphoto_core.evaluation.pairs import Keep, list_photos, read_mask, read_photo
+from oldphoto_core.evaluation.report import CHAIN, OURS, AnnotatedReport
+
+
+def evaluate_detection(
+    photos_dir: Path,
+    annotated_dir: Path,
+    restorer: Restores | None,
+    keep: Keep | None = None,
+    *,
+    limit: int | None = None,
+    ablations: Mapping[str, Restores] | None = None,
+) -> AnnotatedReport:
+    """Measure detection on real photographs with hand-made masks, at their own size.
+
+    ``annotated_dir`` holds NAME_mask.png (255 = damage) and, optionally, NAME_ignore.png (255 = not counted);
+    ``photos_dir`` the photographs NAME.jpg. ``keep`` takes NAME. ``ablations`` are measured like ``restorer``.
+
+    Raises:
+        UsageError: no masks, a photograph that is missing, or sizes that differ.
+    """
+    if not annotated_dir.is_dir():
+        raise UsageError(f"{annotated_dir} is not a folder. Name the one that holds NAME_mask.png files.")
+    names = [path.name.removesuffix("_mask.png") for path in sorted(annotated_dir.glob("*_mask.png"))]
+    names = [name for name in names if keep is None or keep(name)][:limit]
+    if not names:
+        raise UsageError(f"{annotated_dir} holds no NAME_mask.png that takes part.")
+    photos = {path.stem: path for path in list_photos(photos_dir)}
+    ours: dict[str, Restores] = {OURS: restorer} if restorer else {}
+    methods: dict[str, Restores] = {CHAIN: OpenCvChain(), **ours, **(ablations or {})}
+    tallies = {name: DetectionTally() for name in methods}
+    damaged = 0
+    for name in names:
+        if name not in photos:
+            raise UsageError(
+                f"{photos_dir} has no photograph {name}. Name the folder of the annotated photographs."
+            )
+        photo, truth = read_photo(photos[name]), read_mask(annotated_dir / f"{name}_mask.png")
+        ignored = annotated_dir / f"{name}_ignore.png"
+        ignore = read_mask(ignored) if ignored.is_file() else None
+        if truth.shape != photo.shape[:2]:
+            raise UsageError(f"{name}: mask {truth.shape} and photograph {photo.shape[:2]} differ in size.")
+        damaged += int(truth.any())
+        for method, detector in methods.items():
+            found = detector.detect(photo)
+            tallies[method].add(found.probability, found.mask, truth, ignore)
+    scores = {method: tally.scores() for method, tally in tallies.items()}
+    return AnnotatedReport(photos=len(names), damaged=damaged, detection=scores)
