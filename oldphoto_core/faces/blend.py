@@ -26,12 +26,14 @@ class BlendSettings:
     """Fractions of the crop's side, and so of the face: nothing here is a fixed number of pixels.
 
     ``erosion`` of the crop at every side is left out, then the weight rises from 0 to 1 over ``feather``.
-    ``largest_gain`` bounds how much contrast the colour match may give or take.
+    ``largest_gain`` bounds how much contrast the colour match may give or take; ``tone_sigma`` is the blur that
+    parts tone from detail.
     """
 
     erosion: float = 0.06
     feather: float = 0.18
     largest_gain: float = 1.25
+    tone_sigma: float = 0.03
 
 
 def blend_weights(alignment: Alignment, region: Region, settings: BlendSettings) -> FloatImage:
@@ -58,14 +60,20 @@ def crop_weights(crop: int, settings: BlendSettings) -> FloatImage:
 
 
 def match_statistics(enhanced: FloatImage, crop: FloatImage, settings: BlendSettings) -> FloatImage:
-    """Return ``enhanced`` with ``crop``'s weighted mean and deviation in every channel.
+    """Return ``enhanced`` with ``crop``'s weighted mean and deviation of tone in every channel.
 
     The refined face takes the tone of the picture around it: ``(x − μ_e) g + μ_c``, ``g = σ_c / σ_e`` held
-    within ``largest_gain``. Both are ``H×W`` or ``H×W×3`` in [0, 1]; the result is not clipped.
+    within ``largest_gain``. Tone is what is left after blurring by ``tone_sigma``: grain that the generator took
+    off, or detail that it gave back, must not change the contrast of the whole face. Both are ``H×W`` or
+    ``H×W×3`` in [0, 1]; the result is not clipped.
     """
     weights = crop_weights(crop.shape[0], settings)
-    mean_crop, deviation_crop = _weighted(crop, weights)
-    mean_enhanced, deviation_enhanced = _weighted(enhanced, weights)
+    sigma = settings.tone_sigma * crop.shape[0]
+    tone_crop, tone_enhanced = (
+        cv2.GaussianBlur(image, (0, 0), sigma).astype(np.float32, copy=False) for image in (crop, enhanced)
+    )
+    mean_crop, deviation_crop = _weighted(tone_crop, weights)
+    mean_enhanced, deviation_enhanced = _weighted(tone_enhanced, weights)
     gain = np.clip(
         (deviation_crop + 1e-4) / (deviation_enhanced + 1e-4),
         1.0 / settings.largest_gain,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -112,6 +113,16 @@ def test_a_flat_face_is_not_blown_up_by_the_match() -> None:
     flat = np.float32(0.5) + 0.01 * (crop - np.float32(0.5))
     matched = match_statistics(flat, crop, BlendSettings(largest_gain=1.25))
     assert matched.std() < 0.02 * crop.std()
+
+
+def test_grain_that_was_taken_off_does_not_change_the_contrast() -> None:
+    rng = np.random.default_rng(5)
+    coarse = rng.uniform(0.3, 0.7, (6, 6)).astype(np.float32)
+    face = np.asarray(cv2.resize(coarse, (128, 128), interpolation=cv2.INTER_CUBIC), np.float32)
+    grainy = (face + rng.normal(0, 0.1, face.shape)).astype(np.float32)
+    matched = match_statistics(face, grainy, BlendSettings())
+    assert matched.std() == pytest.approx(face.std(), rel=0.03)
+    assert grainy.std() > 1.15 * face.std()
 
 
 def test_one_tone_is_told_from_colour() -> None:
