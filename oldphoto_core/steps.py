@@ -12,6 +12,7 @@ import numpy as np
 
 from oldphoto_core.detection.banded import MaskFacts, hysteresis_into
 from oldphoto_core.detection.detector import DefectDetector
+from oldphoto_core.detection.looks import Looks, enlarged_region
 from oldphoto_core.latent.translator import LatentTranslator
 from oldphoto_core.measure import ChangeMeter
 from oldphoto_core.pixels import PixelKind, to_unit
@@ -39,15 +40,23 @@ class Change:
 def detect_into(
     detector: DefectDetector, settings: RestoreSettings, pixels: Raster, probability: Raster, mask: Raster
 ) -> MaskFacts:
-    """Write the probability of damage (``H×W`` ``float32``) and the mask (``H×W`` bool) of ``pixels``."""
+    """Write the probability of damage (``H×W`` ``float32``) and the mask (``H×W`` bool) of ``pixels``.
+
+    A large scan is also looked at reduced, as a whole; where that look is surer, it counts.
+    """
     height, width = pixels.shape[:2]
+    looks = Looks.of(height, width)
+    coarse = detector.coarse_probability(pixels, looks.reduction) if looks.reduction > 1 else None
     for block in windows(height, width, DETECTION_BLOCK, settings.halo):
-        found = detector.probability(pixels.read(block.top, block.left, block.bottom, block.right))
-        inner = np.s_[
+        seen = pixels.read(block.top, block.left, block.bottom, block.right)
+        found = detector.probability(seen, looks.enlargement)[
             block.inner_top - block.top : block.inner_bottom - block.top,
             block.inner_left - block.left : block.inner_right - block.left,
         ]
-        probability.write(block.inner_top, block.inner_left, found[inner])
+        if coarse is not None:
+            inner = (block.inner_top, block.inner_left, block.inner_bottom, block.inner_right)
+            found = np.maximum(found, enlarged_region(coarse, looks.reduction, *inner))
+        probability.write(block.inner_top, block.inner_left, found)
     return hysteresis_into(probability, mask, settings)
 
 

@@ -1,16 +1,18 @@
-"""Find damage: the defect U-Net at the scan's own resolution, then a mask by hysteresis."""
+"""Find damage: the defect U-Net at the scan's own resolution, enlarged, or over the whole scan reduced."""
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from oldphoto_core.detection.masks import hysteresis
+from oldphoto_core.detection.looks import luminance, reduced
 from oldphoto_core.models.defect_unet import DefectUNet
 from oldphoto_core.models.layers import fold_batch_norm
-from oldphoto_core.photo import DefectDetection, Pixels, Probability
-from oldphoto_core.pixels import LUMINANCE, full_scale
+from oldphoto_core.photo import Pixels, Probability
+from oldphoto_core.raster import Raster
 from oldphoto_core.settings import RestoreSettings
 from oldphoto_core.tiling import run_tiled
 
@@ -23,23 +25,35 @@ class DefectDetector:
         self.settings = settings
         self.device = device
 
-    def detect(self, pixels: Pixels) -> DefectDetection:
-        """Return probability and mask of ``H×W`` or ``H×W×3`` pixels."""
-        probability = self.probability(pixels)
-        return DefectDetection(probability, hysteresis(probability, self.settings))
+    def probability(self, pixels: Pixels, enlargement: float = 1.0) -> Probability:
+        """Return the probability of damage of ``H×W`` or ``H×W×3`` pixels, ``H×W`` ``float32`` in [0, 1].
+
+        With an ``enlargement`` above 1 the photo is looked at in its own size and enlarged, and the
+        log-odds of both looks are averaged.
+        """
+        grey = luminance(pixels)
+        logits = self._looked_at(grey)
+        if enlargement > 1:
+            height, width = grey.shape
+            size = (round(width * enlargement), round(height * enlargement))
+            larger = self._looked_at(cv2.resize(grey, size, interpolation=cv2.INTER_CUBIC))
+            logits = (logits + cv2.resize(larger, (width, height), interpolation=cv2.INTER_AREA)) / 2
+        return _sigmoid(logits)
+
+    def coarse_probability(self, pixels: Raster, reduction: int) -> Probability:
+        """Return the probability of damage of the whole scan reduced by an integer factor (see `looks.reduced`)."""
+        return _sigmoid(self._looked_at(reduced(pixels, reduction)))
 
     @torch.inference_mode()
-    def probability(self, pixels: Pixels) -> Probability:
-        """Return the probability of damage, ``H×W`` ``float32`` in [0, 1]."""
+    def _looked_at(self, grey: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the log-odds of damage, ``H×W``, of luminance in [-1, 1]."""
         settings = self.settings
+        picture = torch.from_numpy(np.ascontiguousarray(grey, np.float32))[None, None]
         result = run_tiled(
-            self._logits,
-            luminance_tensor(pixels),
-            tile=settings.tile,
-            halo=settings.halo,
-            multiple=self.network.stride,
+            self._logits, picture, tile=settings.tile, halo=settings.halo, multiple=self.network.stride
         )
-        return torch.sigmoid(result[0, 0].float()).numpy()
+        logits: NDArray[np.float32] = result[0, 0].float().numpy()
+        return logits
 
     def _logits(self, tile: Tensor) -> Tensor:
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.settings.autocast):
@@ -47,8 +61,5 @@ class DefectDetector:
         return logits.float().cpu()
 
 
-def luminance_tensor(pixels: Pixels) -> Tensor:
-    """Return luminance as ``1×1×H×W`` in [-1, 1]."""
-    scaled = pixels.astype(np.float32) * (2.0 / full_scale(pixels)) - 1.0
-    grey = scaled if scaled.ndim == 2 else scaled @ np.array(LUMINANCE, np.float32)
-    return torch.from_numpy(np.ascontiguousarray(grey))[None, None]
+def _sigmoid(logits: NDArray[np.float32]) -> Probability:
+    return torch.sigmoid(torch.from_numpy(logits)).numpy()

@@ -34,7 +34,7 @@ def _on_disk(pixels: Pixels) -> FileRaster:
 def _damaged(restorer: Restorer) -> None:
     """Let an untrained detector find something: everything that is brighter than its surroundings."""
 
-    def probability(pixels: Pixels) -> np.ndarray:
+    def probability(pixels: Pixels, enlargement: float = 1.0) -> np.ndarray:
         grey = pixels if pixels.ndim == 2 else pixels.max(axis=2)
         full = np.iinfo(pixels.dtype).max
         return np.asarray(np.clip(cv2.absdiff(grey, cv2.medianBlur(grey, 5)) * 4.0 / full, 0, 1), np.float32)
@@ -49,7 +49,6 @@ def test_a_scan_on_disk_equals_the_photo_in_memory(
     restorer: Restorer, monkeypatch: pytest.MonkeyPatch, dtype: type, channels: int
 ) -> None:
     """With blocks small enough that each pass meets many of them, and a picture that fills none evenly."""
-    monkeypatch.setattr("oldphoto_core.restore.DETECTION_BLOCK", 160)
     monkeypatch.setattr(steps, "DETECTION_BLOCK", 160)
     _damaged(restorer)
     pixels: Pixels = aged_photo(3, width=330, height=245)
