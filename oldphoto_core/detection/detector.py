@@ -36,8 +36,8 @@ class DefectDetector:
         if enlargement > 1:
             height, width = grey.shape
             size = (round(width * enlargement), round(height * enlargement))
-            larger = self._looked_at(cv2.resize(grey, size, interpolation=cv2.INTER_CUBIC))
-            logits = (logits + cv2.resize(larger, (width, height), interpolation=cv2.INTER_AREA)) / 2
+            larger = self._looked_at(_resized(grey, size, cv2.INTER_CUBIC))
+            logits = (logits + _resized(larger, (width, height), cv2.INTER_AREA)) / 2
         return _sigmoid(logits)
 
     def coarse_probability(self, pixels: Raster, reduction: int) -> Probability:
@@ -59,6 +59,11 @@ class DefectDetector:
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.settings.autocast):
             logits: Tensor = self.network(tile.to(self.device))
         return logits.float().cpu()
+
+
+def _resized(values: NDArray[np.float32], size: tuple[int, int], method: int) -> NDArray[np.float32]:
+    """Return ``values`` resized to (width, height)."""
+    return np.asarray(cv2.resize(values, size, interpolation=method), np.float32)
 
 
 def _sigmoid(logits: NDArray[np.float32]) -> Probability:

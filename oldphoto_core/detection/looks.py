@@ -72,7 +72,6 @@ def enlarged_region(
     first_row, first_column = max(0, top // factor - 1), max(0, left // factor - 1)
     part = coarse[first_row : -(-bottom // factor) + 1, first_column : -(-right // factor) + 1]
     size = (part.shape[1] * factor, part.shape[0] * factor)
-    full = cv2.resize(part, size, interpolation=cv2.INTER_LINEAR)
+    full = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_LINEAR), np.float32)
     y, x = top - first_row * factor, left - first_column * factor
-    result: Probability = full[y : y + bottom - top, x : x + right - left]
-    return result
+    return full[y : y + bottom - top, x : x + right - left]
