@@ -37,7 +37,7 @@ class DefectDetector:
             height, width = grey.shape
             size = (round(width * enlargement), round(height * enlargement))
             larger = self._looked_at(_resized(grey, size, cv2.INTER_CUBIC))
-            logits = (logits + _resized(larger, (width, height), cv2.INTER_AREA)) / 2
+            logits = np.float32(0.5) * (logits + _resized(larger, (width, height), cv2.INTER_AREA))
         return _sigmoid(logits)
 
     def coarse_probability(self, pixels: Raster, reduction: int) -> Probability:
