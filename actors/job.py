@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from oldphoto_core.settings import RestoreSettings
 
 
+DEFAULT_MEMORY = 3 * 1024**3
+"""Bytes for one photo where nobody says otherwise."""
+
+
 @dataclass(frozen=True)
 class RestoreJob:
     """One run's instructions, the same for all of its photos.
@@ -31,6 +35,9 @@ class RestoreJob:
         weights: folder of weights; None for the shipped ones.
         settings: restoration settings of the profile; None for the defaults.
         limits: size limits.
+        memory: bytes that a worker may take for one photo; a larger photo is restored by parts, from and to
+            disk, with the same result.
+        collection: the collection's name, for the record only.
         profile: the profile's name, for the record only.
         code_version: this software's version, for the record only.
     """
@@ -45,6 +52,8 @@ class RestoreJob:
     weights: Path | None = None
     settings: RestoreSettings | None = None
     limits: DecodeLimits = field(default_factory=DecodeLimits)
+    memory: int = DEFAULT_MEMORY
+    collection: str = ""
     profile: str = "archive"
     code_version: str = "0"
 

@@ -14,7 +14,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from actors.stages.fused import ALL_STAGES, StageName
+from actors.stages.fused import ALL_STAGES, NETWORK_STAGES, StageName
 
 GIB = 1024**3
 MIB = 1024**2
@@ -121,7 +121,7 @@ def _gpu_plan(nodes: list[Machine], gpus: int, photos: int, settings: EngineSett
     )
     return (
         StageGroup((StageName.READ,), Resources(each, 0, 1, readers)),
-        StageGroup((StageName.DETECT, StageName.RESTORE, StageName.ENHANCE), networks),
+        StageGroup(NETWORK_STAGES, networks),
         StageGroup((StageName.WRITE,), Resources(each, 0, 1, writers)),
     )
 

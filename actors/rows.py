@@ -51,6 +51,11 @@ class PlannedItem(Protocol):
         ...
 
     @property
+    def size(self) -> int:
+        """The master's size in bytes."""
+        ...
+
+    @property
     def prefix(self) -> str:
         """``""`` or a folder of the destination, with its slash."""
         ...
@@ -63,7 +68,7 @@ class PlannedItem(Protocol):
 
 @dataclass(frozen=True)
 class InputRow:
-    """One planned photo.
+    """One planned photo; ``size`` in bytes, 0 where it is not known.
 
     ``prefix`` is ``""`` or ends with ``/``; derivatives go to ``<prefix>restored/<stem><suffix>`` and so on.
     """
@@ -74,11 +79,14 @@ class InputRow:
     sha256: str
     prefix: str
     stem: str
+    size: int = 0
 
     @classmethod
     def from_pending(cls, item: PlannedItem) -> InputRow:
         """Make the row of a pending item of the catalog."""
-        return cls(item.work_item_id, item.key, item.uri, item.sha256, item.prefix, item.derivative_stem)
+        return cls(
+            item.work_item_id, item.key, item.uri, item.sha256, item.prefix, item.derivative_stem, item.size
+        )
 
 
 @dataclass(frozen=True)
@@ -144,7 +152,8 @@ class PhotoRow:
 
     ``original`` and everything made of it are upright (the stored orientation is restored on writing);
     ``alpha`` is as stored. Fields go back to None as soon as no later stage needs them. Once ``result`` is
-    set, the photo is settled and later stages leave it alone.
+    set, the photo is settled and later stages leave it alone. ``by_parts`` marks a photo that is too large for
+    memory: it travels without pixels, and the scan stage does all of its work.
     """
 
     input: InputRow
@@ -157,6 +166,7 @@ class PhotoRow:
     restored: Pixels | None = None
     conserved: Pixels | None = None
     enhanced: Pixels | None = None
+    by_parts: bool = False
     needed: bool = True
     faces: tuple[Face, ...] = ()
     flags: tuple[Flag, ...] = ()

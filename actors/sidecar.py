@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from actors.job import RestoreJob
@@ -30,7 +30,10 @@ from schemas.records import (
     MaskRecord,
 )
 
-FORMAT = "oldphoto-sidecar/1"
+FORMAT = "oldphoto-sidecar/2"
+FORMATS = (FORMAT, "oldphoto-sidecar/1")
+"""What can be read. Version 1 lacked collection, size, prefix and stem."""
+
 MEDIA_TYPE = "application/json"
 
 
@@ -59,9 +62,13 @@ def encode_sidecar(
     """
     facts = {
         "format": FORMAT,
+        "collection": job.collection,
         "key": row.key,
+        "prefix": row.prefix,
+        "stem": row.stem,
         "source": row.uri,
         "sha256": row.sha256,
+        "size": row.size,
         "recipe": job.recipe_id,
         "profile": job.profile,
         "software": job.software,
@@ -102,18 +109,71 @@ def recall(store: Store, row: InputRow, job: RestoreJob) -> OutcomeRow | None:
         if not all(_is_intact(store, one["path"], one["sha256"]) for one in facts["derivatives"]):
             return None
         files.append(_own_record(store, key, data))
-        return _outcome(row, job, facts, files)
+        return _outcome(row, facts, files, (_taken_over(job, files),))
     except (ValueError, TypeError, KeyError):
         # Not a sidecar of ours: the write stage will meet it and put its own under another name.
         return None
 
 
-def _outcome(
-    row: InputRow, job: RestoreJob, facts: dict[str, Any], files: list[DerivativeRecord]
-) -> OutcomeRow:
-    mask = next((one for one in files if one.kind == DerivativeKind.MASK), None)
-    found = facts["mask"]
-    event = EventRecord(
+@dataclass(frozen=True)
+class SidecarFacts:
+    """What a sidecar says, as the catalog's own records; the sidecar itself is among the derivatives."""
+
+    collection: str
+    key: str
+    prefix: str
+    stem: str
+    source: str
+    sha256: str
+    size: int
+    recipe: str
+    software: str
+    header: Mapping[str, Any]
+    warnings: tuple[str, ...]
+    outcome: OutcomeRow
+
+
+def read_sidecar(store: Store, path: str) -> SidecarFacts:
+    """Return what the sidecar at ``path`` says.
+
+    Raises:
+        StorageError: it cannot be read, or it is no sidecar of a version that is known.
+    """
+    data = store.read(path)
+    try:
+        facts = json.loads(data)
+        if facts["format"] not in FORMATS or facts["outcome"] not in (Outcome.DONE, Outcome.SKIPPED):
+            raise ValueError(f"its format is {facts['format']!r}")
+        prefix, _, stem = path.removesuffix(".json").rpartition("sidecars/")
+        if facts["format"] == FORMAT:
+            prefix, stem = facts["prefix"], facts["stem"]
+        row = InputRow(0, facts["key"], facts["source"], facts["sha256"], prefix, stem, facts.get("size", 0))
+        files = [DerivativeRecord(**_with_uri(one, store)) for one in facts["derivatives"]]
+        files.append(_own_record(store, path, data))
+        return SidecarFacts(
+            # Version 1: the collection's default name, the place where the masters lay.
+            facts.get("collection") or facts["source"].removesuffix(facts["key"]).rstrip("/"),
+            row.key,
+            prefix,
+            stem,
+            row.uri,
+            row.sha256,
+            row.size,
+            facts["recipe"],
+            facts["software"],
+            facts["header"],
+            tuple(facts["warnings"]),
+            _outcome(row, facts, files, ()),
+        )
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise StorageError(
+            f"{store.uri_of(path)} is no sidecar that this version can read ({error}). Leave it out, or put "
+            "it back from a backup."
+        ) from error
+
+
+def _taken_over(job: RestoreJob, files: Sequence[DerivativeRecord]) -> EventRecord:
+    return EventRecord(
         EventType.VALIDATION,
         detail={
             "note": "finished by an interrupted run; all files verified",
@@ -121,6 +181,16 @@ def _outcome(
         },
         agent=job.software,
     )
+
+
+def _outcome(
+    row: InputRow,
+    facts: Mapping[str, Any],
+    files: Sequence[DerivativeRecord],
+    events: tuple[EventRecord, ...],
+) -> OutcomeRow:
+    mask = next((one for one in files if one.kind == DerivativeKind.MASK), None)
+    found = facts["mask"]
     return OutcomeRow(
         row.work_item_id,
         row.key,
@@ -135,7 +205,7 @@ def _outcome(
         faces=tuple(_face(one) for one in facts["faces"]),
         flags=tuple(FlagRecord(**one) for one in facts["flags"]),
         measurements={name: value for name, value in facts["measurements"].items() if value is not None},
-        events=(event,),
+        events=events,
     )
 
 
@@ -146,7 +216,7 @@ def _requested(job: RestoreJob) -> dict[str, Any]:
 def _is_same_work(facts: Any, row: InputRow, job: RestoreJob) -> bool:
     return (
         isinstance(facts, dict)
-        and facts.get("format") == FORMAT
+        and facts.get("format") in FORMATS
         and facts.get("key") == row.key
         and facts.get("sha256") == row.sha256
         and facts.get("recipe") == job.recipe_id

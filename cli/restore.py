@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from flows.summary import RunSummary
 
 EXIT_INCOMPLETE = 3
-PHASES = {"ingest": "looking", "restore": "restoring", "verify": "verifying", "export": "exporting"}
+PHASES = {"ingest": "looking", "restore": "restoring", "verify": "verifying", "export": "exporting", "rebuild": "rebuilding"}
 
 
 def register(app: typer.Typer) -> None:
@@ -66,6 +66,9 @@ def restore(
     ] = None,
     config: Annotated[str, typer.Option(help="Networks: compact | paper")] = "compact",
     executor: Annotated[str, typer.Option(help="ray | inline (one process)")] = "ray",
+    memory: Annotated[
+        float, typer.Option(metavar="GIB", help="Memory for one photo; larger ones are restored by parts.")
+    ] = 3.0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object as the last line.")] = False,
 ) -> None:
     """Restore every photograph of SOURCE that has not been restored yet; results go to DESTINATION."""
@@ -87,6 +90,7 @@ def restore(
         weights=str(weights) if weights is not None else None,
         config=config,
         executor=executor,
+        memory=memory,
     )
     # Before any engine starts: a typing mistake should not cost ten seconds.
     request.check()

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
+from pathlib import Path
 
 from actors.storage import Store, StoredObject
 from flows.manifest import Manifest
@@ -37,12 +38,14 @@ class IngestSettings:
     """How much ingest does at a time.
 
     ``batch`` files are looked up and recorded together, ``threads`` of them are read at once, and what is
-    being read never exceeds ``bytes_in_memory`` (a larger file is read alone).
+    being read never exceeds ``bytes_in_memory`` (a larger file is read alone). Of a file with more than
+    ``read_at_once`` bytes only what its header needs is held.
     """
 
     batch: int = 256
     threads: int = 8
     bytes_in_memory: int = 1 << 30
+    read_at_once: int = 32 << 20
     limits: DecodeLimits = field(default_factory=DecodeLimits)
 
 
@@ -159,8 +162,7 @@ class Ingest:
         """Read, hash and verify one file, and parse its header."""
         digest = None
         try:
-            with self._budget.holding(found.size):
-                digest, data = self._digest(found)
+            with self._budget.holding(found.size), self._content(found) as (digest, data):
                 if expected is not None and digest != expected:
                     raise FixityError(uri, "sha256", expected, digest)
                 self.settings.limits.require_file(found.key, found.size)
@@ -183,13 +185,23 @@ class Ingest:
             events=self._events(digest, expected),
         )
 
-    def _digest(self, found: StoredObject) -> tuple[str, bytes]:
-        """Return a file's SHA-256 and its bytes; no bytes of a file that is too large to be a photo."""
+    @contextmanager
+    def _content(self, found: StoredObject) -> Iterator[tuple[str, bytes | Path]]:
+        """Give a file's SHA-256 with its bytes, or with the place of a large file; of one that is too large to
+        be a photo the SHA-256 alone.
+        """
         if found.size > self.settings.limits.max_bytes:
             with self.source.open(found.key) as stream:
-                return sha256_stream(stream)[0], b""
-        data = self.source.read(found.key)
-        return sha256_bytes(data), data
+                digest = sha256_stream(stream)[0]
+            yield digest, b""
+        elif found.size > self.settings.read_at_once:
+            with self.source.located(found.key) as path:
+                with path.open("rb") as stream:
+                    digest = sha256_stream(stream)[0]
+                yield digest, path
+        else:
+            data = self.source.read(found.key)
+            yield sha256_bytes(data), data
 
     def _manifest_warnings(self, expected: str | None) -> tuple[str, ...]:
         if self.manifest is None or expected is not None:

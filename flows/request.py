@@ -18,6 +18,8 @@ from oldphoto_core.errors import UsageError
 Executor = Literal["ray", "inline"]
 Config = Literal["compact", "paper"]
 
+LEAST_MEMORY = 1.5
+"""GiB that a worker needs at the least: libraries, networks and a few tiles."""
 OUTPUT_FOLDERS = ("restored", "masks", "probability", "faces", "sidecars", "tiers", "recipes", "reports")
 """Folders of a destination that hold what we made."""
 
@@ -40,6 +42,7 @@ class RestoreRequest:
     weights: str | None = None
     config: str = "compact"
     executor: str = "ray"
+    memory: float = 3.0
 
     def check(self) -> None:
         """Say at once what cannot work.
@@ -55,6 +58,11 @@ class RestoreRequest:
         if self.limit is not None and self.limit < 1:
             raise UsageError(
                 f"A limit of {self.limit} photos restores nothing. Give 1 or more, or leave it out."
+            )
+        if not self.memory >= LEAST_MEMORY:
+            raise UsageError(
+                f"A worker cannot do with {self.memory} GiB. Give --memory {LEAST_MEMORY} or more; photos that "
+                "are too large for it are restored by parts."
             )
         if not is_bucket(self.source) and not local_path(self.source).is_dir():
             raise UsageError(f"{self.source} is not a folder. Give a folder of scans or s3://bucket/prefix.")
@@ -137,6 +145,11 @@ class RestoreRequest:
             "destination": absolute_place(self.destination),
             "catalog": without_password(self.catalog),
         }
+
+    @property
+    def memory_bytes(self) -> int:
+        """The memory for one photo, in bytes."""
+        return int(self.memory * 1024**3)
 
     @property
     def weights_folder(self) -> Path | None:

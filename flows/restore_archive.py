@@ -13,6 +13,7 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 
+from actors.resources import EngineSettings
 from actors.rows import InputRow
 from actors.stream import run_stream
 from flows.artifacts import ProgressArtifact, show_sample, show_summary
@@ -53,6 +54,7 @@ def restore_archive(
     weights: str | None = None,
     config: str = "compact",
     executor: str = "ray",
+    memory: float = 3.0,
 ) -> RunSummary:
     """Restore every photograph of an archive that this recipe has not restored yet.
 
@@ -71,6 +73,7 @@ def restore_archive(
         weights: folder of weights; the shipped ones when not given.
         config: the networks' configuration, ``compact`` or ``paper``.
         executor: ``ray``, or ``inline`` for one process.
+        memory: GiB that one worker may take for a photo; larger photos are restored by parts, from and to disk.
 
     Returns:
         The run in numbers.
@@ -96,6 +99,7 @@ def restore_archive(
         weights=weights,
         config=config,
         executor=executor,
+        memory=memory,
     )
     if request.dry_run:
         return rehearse(request)
@@ -140,7 +144,9 @@ def restore_photos(place: Workplace, run: Run, plan: Plan) -> OutcomeRecorder:
         return recorder
     artifact = ProgressArtifact(plan.pending)
     with recorder:
-        for rows in run_stream(pending_rows(place, run), place.job, executor=place.request.executor_name):
+        settings = EngineSettings(worker_bytes=place.request.memory_bytes)
+        photos, executor = pending_rows(place, run), place.request.executor_name
+        for rows in run_stream(photos, place.job, executor=executor, settings=settings):
             recorder.add(rows)
             finished = recorder.outcomes.total()
             listener().progress(Progress("restore", finished, plan.pending, rows[-1].key if rows else ""))

@@ -80,6 +80,8 @@ class Workplace:
             config=self.request.config_name,
             weights=self.request.weights_folder,
             settings=self.decision.profile.settings,
+            memory=self.request.memory_bytes,
+            collection=self.request.collection_name(),
             profile=self.decision.profile.name,
             code_version=installed_code_version(),
         )

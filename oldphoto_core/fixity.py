@@ -26,6 +26,16 @@ def sha256_bytes(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def sha256_of(data: bytes | BinaryIO) -> tuple[str, int]:
+    """Return (hex digest, size) of bytes, or of a seekable file from its beginning; it is left there."""
+    if isinstance(data, bytes):
+        return sha256_bytes(data), len(data)
+    data.seek(0)
+    found = sha256_stream(data)
+    data.seek(0)
+    return found
+
+
 def parse_manifest(text: str) -> dict[str, str]:
     """Read a manifest as sha256sum and BagIt write it: path → lower-case digest.
 

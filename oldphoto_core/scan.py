@@ -6,7 +6,7 @@ tiles is in memory. A snapshot goes through `Restorer.restore`, a glass plate th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from oldphoto_core import flags
 from oldphoto_core.detection.banded import MaskFacts, dilate_into
@@ -34,7 +34,7 @@ class ScanRestoration:
     needed: bool
     faces: tuple[Face, ...] = ()
     flags: tuple[Flag, ...] = ()
-    measurements: dict[str, float] | None = None
+    measurements: dict[str, float] = field(default_factory=dict)
 
 
 def restore_scan(

@@ -19,6 +19,7 @@ from actors.stages.detect import DetectStage
 from actors.stages.enhance import EnhanceStage
 from actors.stages.read import ReadStage
 from actors.stages.restore import RestoreStage
+from actors.stages.scan import ScanStage
 from actors.stages.write import WriteStage
 
 
@@ -26,6 +27,7 @@ class StageName(StrEnum):
     """The stages in the order in which a photo passes them."""
 
     READ = "read"
+    SCAN = "scan"
     DETECT = "detect"
     RESTORE = "restore"
     ENHANCE = "enhance"
@@ -33,7 +35,7 @@ class StageName(StrEnum):
 
 
 ALL_STAGES = tuple(StageName)
-NETWORK_STAGES = frozenset({StageName.DETECT, StageName.RESTORE, StageName.ENHANCE})
+NETWORK_STAGES = (StageName.SCAN, StageName.DETECT, StageName.RESTORE, StageName.ENHANCE)
 
 
 class FusedStage:
@@ -53,7 +55,7 @@ class FusedStage:
         names: Sequence[StageName] = ALL_STAGES,
         restorer_factory: RestorerFactory | None = None,
     ) -> None:
-        needs_networks = not NETWORK_STAGES.isdisjoint(names)
+        needs_networks = not set(NETWORK_STAGES).isdisjoint(names)
         restorer = (restorer_factory or shipped_restorer)(job) if needs_networks else None
         self.stages = [guarded(_build(name, job, restorer), job.software) for name in names]
 
@@ -107,6 +109,8 @@ def _build(name: StageName, job: RestoreJob, restorer: PhotoRestorer | None) -> 
         return WriteStage(job)
     if restorer is None:
         raise ValueError(f"the {name} stage needs networks")
+    if name is StageName.SCAN:
+        return ScanStage(job, restorer)
     if name is StageName.DETECT:
         return DetectStage(restorer)
     return RestoreStage(job, restorer) if name is StageName.RESTORE else EnhanceStage(job, restorer)

@@ -10,8 +10,13 @@ from actors.sidecar import recall
 from actors.storage import Store, open_store
 from oldphoto_core.errors import FixityError
 from oldphoto_core.fixity import sha256_bytes
-from oldphoto_core.image_io import decode, to_upright
+from oldphoto_core.image_io import decode, read_header, to_upright
+from oldphoto_core.memory import in_memory_bytes
+from oldphoto_core.photo import PhotoHeader
 from schemas.records import EventRecord, EventType
+
+_READ_AT_ONCE = 32 << 20
+"""Of a larger file the header is read first: it may be too large for memory."""
 
 
 class ReadStage:
@@ -35,6 +40,8 @@ class ReadStage:
     def __call__(self, photo: PhotoRow) -> PhotoRow:
         """Return ``photo`` with ``original`` (upright), ``alpha`` (as stored), header and warnings.
 
+        A photo that is too large for the job's memory comes back ``by_parts``, with its header only.
+
         Raises:
             PhotoError: the file cannot be decoded or is too large.
             FixityError: the file has changed since it was ingested.
@@ -43,8 +50,21 @@ class ReadStage:
         earlier = recall(self.destination, photo.input, self.job)
         if earlier is not None:
             return replace(photo.without_pixels(), result=earlier)
-        data = self._fetch(photo.input)
-        decoded = decode(data, key=photo.input.key, limits=self.job.limits)
+        key = photo.input.key
+        data = self.source.read(key, _READ_AT_ONCE + 1)
+        if len(data) <= _READ_AT_ONCE:
+            header = read_header(data := self._verified(photo.input, data), key=key)
+            if self._is_too_large(header, len(data)):
+                return replace(photo, header=header, by_parts=True)
+        else:
+            del data
+            with self.source.located(key) as path:
+                self.job.limits.require_file(key, size := path.stat().st_size)
+                header = read_header(path, key=key)
+                if self._is_too_large(header, size):
+                    return replace(photo, header=header, by_parts=True)
+                data = self._verified(photo.input, path.read_bytes())
+        decoded = decode(data, key=key, limits=self.job.limits, header=header)
         verified = EventRecord(
             EventType.FIXITY_CHECK,
             detail={"algorithm": "sha256", "digest": photo.input.sha256},
@@ -59,10 +79,10 @@ class ReadStage:
             events=(*photo.events, verified),
         )
 
-    def _fetch(self, row: InputRow) -> bytes:
-        # One byte more than allowed tells a file that is too large from one that just fits.
-        data = self.source.read(row.key, self.job.limits.max_bytes + 1)
-        self.job.limits.require_file(row.key, len(data))
+    def _is_too_large(self, header: PhotoHeader, size: int) -> bool:
+        return in_memory_bytes(header, size) > self.job.memory
+
+    def _verified(self, row: InputRow, data: bytes) -> bytes:
         found = sha256_bytes(data)
         if found != row.sha256:
             raise FixityError(row.uri, "sha256", row.sha256, found)

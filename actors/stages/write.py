@@ -8,17 +8,17 @@ photo is flagged.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import BinaryIO
 
 from actors.job import RestoreJob
-from actors.rows import OutcomeRow, PhotoRow, face_records, flag_records
+from actors.rows import InputRow, OutcomeRow, PhotoRow, face_records, flag_records
 from actors.sidecar import MEDIA_TYPE, encode_sidecar, sidecar_key
 from actors.storage import Store, open_store
 from oldphoto_core.errors import AlreadyExistsError
-from oldphoto_core.fixity import sha256_bytes
+from oldphoto_core.fixity import sha256_of
 from oldphoto_core.image_io import (
-    EncodedFile,
     encode_derivative,
     encode_mask,
     encode_probability,
@@ -40,13 +40,31 @@ class _Written:
 
 
 @dataclass(frozen=True)
-class _File:
-    """A file to be written at ``stem + suffix`` in the destination."""
+class File:
+    """A file to be written at ``stem + suffix`` in the destination; ``data`` is its bytes or a temporary file."""
 
     kind: DerivativeKind
     stem: str
-    content: EncodedFile
+    data: bytes | BinaryIO
+    suffix: str
+    media_type: str
     tier: Tier | None = None
+
+    @classmethod
+    def of_tier(
+        cls, row: InputRow, tier: Tier, data: bytes | BinaryIO, suffix: str, media_type: str, *, highest: bool
+    ) -> File:
+        """Return the picture of one tier; the highest is the restored photo."""
+        folder, kind = f"tiers/{tier.value}", DerivativeKind.TIER
+        if highest:
+            folder, kind = "restored", DerivativeKind.RESTORED
+        return cls(kind, f"{row.prefix}{folder}/{row.stem}", data, suffix, media_type, tier)
+
+    @classmethod
+    def of_finding(cls, row: InputRow, kind: DerivativeKind, data: bytes | BinaryIO) -> File:
+        """Return the mask or the probability, a PNG."""
+        folder = "masks" if kind is DerivativeKind.MASK else "probability"
+        return cls(kind, f"{row.prefix}{folder}/{row.stem}", data, ".png", "image/png")
 
 
 class WriteStage:
@@ -69,14 +87,21 @@ class WriteStage:
         """
         if photo.header is None:
             raise ValueError(f"{photo.input.key}: the read stage has not run")
+        return self.settled(photo, photo.header, self._files(photo, photo.header))
+
+    def settled(self, photo: PhotoRow, header: PhotoHeader, files: Iterable[File]) -> PhotoRow:
+        """Write ``files`` in their order and the sidecar last; return ``photo`` with its result.
+
+        ``photo`` has its measurements, faces and flags; its pixels, if it has any, are let go.
+        """
         written = _Written()
-        for file in self._files(photo, photo.header):
+        for file in files:
             self._write(file, written)
-        result = self._result(photo, written)
-        result = self._write_sidecar(photo, photo.header, result, written)
+        result = self._result(photo, header, written)
+        result = self._write_sidecar(photo, header, result, written)
         return replace(photo.without_pixels(), result=result)
 
-    def _files(self, photo: PhotoRow, header: PhotoHeader) -> Iterator[_File]:
+    def _files(self, photo: PhotoRow, header: PhotoHeader) -> Iterator[File]:
         """Encode the files one at a time, in the order in which they are to be written."""
         row, turn = photo.input, header.orientation
         tiers = photo.tier_pixels() if photo.needed else {}
@@ -88,23 +113,22 @@ class WriteStage:
                 software=self.job.software,
                 recipe_id=self.job.recipe_id,
             )
-            folder, kind = f"tiers/{tier.value}", DerivativeKind.TIER
-            if place == 0:
-                folder, kind = "restored", DerivativeKind.RESTORED
-            yield _File(kind, f"{row.prefix}{folder}/{row.stem}", content, tier)
+            yield File.of_tier(
+                row, tier, content.data, content.suffix, content.media_type, highest=place == 0
+            )
         mask = encode_mask(from_upright(photo.detection.mask, turn))
-        yield _File(DerivativeKind.MASK, f"{row.prefix}masks/{row.stem}", _png(mask))
+        yield File.of_finding(row, DerivativeKind.MASK, mask)
         probability = encode_probability(from_upright(photo.detection.probability, turn))
-        yield _File(DerivativeKind.PROBABILITY, f"{row.prefix}probability/{row.stem}", _png(probability))
+        yield File.of_finding(row, DerivativeKind.PROBABILITY, probability)
 
-    def _write(self, file: _File, written: _Written) -> None:
-        data, suffix, media_type = file.content.data, file.content.suffix, file.content.media_type
+    def _write(self, file: File, written: _Written) -> None:
+        data, suffix, media_type = file.data, file.suffix, file.media_type
         path = file.stem + suffix
         try:
             created = self.destination.create(path, data, media_type)
         except AlreadyExistsError:
             written.conflicts.append(path)
-            path = f"{file.stem}.{sha256_bytes(data)[:8]}{suffix}"
+            path = f"{file.stem}.{sha256_of(data)[0][:8]}{suffix}"
             created = self.destination.create(path, data, media_type)
         written.paths[created.uri] = path
         tier = file.tier.value if file.tier else None
@@ -112,15 +136,12 @@ class WriteStage:
             DerivativeRecord(file.kind, tier, created.uri, created.sha256, created.size, media_type)
         )
 
-    def _result(self, photo: PhotoRow, written: _Written) -> OutcomeRow:
-        detection, row = photo.detection, photo.input
+    def _result(self, photo: PhotoRow, header: PhotoHeader, written: _Written) -> OutcomeRow:
+        row = photo.input
         restored = next((one for one in written.files if one.kind == DerivativeKind.RESTORED), None)
         mask = next(one for one in written.files if one.kind == DerivativeKind.MASK)
-        height, width = detection.mask.shape
-        measured = {
-            "megapixels": height * width / 1e6,
-            **photo.measurements,
-        }
+        measured = {"megapixels": header.width * header.height / 1e6, **photo.measurements}
+        coverage, components = measured["mask_share"], int(measured["mask_components"])
         return OutcomeRow(
             row.work_item_id,
             row.key,
@@ -130,7 +151,7 @@ class WriteStage:
             tier=restored.tier if restored else None,
             seconds=photo.seconds,
             derivatives=tuple(written.files),
-            mask=MaskRecord(detection.coverage, int(measured["mask_components"]), mask.uri, mask.sha256),
+            mask=MaskRecord(coverage, components, mask.uri, mask.sha256),
             faces=face_records(photo.faces),
             flags=flag_records(self._flags(photo, written)),
             measurements={name: float(value) for name, value in measured.items() if math.isfinite(value)},
@@ -143,7 +164,7 @@ class WriteStage:
         data = encode_sidecar(photo.input, result, written.paths, self.job, header, photo.warnings)
         stem = sidecar_key(photo.input).removesuffix(".json")
         met = len(written.conflicts)
-        self._write(_File(DerivativeKind.SIDECAR, stem, EncodedFile(data, ".json", MEDIA_TYPE)), written)
+        self._write(File(DerivativeKind.SIDECAR, stem, data, ".json", MEDIA_TYPE), written)
         flags: tuple[FlagRecord, ...] = result.flags
         if len(written.conflicts) > met:
             flags = flag_records(self._flags(photo, written))
@@ -180,7 +201,3 @@ def decode_warnings(warnings: Sequence[str]) -> Flag:
     return Flag(
         "decode-warnings", Severity.NOTICE, float(len(warnings)), 0.0, 1, f"The file is unusual: {text}."
     )
-
-
-def _png(data: bytes) -> EncodedFile:
-    return EncodedFile(data, ".png", "image/png")

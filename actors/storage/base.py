@@ -7,8 +7,10 @@ what a create-only write promises; the folder and S3 modules say how it is kept.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import BinaryIO, Protocol, runtime_checkable
 
 from oldphoto_core.errors import StorageError
@@ -61,8 +63,12 @@ class Store(Protocol):
         """Return an object's bytes, at most the first ``max_bytes`` of them."""
         ...
 
-    def create(self, key: str, data: bytes, media_type: str) -> Created:
-        """Write a new object, whole or not at all.
+    def located(self, key: str) -> AbstractContextManager[Path]:
+        """Give an object as a file of this machine, for as long as the context lasts; only to be read."""
+        ...
+
+    def create(self, key: str, data: bytes | BinaryIO, media_type: str) -> Created:
+        """Write a new object, whole or not at all: bytes, or what a seekable file holds.
 
         The same bytes already being there is fine (``existed=True``), so a write may be repeated.
 

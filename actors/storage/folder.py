@@ -12,7 +12,6 @@ behind; `FolderStore.sweep_partials` removes those of dead processes of this hos
 from __future__ import annotations
 
 import errno
-import hashlib
 import io
 import logging
 import os
@@ -21,17 +20,19 @@ import secrets
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 from actors.storage.base import Created, StoredObject, check_key
 from oldphoto_core.errors import AlreadyExistsError, StorageError, UsageError
-from oldphoto_core.fixity import sha256_stream
+from oldphoto_core.fixity import sha256_of, sha256_stream
 
 _log = logging.getLogger(__name__)
 _PARTIAL = re.compile(r"\.oldphoto-(?P<host>.+)-(?P<process>\d+)-[0-9a-f]{16}\.part")
+_CHUNK = 1 << 20
 _OTHERS_PARTIAL_AGE = 24 * 3600.0
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS}
 _REMEDIES = {
@@ -109,21 +110,27 @@ class FolderStore:
             return self._existing(key).is_file()
         return False
 
-    def create(self, key: str, data: bytes, media_type: str = "") -> Created:
+    @contextmanager
+    def located(self, key: str) -> Iterator[Path]:
+        """Give the file itself."""
+        self.open(key).close()
+        yield self._existing(key)
+
+    def create(self, key: str, data: bytes | BinaryIO, media_type: str = "") -> Created:
         """Write a new file, whole or not at all; see `Store.create`."""
         target = self._new_path(key)
-        digest = hashlib.sha256(data).hexdigest()
+        digest, size = sha256_of(data)
         try:
             if not os.path.lexists(target):
                 target.parent.mkdir(parents=True, exist_ok=True)
                 if self._place(target, data):
-                    return Created(str(target), digest, len(data), existed=False)
+                    return Created(str(target), digest, size, existed=False)
             found = self._digest(key)
         except OSError as error:
             raise _refused(error, str(target), "written") from error
         if found != digest:
             raise AlreadyExistsError(f"{target} is there already with other content. It was left as it is.")
-        return Created(str(target), digest, len(data), existed=True)
+        return Created(str(target), digest, size, existed=True)
 
     def sweep_partials(self) -> int:
         """Remove the temporary files of dead processes, and strangers' that are a day old."""
@@ -203,7 +210,7 @@ class FolderStore:
         # Not Path.resolve, which raises on links that lead in a circle.
         return Path(os.path.realpath(path)).is_relative_to(self.root)
 
-    def _place(self, target: Path, data: bytes) -> bool:
+    def _place(self, target: Path, data: bytes | BinaryIO) -> bool:
         """Write ``data`` beside ``target`` and link it there. Return False if the name is taken."""
         name = f".oldphoto-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(8)}.part"
         partial = target.parent / name
@@ -220,13 +227,14 @@ class FolderStore:
             return sha256_stream(stream)[0]
 
 
-def _write_through(path: Path, data: bytes) -> None:
+def _write_through(path: Path, data: bytes | BinaryIO) -> None:
     # Not tempfile: its files are private, and derivatives are for everybody whom the umask lets in.
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     with io.FileIO(descriptor, "wb") as file:
-        view = memoryview(data)
-        while view:
-            view = view[file.write(view) :]
+        for piece in (data,) if isinstance(data, bytes) else iter(partial(data.read, _CHUNK), b""):
+            view = memoryview(piece)
+            while view:
+                view = view[file.write(view) :]
         os.fsync(descriptor)
 
 

@@ -7,17 +7,20 @@ the answer to a put that succeeded was lost, the retry meets the very same bytes
 from __future__ import annotations
 
 import base64
-import hashlib
 import io
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
+from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, cast
 
 from actors.storage.base import Created, StoredObject, check_key, is_hidden
 from oldphoto_core.errors import AlreadyExistsError, StorageError
-from oldphoto_core.fixity import sha256_stream
+from oldphoto_core.fixity import sha256_of, sha256_stream
 
 _LARGEST_PUT = 5 * 1024**3
 _RESUMES = 4
@@ -94,28 +97,36 @@ class S3Store:
             self._refuse(error, self.uri_of(key), "looked up")
         return True
 
-    def create(self, key: str, data: bytes, media_type: str = "application/octet-stream") -> Created:
+    @contextmanager
+    def located(self, key: str) -> Iterator[Path]:
+        """Give a copy in the folder for temporary files; it has no name there, so that nothing can leave it."""
+        with tempfile.TemporaryFile() as file, self.open(key) as stream:
+            shutil.copyfileobj(stream, file, _CHUNK)
+            file.flush()
+            yield Path(f"/proc/self/fd/{file.fileno()}")
+
+    def create(
+        self, key: str, data: bytes | BinaryIO, media_type: str = "application/octet-stream"
+    ) -> Created:
         """Put a new object; see `Store.create`."""
         full, uri = self._full(check_key(key)), self.uri_of(key)
-        if len(data) > _LARGEST_PUT:
-            raise StorageError(
-                f"{uri} would have {len(data)} bytes; one put carries 5 GiB. Write to a folder."
-            )
-        digest = hashlib.sha256(data)
+        digest, size = sha256_of(data)
+        if size > _LARGEST_PUT:
+            raise StorageError(f"{uri} would have {size} bytes; one put carries 5 GiB. Write to a folder.")
         try:
             self._client.put_object(
                 Bucket=self.bucket,
                 Key=full,
                 Body=data,
                 ContentType=media_type or "application/octet-stream",
-                ChecksumSHA256=base64.b64encode(digest.digest()).decode(),
+                ChecksumSHA256=base64.b64encode(bytes.fromhex(digest)).decode(),
                 IfNoneMatch="*",
             )
         except self._errors as error:
             if _status(error) not in (409, 412):
                 self._refuse(error, uri, "written")
-            return self._accept_existing(key, digest.hexdigest(), len(data))
-        return Created(uri, digest.hexdigest(), len(data), existed=False)
+            return self._accept_existing(key, digest, size)
+        return Created(uri, digest, size, existed=False)
 
     def sweep_partials(self) -> int:
         """Return 0: a put is whole or absent, so nothing unfinished is left behind."""

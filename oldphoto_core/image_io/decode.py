@@ -18,13 +18,20 @@ from oldphoto_core.image_io.tiff_reader import tiff_pixels
 from oldphoto_core.photo import DecodedPhoto, PhotoHeader
 
 
-def decode(data: bytes, *, key: str, limits: DecodeLimits = DecodeLimits()) -> DecodedPhoto:
+def decode(
+    data: bytes,
+    *,
+    key: str,
+    limits: DecodeLimits = DecodeLimits(),
+    header: PhotoHeader | None = None,
+) -> DecodedPhoto:
     """Decode the first picture of a file, whole or not at all.
 
     Args:
         data: the whole file.
         key: the photo's source key.
         limits: checked against the declared size before anything is decoded.
+        header: the file's own header where it was read already.
 
     Returns:
         ``H×W`` or ``H×W×3`` pixels as stored (orientation not applied), ``uint8`` for files of up to
@@ -37,7 +44,7 @@ def decode(data: bytes, *, key: str, limits: DecodeLimits = DecodeLimits()) -> D
         OversizedPhotoError: more pixels or bytes than ``limits`` allow.
     """
     limits.require_file(key, len(data))
-    header = read_header(data, key=key)
+    header = header or read_header(data, key=key)
     channels, sample_bytes = max(1, header.channels), 1 if header.bit_depth <= 8 else 2
     limits.require_picture(
         key, width=header.width, height=header.height, sample_bytes=channels * sample_bytes

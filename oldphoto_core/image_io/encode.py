@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from tifffile import TiffWriter
+from tifffile import FileHandle, TiffWriter
 
 from oldphoto_core.errors import UsageError
 from oldphoto_core.image_io.png_writer import PngFacts, write_png
@@ -231,7 +231,9 @@ def _write_tiff(
             tags.append((number, "s", 0, text.encode("utf-8"), True))
     if header.xmp_block:
         tags.append((700, "B", len(header.xmp_block), header.xmp_block, True))
-    with TiffWriter(stream, bigtiff=row_bytes * height > _BIG, byteorder="<") as writer:
+    # Named, because a nameless temporary file's own name is a number, which tifffile does not expect.
+    target = FileHandle(stream, name="derivative.tif")
+    with TiffWriter(target, bigtiff=row_bytes * height > _BIG, byteorder="<") as writer:
         writer.write(
             (_strip(band) for band in _bands(pixels, alpha, rows)),
             shape=(height, width) if channels == 1 else (height, width, channels),

@@ -56,7 +56,7 @@ def write_png(
     rows = 0
     for band in bands:
         flat = np.ascontiguousarray(band, np.uint8).reshape(len(band), width * channels)
-        _chunk(stream, b"IDAT", packer.compress(_filtered(flat, above)))
+        _chunk(stream, b"IDAT", packer.compress(_filtered(flat, above).data))
         above = flat[-1].copy()
         rows += len(flat)
     if rows != height:

@@ -128,6 +128,7 @@ def _parts(page: TiffPage, path: Path, key: str, memory: int) -> Iterator[tuple[
 def _mapped(page: TiffPage, path: Path) -> Iterator[tuple[int, int, NDArray[Any]]]:
     """Read a page that lies uncompressed in one piece where it lies; each band with a map of its own."""
     planes, _, height, width, channels = page.shaped
+    assert page.dtype is not None
     dtype = np.dtype(page.parent.byteorder + page.dtype.char)
     for top, bottom in bands(height, width):
         stored = np.memmap(path, dtype, "r", page.dataoffsets[0], (planes, height, width, channels))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.resources import GIB, EngineSettings, Machine, plan_resources
-from actors.stages.fused import ALL_STAGES, StageName
+from actors.stages.fused import ALL_STAGES, NETWORK_STAGES
 
 MACHINES = st.lists(
     st.builds(
@@ -71,7 +71,7 @@ def test_a_fixed_number_of_workers_is_kept() -> None:
 def test_a_gpu_is_shared_by_network_workers_only() -> None:
     plan = plan_resources([Machine(16, 1, 128 * GIB)], photos=1000)
     assert [group.resources.gpus for group in plan] == [0, 0.5, 0]
-    assert plan[1].stages == (StageName.DETECT, StageName.RESTORE, StageName.ENHANCE)
+    assert plan[1].stages == NETWORK_STAGES
     assert plan[1].resources.concurrency == 2
 
 

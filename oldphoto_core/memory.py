@@ -1,0 +1,19 @@
+"""How much memory restoring a photo takes, judged by its header."""
+
+from __future__ import annotations
+
+from oldphoto_core.photo import PhotoHeader
+
+WORKING_SET = 1_100_000_000
+"""Bytes that a worker takes whatever the photo: libraries, networks, the tiles in the making."""
+_COPIES = 5
+"""The original as stored and upright, two tiers, and an encoded file, at their worst."""
+_FINDINGS = 8
+"""Bytes per pixel for probability, mask and dilated mask."""
+
+
+def in_memory_bytes(header: PhotoHeader, file_size: int) -> int:
+    """Return about how many bytes a worker needs to restore a photo that lies in memory as a whole."""
+    sample_bytes = 1 if header.bit_depth <= 8 else 2
+    per_pixel = _COPIES * max(1, header.channels) * sample_bytes + _FINDINGS
+    return WORKING_SET + file_size + header.width * header.height * per_pixel

@@ -1,0 +1,96 @@
+"""Law: how much memory a photo may take changes nothing about what becomes of it, down to the last byte."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from actors.inline import run_inline
+from actors.job import RestoreJob
+from actors.rows import OutcomeRow
+from oldphoto_core.photo import Outcome
+from oldphoto_core.settings import RestoreSettings
+from tests.actors.photos import clean, job_for, rows, save, save_oriented, scratched
+from tests.flows.material import aged_photo, write_weights
+
+TINY = 50_000_000
+"""Less than any worker has: every photo goes by parts."""
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_weights(tmp_path_factory.mktemp("weights"))
+
+
+@pytest.fixture
+def scans(tmp_path: Path) -> Path:
+    folder = tmp_path / "scans"
+    save(folder / "a.png", aged_photo(1))
+    save_oriented(folder / "b.png", scratched(), orientation=6)
+    save(folder / "c.tif", scratched(90, 70, dtype=np.uint16))
+    deep = np.dstack([scratched(50, 60, dtype=np.uint16), np.full((50, 60), 40_000, np.uint16)])
+    tifffile.imwrite(
+        folder / "d.tif",
+        deep,
+        photometric="rgb",
+        extrasamples=["unassalpha"],
+        compression="zlib",
+        rowsperstrip=7,
+        extratags=[(274, "H", 1, 8, True)],
+    )
+    save(folder / "e.jpg", clean()[..., 0])
+    (folder / "f.tif").write_bytes((folder / "d.tif").read_bytes()[:-200])
+    return folder
+
+
+def run(job: RestoreJob, scans: Path) -> dict[str, OutcomeRow]:
+    items = rows(scans, sorted(path.name for path in scans.iterdir()))
+    return {row.key: row for row in run_inline(items, job)}
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_by_parts_and_in_memory_leave_the_same_bytes(scans: Path, tmp_path: Path, weights: Path) -> None:
+    settings = RestoreSettings(grow_probability=0.01, seed_probability=0.02)
+    whole, parts = (
+        replace(
+            job_for(scans, tmp_path / name, keep_tiers=True),
+            weights=weights,
+            settings=settings,
+            memory=memory,
+        )
+        for name, memory in (("whole", 3 * 2**30), ("parts", TINY))
+    )
+    expected, found = run(whole, scans), run(parts, scans)
+    assert {row.outcome for row in expected.values()} >= {Outcome.DONE, Outcome.QUARANTINED}
+    for key, row in expected.items():
+        assert found[key].outcome is row.outcome, found[key].reason
+        assert found[key].reason == row.reason
+        assert found[key].measurements == row.measurements
+        assert [one.sha256 for one in found[key].derivatives] == [one.sha256 for one in row.derivatives]
+        assert [event.type for event in found[key].events] == [event.type for event in row.events]
+    assert files(tmp_path / "parts") == files(tmp_path / "whole")
+
+
+def test_a_file_that_changed_since_ingest_is_quarantined(scans: Path, tmp_path: Path, weights: Path) -> None:
+    (item,) = rows(scans, ["c.tif"])
+    save(scans / "c.tif", scratched(91, 70, dtype=np.uint16))
+    job = replace(job_for(scans, tmp_path / "out"), weights=weights, memory=TINY)
+    (row,) = run_inline([item], job)
+    assert (row.outcome, row.error_class) == (Outcome.QUARANTINED, "fixity")
+
+
+def test_a_conflicting_name_gets_the_digest_of_the_scan(scans: Path, tmp_path: Path, weights: Path) -> None:
+    (tmp_path / "out/masks").mkdir(parents=True)
+    (tmp_path / "out/masks/c.png").write_bytes(b"somebody else's")
+    job = replace(job_for(scans, tmp_path / "out"), weights=weights, memory=TINY)
+    (row,) = run_inline(rows(scans, ["c.tif"]), job)
+    assert row.mask is not None
+    assert row.mask.sha256[:8] in row.mask.uri
+    assert "name-conflict" in {flag.code for flag in row.flags}
