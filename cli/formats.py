@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from oldphoto_core.errors import StorageError, UsageError
+from schemas.cells import cell_text, csv_cell, json_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 _PICTURES = {**{code: 0x2400 + code for code in range(32)}, 0x7F: 0x2421}
 _PICTURES |= dict.fromkeys(range(128, 160), 65533)
 
@@ -91,35 +91,12 @@ def csv_text(rows: Sequence[Row], query: str) -> str:
     return buffer.getvalue()
 
 
-def csv_cell(value: Any) -> str | int | float:
-    """Return a cell that no spreadsheet takes for a formula: such text gets an apostrophe in front."""
-    if value is None:
-        return ""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return value
-    text = cell_text(value)
-    return "'" + text if text.startswith(_FORMULA_STARTS) else text
-
-
-def cell_text(value: Any) -> str:
-    """Return a value as the text of one cell."""
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, datetime):
-        return value.isoformat(timespec="seconds")
-    return _json(value)
-
-
 def printable(text: str) -> str:
     """Return text that cannot move a terminal's cursor or change its colours."""
     return text.translate(_PICTURES)
 
 
 def _json(value: Any) -> str:
-    from schemas.arrow import json_text
-
     # Separators of lines that JSON allows in strings but that split a line elsewhere.
     return json_text(value).replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 

@@ -28,7 +28,20 @@ EXIT_INTERRUPTED = 130
 
 def build_app() -> typer.Typer:
     """Return the command-line application with every subcommand registered."""
-    from cli import demo, doctor, evaluate, query, redo, restore, review, synthesize, train
+    from cli import (
+        catalog,
+        demo,
+        doctor,
+        evaluate,
+        export,
+        query,
+        redo,
+        restore,
+        review,
+        synthesize,
+        train,
+        verify,
+    )
 
     app = typer.Typer(
         name="oldphoto",
@@ -38,7 +51,20 @@ def build_app() -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for module in (restore, query, review, redo, train, evaluate, synthesize, demo, doctor):
+    for module in (
+        restore,
+        query,
+        verify,
+        export,
+        catalog,
+        review,
+        redo,
+        train,
+        evaluate,
+        synthesize,
+        demo,
+        doctor,
+    ):
         module.register(app)
     return app
 

@@ -23,7 +23,13 @@ if TYPE_CHECKING:
     from flows.summary import RunSummary
 
 EXIT_INCOMPLETE = 3
-PHASES = {"ingest": "looking", "restore": "restoring", "verify": "verifying", "export": "exporting", "rebuild": "rebuilding"}
+PHASES = {
+    "ingest": "looking",
+    "restore": "restoring",
+    "verify": "verifying",
+    "export": "exporting",
+    "rebuild": "rebuilding",
+}
 
 
 def register(app: typer.Typer) -> None:

@@ -14,7 +14,7 @@ import typer
 from cli.query import CatalogOption, CollectionOption, catalog_url
 
 if TYPE_CHECKING:
-    from flows.verify_fixity import FixitySummary
+    from flows.fixity import FixitySummary
 
 EXIT_INCOMPLETE = 3
 _SHOWN = 50
@@ -37,23 +37,14 @@ def verify(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Compare the SHA-256 of masters and derivatives with the catalog, and record what was found."""
-    from cli.environment import prepare_environment
+    from cli.restore import Watcher
+    from flows.fixity import check_files
+    from flows.progress import listening
+    from schemas.repository import Catalog
 
     url = catalog_url(catalog)
-    prepare_environment()
-    from cli.restore import Watcher
-    from flows.progress import listening
-    from flows.verify_fixity import verify_fixity
-
-    with Watcher() as watcher, listening(watcher):
-        summary: FixitySummary = verify_fixity(
-            catalog=url,
-            collection=collection,
-            sample=sample,
-            seed=seed,
-            masters_only=masters_only,
-            threads=threads,
-        )
+    with Watcher() as watcher, listening(watcher), Catalog.open(url, create=False) as opened:
+        summary: FixitySummary = check_files(opened, collection, sample, seed, masters_only, threads)
     if as_json:
         typer.echo(json.dumps(summary))
     else:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
@@ -21,13 +22,16 @@ from tenacity import (
 )
 
 from actors.rows import OutcomeRow, to_outcome
+from actors.storage import Store
 from flows.workplace import Workplace
+from oldphoto_core.errors import AlreadyExistsError
 from schemas.errors import CatalogError, CatalogUnavailableError
-from schemas.records import RunState
+from schemas.records import ModelRecord, RunState
 from schemas.repository import Catalog
 
 _log = logging.getLogger(__name__)
 
+RECIPE_FORMAT = "oldphoto-recipe/1"
 BATCH_ROWS = 64
 BATCH_SECONDS = 2.0
 """Outcomes are recorded once so many have come, or so much time has passed, whichever is first."""
@@ -61,6 +65,7 @@ def recorded_run(
     collection_id = catalog.collection_id(request.collection_name())
     recipe = place.decision.recipe
     recipe_id = catalog.recipe_id(recipe.sha256, recipe.canonical_json, place.models)
+    leave_recipe(place.destination, recipe.sha256, recipe.canonical_json, place.models)
     run_id = catalog.start_run(
         flow_run_id, collection_id, recipe_id, {**request.parameters(), **(remarks or {})}
     )
@@ -74,6 +79,28 @@ def recorded_run(
             catalog.finish_run(run_id, seconds=run.seconds, state=state)
         raise
     catalog.finish_run(run_id, seconds=run.seconds, state=RunState.COMPLETED)
+
+
+def leave_recipe(store: Store, sha256: str, document: str, models: Sequence[ModelRecord]) -> None:
+    """Write the recipe beside what it will make, so that the catalog can be rebuilt from the destination.
+
+    Raises:
+        StorageError: the destination refuses.
+    """
+    facts = {
+        "format": RECIPE_FORMAT,
+        "sha256": sha256,
+        "document": document,
+        "models": [asdict(model) for model in models],
+    }
+    data = json.dumps(facts, ensure_ascii=False, indent=2, sort_keys=True).encode("utf-8") + b"\n"
+    with suppress(AlreadyExistsError):
+        store.create(recipe_key(sha256), data, "application/json")
+
+
+def recipe_key(sha256: str) -> str:
+    """Return where a recipe lies in a destination."""
+    return f"recipes/{sha256}.json"
 
 
 class OutcomeRecorder:

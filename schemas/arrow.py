@@ -6,13 +6,12 @@ is a column of JSON text.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
 
+from schemas.cells import json_text
 from schemas.errors import CatalogUseError
 
 _INSTANT = pa.timestamp("us", tz="UTC")
@@ -140,17 +139,6 @@ def to_table(query: str, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
             values = [json_text(value) for value in values]
         arrays.append(pa.array(values, type=field.type))
     return pa.table(arrays, schema=schema)
-
-
-def json_text(value: Any) -> str:
-    """Return a row's value as JSON text; instants in ISO 8601."""
-    return json.dumps(value, ensure_ascii=False, default=_encode)
-
-
-def _encode(value: Any) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    raise TypeError(f"no JSON for {type(value).__name__}")
 
 
 def _schema(query: str) -> pa.Schema:

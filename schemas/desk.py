@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 from schemas import accounts, audit, dossier, lots, queue, queue_rows, redos, reviews, session
 from schemas.review_records import (
     AccountRecord,
+    AuditEntry,
     AuditReport,
     Decision,
     DecisionRequest,
@@ -31,6 +32,7 @@ from schemas.review_records import (
     Role,
 )
 from schemas.reviews import Opinion
+from schemas.statements import now
 
 SYSTEM = "system"
 """Who acts where nobody signed in: the command line on the catalog's own machine."""
@@ -256,6 +258,12 @@ class DeskOperations:
         """Read the whole audit chain and report the first entry that does not fit."""
         with session.read(self.engine) as connection:
             return audit.verify(connection)
+
+    def record_publication(self, actor: str, form: str, destination: str, photos: int) -> None:
+        """Record in the audit chain that approved photos were exported for publication."""
+        entry = AuditEntry(actor, "published", destination, {"form": form, "photos": photos})
+        with session.write(self.engine) as connection:
+            audit.append(connection, [entry], now())
 
     def audit_entries(self, *, limit: int = 100, before: int | None = None) -> list[dict[str, Any]]:
         """Return audit entries, newest first: ``entry, at, actor, action, subject, detail, sha256``."""

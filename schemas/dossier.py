@@ -310,6 +310,7 @@ def _events(connection: Connection, assets: Sequence[int]) -> dict[int, list[Rec
             Event.outcome,
             Event.detail,
             Agent.name.label("agent"),
+            Agent.type.label("agent_type"),
             Event.work_item_id.label("work_item"),
             Event.run_id.label("run"),
         )

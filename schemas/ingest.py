@@ -104,11 +104,11 @@ class _Before:
 def _take_in(connection: Connection, batch: _Batch, records: list[AssetRecord]) -> IngestCounts:
     if not records:
         return IngestCounts()
-    old = _asset_ids(connection, batch.collection, [record.key for record in records])
+    old = asset_ids(connection, batch.collection, [record.key for record in records])
     before = _before(connection, list(old.values()))
     _add_assets(connection, batch, [record.key for record in records if record.key not in old])
-    assets = _asset_ids(connection, batch.collection, [record.key for record in records])
-    contents = _upsert_contents(connection, batch, records)
+    assets = asset_ids(connection, batch.collection, [record.key for record in records])
+    contents = upsert_contents(connection, records, batch.moment)
     _upsert_locations(connection, batch, records, assets, contents)
     _list_inputs(connection, batch, records, assets, contents)
     counts = IngestCounts()
@@ -131,7 +131,8 @@ def _take_in(connection: Connection, batch: _Batch, records: list[AssetRecord]) 
     return counts
 
 
-def _asset_ids(connection: Connection, collection: int, keys: Sequence[str]) -> dict[str, int]:
+def asset_ids(connection: Connection, collection: int, keys: Sequence[str]) -> dict[str, int]:
+    """Return the ids of a collection's assets by key."""
     query = select(Asset.key, Asset.id).where(Asset.collection_id == collection, Asset.key.in_(keys))
     return {row.key: row.id for row in connection.execute(query)}
 
@@ -165,7 +166,9 @@ def _add_assets(connection: Connection, batch: _Batch, keys: list[str]) -> None:
         )
 
 
-def _upsert_contents(connection: Connection, batch: _Batch, records: list[AssetRecord]) -> dict[str, int]:
+def upsert_contents(
+    connection: Connection, records: Sequence[AssetRecord], moment: datetime
+) -> dict[str, int]:
     """Add new contents, renew what headers said where one was read, and return ids by digest."""
     by_sha = {record.sha256: record for record in records if record.sha256 is not None}
     if not by_sha:
@@ -178,9 +181,14 @@ def _upsert_contents(connection: Connection, batch: _Batch, records: list[AssetR
         where=statement.excluded.format.is_not(None),
     )
     # Always in the order of digests: two collections with common contents would else wait for each other.
-    rows = [_content_row(by_sha[sha], batch.moment) for sha in sorted(by_sha)]
+    rows = [_content_row(by_sha[sha], moment) for sha in sorted(by_sha)]
     connection.execute(statement, rows)
-    query = select(Content.sha256, Content.id).where(Content.sha256.in_(by_sha))
+    return content_ids(connection, by_sha)
+
+
+def content_ids(connection: Connection, digests: Some[str]) -> dict[str, int]:
+    """Return the ids of contents by digest."""
+    query = select(Content.sha256, Content.id).where(Content.sha256.in_(digests))
     return {row.sha256: row.id for row in connection.execute(query)}
 
 

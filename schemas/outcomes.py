@@ -46,7 +46,7 @@ def record(connection: Connection, run_id: int, records: Sequence[OutcomeRecord]
         _forget_earlier_attempt(connection, [outcome.work_item_id for outcome in accepted])
         moment = now()
         _end_items(connection, accepted, moment)
-        _insert_results(connection, accepted, moment)
+        insert_results(connection, accepted, moment)
         insert_events(connection, _event_rows(accepted, items, agents, run_id))
         tallies.add(connection, [(run_id, str(one.outcome), 1, _seconds(one)) for one in accepted])
         queue.refresh(connection, [outcome.work_item_id for outcome in accepted])
@@ -119,7 +119,8 @@ def _end_items(connection: Connection, outcomes: list[OutcomeRecord], moment: da
     connection.execute(update(WorkItem).where(WorkItem.id.in_(unwritten), ~written).values(prefix=None))
 
 
-def _insert_results(connection: Connection, outcomes: list[OutcomeRecord], moment: datetime) -> None:
+def insert_results(connection: Connection, outcomes: Sequence[OutcomeRecord], moment: datetime) -> None:
+    """Insert files, masks, faces, measurements and flags of work items that have none."""
     _upsert_derivatives(connection, outcomes, moment)
     rows: dict[type[Base], list[dict[str, Any]]] = {Mask: [], Face: [], Measurement: [], Flag: []}
     for outcome in outcomes:
@@ -136,7 +137,7 @@ def _insert_results(connection: Connection, outcomes: list[OutcomeRecord], momen
         insert_rows(connection, table, found)
 
 
-def _upsert_derivatives(connection: Connection, outcomes: list[OutcomeRecord], moment: datetime) -> None:
+def _upsert_derivatives(connection: Connection, outcomes: Sequence[OutcomeRecord], moment: datetime) -> None:
     rows = [
         {
             "work_item_id": outcome.work_item_id,

@@ -17,9 +17,23 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from schemas import dossier, fixity, ingest, listing, outcomes, planning, queries, rules, runs, session
+from schemas import (
+    audit,
+    dossier,
+    fixity,
+    ingest,
+    listing,
+    outcomes,
+    planning,
+    queries,
+    rebuild,
+    rules,
+    runs,
+    session,
+)
 from schemas.desk import SYSTEM, DeskOperations
 from schemas.fixity import FixityPhoto, FixityResult
+from schemas.rebuild import RebuiltPhoto, Taken
 from schemas.records import (
     AssetRecord,
     IngestCounts,
@@ -30,8 +44,8 @@ from schemas.records import (
     Plan,
     RunState,
 )
-from schemas.review_records import FlagCount, FlagRuleRecord
-from schemas.statements import batches
+from schemas.review_records import AuditEntry, FlagCount, FlagRuleRecord
+from schemas.statements import batches, now
 
 MAX_ATTEMPTS = 3
 """How often a photo may fail under one recipe before later runs leave it alone."""
@@ -242,6 +256,36 @@ class Catalog(DeskOperations):
         """Record that these photos' files were checked: a PREMIS event each, in one transaction."""
         with session.write(self.engine) as connection:
             fixity.record(connection, results)
+
+    # --- rebuilding ---------------------------------------------------------------------------------------
+
+    def begin_rebuild(
+        self,
+        collection_id: int,
+        recipe_sha256: str,
+        document: str | None,
+        models: Sequence[ModelRecord],
+        destination: str,
+    ) -> tuple[int, int]:
+        """Return (recipe id, run id) for taking results back; see :mod:`schemas.rebuild`."""
+        with session.write(self.engine) as connection:
+            recipe = rebuild.recipe(connection, recipe_sha256, document, models)
+            return recipe, rebuild.begin(connection, collection_id, recipe, destination)
+
+    def take_back(
+        self, collection_id: int, recipe_id: int, run_id: int, photos: Sequence[RebuiltPhoto]
+    ) -> Taken:
+        """Record results of one recipe that the catalog does not have, in one transaction."""
+        with session.write(self.engine) as connection:
+            return rebuild.take_back(connection, collection_id, recipe_id, run_id, photos)
+
+    def end_rebuild(self, run_ids: Sequence[int], actor: str, destination: str, photos: int) -> None:
+        """Keep the counts of the runs that stand for lost ones, and tell the audit chain."""
+        entry = AuditEntry(actor, "catalog rebuilt", destination, {"photos": photos, "runs": list(run_ids)})
+        with session.write(self.engine) as connection:
+            for run_id in run_ids:
+                rebuild.end(connection, run_id)
+            audit.append(connection, [entry], now())
 
     # --- queries ------------------------------------------------------------------------------------------
 

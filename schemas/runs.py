@@ -50,11 +50,12 @@ def recipe_id(
         connection.execute(upsert(connection, Recipe).on_conflict_do_nothing(), [row])
         found = connection.scalar(query)
     assert found is not None
-    _link_models(connection, found, models)
+    link_models(connection, found, models)
     return found
 
 
-def _link_models(connection: Connection, recipe: int, models: tuple[ModelRecord, ...]) -> None:
+def link_models(connection: Connection, recipe: int, models: tuple[ModelRecord, ...]) -> None:
+    """Record a recipe's models, those that are new."""
     for model in sorted(models, key=lambda model: (model.name, model.version, model.weights_sha256)):
         row = {
             "name": model.name,

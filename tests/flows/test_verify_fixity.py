@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 import pytest
 
-from flows.verify_fixity import check_files, verify_fixity
+from flows.fixity import check_files
 from oldphoto_core.errors import UsageError
 from schemas.records import DerivativeRecord, OutcomeRecord, PendingItem
 from schemas.repository import Catalog
@@ -50,7 +50,7 @@ class Files:
 
     def check(self, **more: Any) -> dict[str, Any]:
         options = {"collection": None, "sample": 1.0, "seed": 1, "masters_only": False, "threads": 2, **more}
-        return dict(check_files.fn(self.catalog, **options))
+        return dict(check_files(self.catalog, **options))
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_samples_are_drawn(files: Files) -> None:
     assert set(drawn.values()) >= {0, 1, 2}
     assert files.check(sample=0.4, seed=7)["photos"] == drawn[7]
     with pytest.raises(UsageError, match="share"):
-        verify_fixity.fn(catalog="sqlite:////nowhere", sample=0)
+        files.check(sample=0)
 
 
 @pytest.mark.integration
@@ -100,5 +100,5 @@ def test_files_in_a_bucket(catalog: Catalog, bucket: str) -> None:  # noqa: F811
     Archive(catalog).run(records, lambda item: OutcomeRecord(item.work_item_id, "skipped"))
     client.put_object(Bucket=bucket, Key=f"scans/{KEYS[0]}", Body=b"other")
     client.delete_object(Bucket=bucket, Key=f"scans/{KEYS[1]}")
-    found = dict(check_files.fn(catalog, None, 1.0, None, False, 2))
+    found = dict(check_files(catalog, None, 1.0, None, False, 2))
     assert (found["files"], found["missing"], found["changed"]) == (3, 1, 1)

@@ -1,0 +1,126 @@
+"""A prompt for SQL that can only read: sqlite3 or psql where installed, else a small one of our own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from datetime import datetime
+from typing import Any
+
+import typer
+
+from cli.formats import Format, printable
+from oldphoto_core.errors import UsageError
+
+_PROMPT, _MORE = "catalog> ", "    ...> "
+
+
+def run_prompt(url: str) -> None:
+    """Open a prompt on the catalog. Raises CatalogError, UsageError."""
+    from schemas.repository import Catalog
+    from schemas.session import catalog_url
+
+    with Catalog.open(url, create=False) as catalog:
+        where = catalog_url(url)
+        is_sqlite = where.get_backend_name() == "sqlite"
+        program = shutil.which("sqlite3" if is_sqlite else "psql")
+        if program is None or not sys.stdin.isatty():
+            _own_prompt(catalog)
+            return
+    if is_sqlite:
+        subprocess.run([program, "-readonly", "-header", "-box", str(where.database)], check=False)
+        return
+    # The password goes through the environment: arguments can be seen by everybody on the machine.
+    environment = {**os.environ, "PGOPTIONS": "-c default_transaction_read_only=on"}
+    if where.password:
+        environment["PGPASSWORD"] = str(where.password)
+    shown = where.set(drivername="postgresql", password=None)
+    subprocess.run([program, shown.render_as_string()], check=False, env=environment)
+
+
+def run_statement(url: str, sql: str, form: Format) -> None:
+    """Run one statement and print its rows. Raises CatalogError; UsageError for what only a writer may do."""
+    from schemas.repository import Catalog
+
+    with Catalog.open(url, create=False) as catalog:
+        columns, rows = _read(catalog, sql)
+    if form is Format.PARQUET:
+        raise UsageError(
+            "A statement is printed as table, json or csv. For Parquet: oldphoto catalog export."
+        )
+    _print(columns, rows, form)
+
+
+def _own_prompt(catalog: Any) -> None:
+    statement = ""
+    while True:
+        try:
+            line = input((_MORE if statement else _PROMPT) if sys.stdin.isatty() else "")
+        except EOFError:
+            line = ""
+            if not statement.strip():
+                return
+            statement += ";"
+        if not statement and line.strip() in (".quit", ".exit", "\\q", "quit", "exit"):
+            return
+        statement += line + "\n"
+        # Tells a finished statement from a semicolon inside a string.
+        if not sqlite3.complete_statement(statement):
+            continue
+        try:
+            _print(*_read(catalog, statement), Format.TABLE)
+        except UsageError as error:
+            typer.echo(f"oldphoto: {error}", err=True)
+        statement = ""
+
+
+def _read(catalog: Any, sql: str) -> tuple[list[str], list[Any]]:
+    """Run a statement in a transaction in which the database itself refuses to write."""
+    from sqlalchemy.exc import DBAPIError, ResourceClosedError
+
+    engine = catalog.engine
+    is_sqlite = engine.dialect.name == "sqlite"
+    guard = "PRAGMA query_only = ON" if is_sqlite else "SET TRANSACTION READ ONLY"
+    with engine.execution_options(catalog_reads=True).connect() as connection:
+        try:
+            connection.exec_driver_sql(guard)
+            # Not text(): a colon or a percent sign in a statement is the user's own.
+            result = connection.exec_driver_sql(sql if is_sqlite else sql.replace("%", "%%"))
+            return list(result.keys()), [[_plain(value) for value in row] for row in result]
+        except ResourceClosedError:
+            return [], []
+        except DBAPIError as error:
+            raise UsageError(str(error.orig).strip().splitlines()[0]) from None
+        finally:
+            connection.rollback()
+            if is_sqlite:
+                connection.exec_driver_sql("PRAGMA query_only = OFF")
+                connection.rollback()
+
+
+def _plain(value: Any) -> Any:
+    """Return what our formats can print: sums of PostgreSQL are Decimals, a BLOB is bytes."""
+    known = str | int | float | datetime | list | dict | None
+    return value if isinstance(value, known) else str(value)
+
+
+def _print(columns: list[str], rows: list[Any], form: Format) -> None:
+    from cli.formats import json_lines
+    from schemas.cells import cell_text, csv_cell
+
+    if form is Format.JSON:
+        typer.echo(json_lines([dict(zip(columns, row, strict=True)) for row in rows]), nl=False)
+        return
+    if form is Format.CSV:
+        import csv
+
+        writer = csv.writer(sys.stdout, lineterminator="\r\n")
+        writer.writerow(columns)
+        writer.writerows([csv_cell(value) for value in row] for row in rows)
+        return
+    typer.echo("\t".join(columns))
+    for row in rows:
+        typer.echo("\t".join(printable(cell_text(value)) for value in row))

@@ -1,0 +1,51 @@
+"""The `publish` flow: :mod:`flows.packages` as something that Prefect schedules."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+
+from flows.packages import Form, PackageRequest, PackageSummary, export_photos
+from oldphoto_core.errors import UsageError
+from schemas.repository import Catalog
+
+
+@flow(name="publish", persist_result=False)
+def publish(
+    catalog: str,
+    destination: str,
+    form: Form = "bag",
+    collection: str | None = None,
+    approved_only: bool = False,
+    with_masters: bool = False,
+    base_url: str | None = None,
+) -> PackageSummary:
+    """Export approved photos for publication.
+
+    ``catalog`` is the catalog's URL; the other parameters are those of :class:`flows.packages.PackageRequest`.
+    Without ``approved_only`` a photo that is not approved stops the whole export.
+
+    Raises:
+        UsageError: the request is impossible, or photos are not approved; the message names the first.
+    """
+    request = PackageRequest(
+        form,
+        Path(destination),
+        collection,
+        for_publication=True,
+        approved_only=approved_only,
+        with_masters=with_masters,
+        base_url=base_url,
+        actor="publish flow",
+    )
+    with Catalog.open(catalog, create=False) as opened:
+        summary = task(name="export", cache_policy=NO_CACHE)(export_photos)(opened, request)
+    if not summary["written"]:
+        first = ", ".join(one["key"] for one in summary["refused"][:10])
+        raise UsageError(
+            f"{summary['left_out']} photos are not approved, so nothing was published: {first} … "
+            "Decide on them at the review desk, or set approved_only."
+        )
+    return summary

@@ -1,0 +1,179 @@
+"""Make a lost catalog again from a destination: its sidecars, and the recipes that lie beside them.
+
+A result comes back whole (files, mask, faces, measurements, flags, header). What no sidecar tells does not:
+photos that were quarantined or failed, times of work, reviews, accounts. The next run of `restore` lists the
+source again, finds what came back as done, and does the rest.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TypedDict
+
+from actors.rows import to_outcome
+from actors.sidecar import SidecarFacts, read_sidecar
+from actors.storage import Store, StoredObject, open_store
+from flows.progress import Progress, listener
+from flows.recording import RECIPE_FORMAT, recipe_key
+from flows.request import RestoreRequest, without_password
+from oldphoto_core.errors import StorageError
+from oldphoto_core.fixity import sha256_bytes, sha256_stream
+from schemas.errors import UnstorableKeyError
+from schemas.rebuild import RebuiltPhoto
+from schemas.records import ModelRecord
+from schemas.repository import Catalog
+
+BATCH = 200
+NAMED = 1000
+_SIDECAR = re.compile(r"(?:^|/)sidecars/.+\.json$")
+
+
+class RebuildSummary(TypedDict):
+    """What came back: ``photos`` results, ``skipped`` that the catalog had, ``problems`` in words."""
+
+    catalog: str
+    photos: int
+    skipped: int
+    collections: list[str]
+    problems: list[str]
+
+
+@dataclass
+class _Work:
+    """What is being rebuilt, and what came of it so far."""
+
+    catalog: Catalog
+    store: Store
+    verify: bool
+    runs: dict[tuple[str, str], tuple[int, int, int]] = field(default_factory=dict)
+    waiting: dict[tuple[str, str], list[RebuiltPhoto]] = field(default_factory=lambda: defaultdict(list))
+    photos: int = 0
+    known: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    def complain(self, problem: str) -> None:
+        if len(self.problems) < NAMED:
+            self.problems.append(problem)
+
+
+def rebuild_catalog(
+    destination: str, catalog: str | None = None, *, verify: bool = False, actor: str = "system"
+) -> RebuildSummary:
+    """Record in a catalog everything that a destination's sidecars tell. A second call changes nothing.
+
+    Args:
+        destination: folder or ``s3://bucket/prefix`` with sidecars.
+        catalog: the catalog's URL; ``sqlite:///DESTINATION/catalog.db`` when not given. It is made if missing.
+        verify: read every file that a sidecar names and compare its digest.
+        actor: who does it, for the audit.
+
+    Raises:
+        UsageError: the destination is no folder, or a bucket without a catalog's URL.
+        StorageError: the destination cannot be listed.
+        CatalogError: the catalog cannot be used.
+    """
+    store = open_store(destination)
+    # The request is only asked where its catalog lies.
+    url = RestoreRequest(source=destination, destination=destination, catalog=catalog).catalog_url()
+    with Catalog.open(url) as opened:
+        work = _Work(opened, store, verify)
+        for number, (found, facts) in enumerate(_sidecars(work), start=1):
+            _take(work, found, facts)
+            listener().progress(Progress("rebuild", number, None, facts.key))
+        for place in list(work.waiting):
+            _record(work, place)
+        opened.end_rebuild([run for _, _, run in work.runs.values()], actor, store.uri, work.photos)
+    return RebuildSummary(
+        catalog=without_password(url) or url,
+        photos=work.photos,
+        skipped=work.known,
+        collections=sorted({name for name, _ in work.runs}),
+        problems=work.problems,
+    )
+
+
+def _sidecars(work: _Work) -> Iterator[tuple[StoredObject, SidecarFacts]]:
+    for found in work.store.list():
+        if not _SIDECAR.search(found.key):
+            continue
+        try:
+            yield found, read_sidecar(work.store, found.key)
+        except StorageError as error:
+            work.complain(str(error))
+
+
+def _take(work: _Work, found: StoredObject, facts: SidecarFacts) -> None:
+    if work.verify and (problem := _damaged(work.store, facts)):
+        work.complain(problem)
+        return
+    try:
+        photo = RebuiltPhoto(
+            key=facts.key,
+            stem=facts.stem,
+            prefix=facts.prefix,
+            uri=facts.source,
+            sha256=facts.sha256,
+            size=facts.size,
+            recipe=facts.recipe,
+            at=found.modified,
+            header=facts.header,
+            warnings=facts.warnings,
+            outcome=to_outcome(facts.outcome),
+            software=facts.software,
+        )
+    except (UnstorableKeyError, ValueError) as error:
+        work.complain(f"{found.key}: {error}")
+        return
+    place = (facts.collection, facts.recipe)
+    waiting = work.waiting[place]
+    # A batch holds each photo once: of two contents of one photo the later one comes in a later batch.
+    if any(other.key == photo.key for other in waiting) or len(waiting) >= BATCH:
+        _record(work, place)
+        waiting = work.waiting[place]
+    waiting.append(photo)
+
+
+def _record(work: _Work, place: tuple[str, str]) -> None:
+    photos = work.waiting.pop(place, [])
+    if not photos:
+        return
+    if place not in work.runs:
+        collection = work.catalog.collection_id(place[0])
+        document, models = _recipe(work, place[1])
+        recipe, run = work.catalog.begin_rebuild(collection, place[1], document, models, work.store.uri)
+        work.runs[place] = (collection, recipe, run)
+    taken = work.catalog.take_back(*work.runs[place], photos)
+    work.photos += taken.photos
+    work.known += taken.known
+    for key in taken.refused:
+        work.complain(f"{key}: another photo of the collection {place[0]!r} has its derivatives' name")
+
+
+def _recipe(work: _Work, sha256: str) -> tuple[str | None, list[ModelRecord]]:
+    """Return a recipe's canonical JSON and models, or nothing where its file is lost."""
+    try:
+        facts = json.loads(work.store.read(recipe_key(sha256)))
+        document = facts["document"]
+        if facts["format"] != RECIPE_FORMAT or sha256_bytes(document.encode("utf-8")) != sha256:
+            raise ValueError("it is not the recipe that it is called after")
+        return document, [ModelRecord(**model) for model in facts["models"]]
+    except (StorageError, ValueError, TypeError, KeyError, AttributeError) as error:
+        work.complain(f"the recipe {sha256[:12]} could not be read back ({error}); its results are kept")
+        return None, []
+
+
+def _damaged(store: Store, facts: SidecarFacts) -> str | None:
+    """Return what is wrong with a file that a sidecar names, or None."""
+    base = store.uri_of("x").removesuffix("x")
+    for file in facts.outcome.derivatives:
+        try:
+            with store.open(file.uri.removeprefix(base)) as stream:
+                if sha256_stream(stream)[0] != file.sha256:
+                    return f"{facts.key}: {file.uri} is not the file that its sidecar describes"
+        except StorageError as error:
+            return f"{facts.key}: {error}"
+    return None

@@ -1,0 +1,58 @@
+"""What may be published: results that a person approved, as they are now.
+
+A photo's *result* is the work item that :func:`schemas.dossier.show` answers with. Approved is one whose
+current decision is *approve* and whose output is still the one that was looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from schemas.records import DerivativeKind, WorkState
+from schemas.review_records import Standing
+
+Dossier = Mapping[str, Any]
+
+
+def output_of(dossier: Dossier) -> Mapping[str, Any] | None:
+    """Return the restored file of a photo, or None where there is none."""
+    return file_of(dossier, DerivativeKind.RESTORED)
+
+
+def file_of(dossier: Dossier, kind: str) -> Mapping[str, Any] | None:
+    """Return the first file of a kind, or None."""
+    found: Mapping[str, Any] | None = next(
+        (file for file in dossier["derivatives"] if file["kind"] == kind), None
+    )
+    return found
+
+
+def approval_of(dossier: Dossier) -> Mapping[str, Any] | None:
+    """Return the review that approves a photo's result as it is now, or None."""
+    if dossier["decision"] != Standing.APPROVE:
+        return None
+    undone = {review["undoes"] for review in dossier["reviews"]}
+    counting = [
+        review for review in dossier["reviews"] if review["undoes"] is None and review["review"] not in undone
+    ]
+    output = output_of(dossier)
+    digest = output["sha256"] if output else dossier["sha256"]
+    found: Mapping[str, Any] | None = counting[-1] if counting else None
+    return found if found and found["output_sha256"] == digest else None
+
+
+def objection(dossier: Dossier) -> str | None:
+    """Return why a photo may not be published, in words, or None if it may."""
+    outcome = dossier["outcome"]
+    if outcome is None:
+        return "it was never restored"
+    if outcome not in (WorkState.DONE, WorkState.SKIPPED):
+        return f"it is {outcome}"
+    if dossier["decision"] == Standing.UNDECIDED:
+        return "nobody has decided on it"
+    if dossier["decision"] != Standing.APPROVE:
+        return f"its decision is {dossier['decision']}"
+    if approval_of(dossier) is None:
+        return "what was approved is not its present output"
+    return None
