@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from oldphoto_core.latent.grain import continued_grain
 from oldphoto_core.photo import Mask, Pixels
 from oldphoto_core.pixels import PixelKind, to_unit
 from oldphoto_core.raster import MemoryRaster, Raster
@@ -21,9 +22,10 @@ _BLOCK = 64 * _ALIGNED
 
 
 def conserved(original: Pixels, restored: Pixels, mask: Mask) -> Pixels:
-    """Return the original with only the masked pixels filled, in the tone of their surroundings.
+    """Return the original with only the masked pixels filled, in the tone and grain of their surroundings.
 
-    The fill is the restored photo, shifted by how much that departs from the original around the mask.
+    The fill is the restored photo, shifted by how much that departs from the original around the mask, with the
+    grain that the translation took from the surroundings.
     Law: outside the mask the pixels are bit-identical to the original.
 
     Args:
@@ -53,7 +55,8 @@ def conserve_into(original: Raster, restored: Raster, mask: Raster, result: Rast
             min(width, right + _REACH),
         )
         after = to_unit(restored.read(*outer))
-        shift = tone_shift(to_unit(original.read(*outer)) - after, mask.read(*outer))
+        difference, around = to_unit(original.read(*outer)) - after, mask.read(*outer)
+        shift = tone_shift(difference, around) + continued_grain(difference, around)
         inner = np.s_[top - outer[0] : bottom - outer[0], left - outer[1] : right - outer[1]]
         filled = np.array(before)
         filled[damaged] = kind.stored((after + shift)[inner])[damaged]
