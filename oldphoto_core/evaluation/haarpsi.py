@@ -6,6 +6,8 @@ Constants are the paper's. Pictures are ``H×W×3`` ``float32`` in [0, 1].
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -25,11 +27,12 @@ def haarpsi(picture: Picture, truth: Picture) -> float:
     weights: list[Picture] = []
     for upright in (False, True):
         ours, theirs = (_coefficients(np.ascontiguousarray(p[..., 0]), upright) for p in (found, wanted))
-        similarities.append((_similar(ours[0], theirs[0]) + _similar(ours[1], theirs[1])) / 2)
-        weights.append(np.maximum(ours[2], theirs[2]))
+        fine, finer = _similar(ours[1], theirs[1]), _similar(ours[0], theirs[0])
+        similarities.append(_single((fine + finer) / 2))
+        weights.append(_single(np.maximum(ours[2], theirs[2])))
     chroma_found, chroma_wanted = (np.abs(_mean_of_four(p[..., 1:])) for p in (found, wanted))
-    similarities.append(_similar(chroma_found, chroma_wanted).mean(axis=2))
-    weights.append((weights[0] + weights[1]) / 2)
+    similarities.append(_single(_similar(chroma_found, chroma_wanted).mean(axis=2)))
+    weights.append(_single((weights[0] + weights[1]) / 2))
     total = float(np.sum(weights, dtype=np.float64))
     if total == 0.0:
         return 1.0
@@ -46,18 +49,22 @@ def _coefficients(channel: Picture, upright: bool) -> list[Picture]:
         kernel = np.full((side, side), 2.0**-scale, dtype=np.float32)
         kernel[: side // 2] *= -1
         filtered = cv2.filter2D(channel, -1, kernel.T if upright else kernel, borderType=cv2.BORDER_CONSTANT)
-        magnitudes.append(np.abs(np.asarray(filtered, dtype=np.float32)))
+        magnitudes.append(_single(np.abs(filtered)))
     return magnitudes
 
 
 def _similar(one: Picture, other: Picture) -> Picture:
-    similarity: Picture = (2 * one * other + _C) / (one**2 + other**2 + _C)
-    return similarity
+    return _single((2 * one * other + _C) / (one**2 + other**2 + _C))
 
 
 def _mean_of_four(channels: Picture) -> Picture:
-    return np.asarray(cv2.blur(channels, (2, 2), borderType=cv2.BORDER_CONSTANT), dtype=np.float32)
+    return _single(cv2.blur(channels, (2, 2), borderType=cv2.BORDER_CONSTANT))
 
 
 def _halved(channels: cv2.typing.MatLike) -> Picture:
-    return np.ascontiguousarray(_mean_of_four(np.asarray(channels, dtype=np.float32))[::2, ::2])
+    return np.ascontiguousarray(_mean_of_four(_single(channels))[::2, ::2])
+
+
+def _single(values: Any) -> Picture:
+    """Return what OpenCV or NumPy computed as ``float32``; costs nothing where it already is."""
+    return np.asarray(values, dtype=np.float32)

@@ -130,24 +130,9 @@ class EvaluationReport:
         if self.detection:
             parts += ["Damage found on the aged photographs", detection_table(self.detection)]
         if self.clean:
-            rows = [
-                (
-                    name,
-                    _cell(s.psnr, 2),
-                    _cell(s.ssim, 4),
-                    _percent(s.untouched),
-                    _percent(s.false_alarm_share),
-                )
-                for name, s in self.clean.items()
-            ]
-            head = ("method", "PSNR out/in", "SSIM", "untouched", "false alarms")
-            parts += ["Sound photographs: what was done to them", _table(head, rows)]
+            parts += ["Sound photographs: what was done to them", _clean_table(self.clean)]
         if self.grey:
-            grey = [
-                (n, str(s.photos), _cell(s.chroma, 2), _cell(s.worst_chroma, 2)) for n, s in self.grey.items()
-            ]
-            head = ("method", "photos", "chroma/255", "worst")
-            parts += ["Grey photographs: how much colour they got", _table(head, grey)]
+            parts += ["Grey photographs: how much colour they got", _grey_table(self.grey)]
         if self.annotated:
             count = f"{self.annotated.photos} photographs, {self.annotated.damaged} of them damaged"
             parts += [f"Real damage marked by hand: {count}", detection_table(self.annotated.detection)]
@@ -183,6 +168,19 @@ def detection_table(detection: dict[str, DetectionScores]) -> str:
         for name, s in detection.items()
     ]
     return _table(("method", "ROC-AUC", "AP", "precision", "recall", "F1", "false alarms"), rows)
+
+
+def _clean_table(clean: dict[str, CleanScores]) -> str:
+    rows = [
+        (name, _cell(s.psnr, 2), _cell(s.ssim, 4), _percent(s.untouched), _percent(s.false_alarm_share))
+        for name, s in clean.items()
+    ]
+    return _table(("method", "PSNR out/in", "SSIM", "untouched", "false alarms"), rows)
+
+
+def _grey_table(grey: dict[str, GreyScores]) -> str:
+    rows = [(name, str(s.photos), _cell(s.chroma, 2), _cell(s.worst_chroma, 2)) for name, s in grey.items()]
+    return _table(("method", "photos", "chroma/255", "worst"), rows)
 
 
 def face_tables(faces: FaceReport) -> list[str]:

@@ -64,4 +64,4 @@ def _summary_writer(folder: Path) -> Any:
             "TensorBoard is not installed. Install oldphoto[tensorboard], or leave --tensorboard out: "
             "the curves lie in the CSV file beside the weights all the same."
         ) from error
-    return SummaryWriter(str(folder))  # type: ignore[no-untyped-call]
+    return SummaryWriter(str(folder))
