@@ -19,7 +19,7 @@ TOKEN_HEADER = "x-csrf-token"
 TOKEN_FIELD = "csrf"
 
 
-class SignInNeeded(Exception):  # noqa: N818 — not an error: the answer is the sign-in page
+class SignInNeeded(Exception):
     """Nobody is signed in at this browser."""
 
 

@@ -1,0 +1,1 @@
+"""The review desk: pictures, pages, access, decisions, masks, and a real browser."""

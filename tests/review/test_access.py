@@ -1,0 +1,264 @@
+"""Who gets in, and what each role may do: every route of the desk stands in the table."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+from fastapi import APIRouter
+from fastapi.routing import APIRoute
+
+from review.app import create_app
+from review.desk import Desk
+from review.roles import includes
+from review.security import POLICY
+from review.settings import ProxySignIn
+from review.throttle import FREE_FAILURES, Throttle
+from schemas.repository import Catalog
+from schemas.review_records import Role
+from tests.review.archive import item_of
+from tests.review.conftest import Visitor, running
+
+OPEN = None
+TABLE: dict[tuple[str, str], Role | None] = {
+    ("GET", "/static/{digest}/{name:path}"): OPEN,
+    ("GET", "/health"): OPEN,
+    ("GET", "/sign-in"): OPEN,
+    ("POST", "/sign-in"): OPEN,
+    ("GET", "/sign-in/link"): OPEN,
+    ("POST", "/sign-out"): Role.VIEWER,
+    ("GET", "/"): Role.VIEWER,
+    ("GET", "/queue"): Role.VIEWER,
+    ("GET", "/photo/{item}"): Role.VIEWER,
+    ("GET", "/photo/{item}/standing"): Role.VIEWER,
+    ("GET", "/pictures/{item}/{layer}/{version}/thumbnail.jpg"): Role.VIEWER,
+    ("GET", "/pictures/{item}/{layer}/{version}/{paint}/{level}/{column}_{row}"): Role.VIEWER,
+    ("GET", "/pictures/{item}/{layer}/{version}/face/{position}.jpg"): Role.VIEWER,
+    ("POST", "/photo/{item}/decide"): Role.REVIEWER,
+    ("POST", "/undo"): Role.REVIEWER,
+    ("GET", "/photo/{item}/mask"): Role.REVIEWER,
+    ("POST", "/photo/{item}/mask"): Role.REVIEWER,
+    ("POST", "/marked"): Role.REVIEWER,
+    ("GET", "/batch"): Role.CURATOR,
+    ("POST", "/batch"): Role.CURATOR,
+    ("GET", "/lots"): Role.VIEWER,
+    ("POST", "/lots"): Role.CURATOR,
+    ("GET", "/lots/{lot}"): Role.VIEWER,
+    ("GET", "/accounts"): Role.ADMIN,
+    ("POST", "/accounts"): Role.ADMIN,
+    ("POST", "/accounts/role"): Role.ADMIN,
+    ("POST", "/accounts/password"): Role.ADMIN,
+    ("POST", "/accounts/disable"): Role.ADMIN,
+}
+EXAMPLES = {
+    "{layer}": "scan",
+    "{version}": "0000000000000000",
+    "{paint}": "photo",
+    "{level}": "0",
+    "{column}": "0",
+    "{row}": "0",
+    "{position}": "0",
+    "{lot}": "1",
+}
+FIELDS: dict[str, Any] = {
+    "decision": "approve",
+    "output_sha256": "0" * 64,
+    "marked": "1::",
+    "expected": "1",
+    "aql": "2.5",
+    "level": "II",
+    "name": "nobody-new",
+    "role": "viewer",
+    "password": "long enough for this",
+    "disabled": "true",
+}
+
+
+def routes_of(desk: Desk) -> set[tuple[str, str]]:
+    """Return method and path of everything that the application answers, however FastAPI nests it."""
+    found: set[tuple[str, str]] = set()
+
+    def collect(routes: Iterable[Any]) -> None:
+        for route in routes:
+            if isinstance(route, APIRoute):
+                found.update((method, route.path) for method in route.methods)
+            elif isinstance(inner := getattr(route, "original_router", None), APIRouter):
+                collect(inner.routes)
+            else:
+                found.add(("?", repr(route)))
+
+    collect(create_app(desk).routes)
+    return found
+
+
+def test_every_route_stands_in_the_table(desk: Desk) -> None:
+    assert routes_of(desk) == set(TABLE)
+
+
+@pytest.mark.parametrize("role", [None, *Role])
+def test_each_role_reaches_what_the_table_says_and_nothing_else(
+    role: Role | None, catalog: Catalog, visitor: Visitor
+) -> None:
+    if role is not None:
+        visitor.sign_in(role.value)
+    item = str(item_of(catalog, "album/first.png"))
+    for (method, path), needed in TABLE.items():
+        if needed is OPEN or path == "/sign-out":
+            continue
+        address = path.replace("{item}", item)
+        for name, example in EXAMPLES.items():
+            address = address.replace(name, example)
+        answer = visitor.get(address) if method == "GET" else visitor.post(address, **FIELDS)
+        if role is None:
+            assert answer.status_code == 303, (method, path)
+            assert answer.headers["location"].startswith("/sign-in"), (method, path)
+        elif includes(role, needed):
+            assert "This needs the role" not in answer.text, (method, path, answer.text)
+        else:
+            assert answer.status_code == 403, (method, path)
+            assert "This needs the role" in answer.text, (method, path)
+
+
+def test_no_change_without_the_sessions_token(catalog: Catalog, signed_in: Callable[[str], Visitor]) -> None:
+    admin = signed_in("admin")
+    item = str(item_of(catalog, "album/first.png"))
+    before = (catalog.accounts(), catalog.audit_entries(limit=1), catalog.reviews(int(item)))
+    for path in sorted(path for method, path in TABLE if method == "POST"):
+        for token in ("", "stolen"):
+            answer = admin.client.post(path.replace("{item}", item), data={**FIELDS, "csrf": token})
+            assert answer.status_code == 403, path
+            assert "nothing was changed" in answer.text
+    assert (catalog.accounts(), catalog.audit_entries(limit=1), catalog.reviews(int(item))) == before
+
+
+def test_a_request_from_another_site_is_refused(signed_in: Callable[[str], Visitor]) -> None:
+    admin = signed_in("admin")
+    form = {**FIELDS, "csrf": admin.token}
+    for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
+        answer = admin.client.post("/accounts", data=form, headers=headers)
+        assert answer.status_code == 403
+        assert "another site" in answer.text
+
+
+def test_every_answer_carries_the_policy(visitor: Visitor) -> None:
+    for path in ("/sign-in", "/queue", "/nothing", "/health"):
+        answer = visitor.get(path)
+        assert answer.headers["content-security-policy"] == POLICY
+        assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "unsafe" not in POLICY
+
+
+def test_an_unknown_host_name_is_refused(visitor: Visitor) -> None:
+    assert visitor.get("/health", headers={"Host": "evil.example"}).status_code == 400
+
+
+def test_the_cookie_is_kept_from_scripts_and_other_sites(visitor: Visitor) -> None:
+    cookie = visitor.sign_in("viewer").headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=strict" in cookie
+
+
+def test_https_binds_the_cookie(desk_with: Callable[..., Desk]) -> None:
+    with running(desk_with(https=True)) as address:
+        cookie = Visitor(address).get("/sign-in").headers["set-cookie"]
+    assert cookie.startswith("__Host-")
+    assert "secure" in cookie.lower()
+
+
+def test_signing_in_changes_the_session(visitor: Visitor) -> None:
+    visitor.get("/sign-in")
+    before = visitor.client.cookies["oldphoto"]
+    visitor.sign_in("viewer")
+    assert visitor.client.cookies["oldphoto"] != before
+
+
+def test_a_wrong_password_is_slowed_down(visitor: Visitor) -> None:
+    visitor.get("/sign-in")
+    answers = [visitor.post("/sign-in", name="admin", password="guess") for _ in range(FREE_FAILURES + 1)]
+    assert [answer.status_code for answer in answers] == [401] * FREE_FAILURES + [429]
+    assert int(answers[-1].headers["retry-after"]) >= 1
+    right = visitor.post("/sign-in", name="admin", password="correct horse battery")
+    assert right.status_code == 429
+
+
+def test_waiting_times_double_and_are_forgotten() -> None:
+    now = [0.0]
+    throttle = Throttle(lambda: now[0])
+    for _ in range(FREE_FAILURES):
+        throttle.failed("a")
+    assert throttle.wait("a") == 2
+    assert throttle.wait("b") == 0
+    now[0] = 2
+    assert throttle.wait("a") == 0
+    throttle.failed("a")
+    assert throttle.wait("a") == 4
+    throttle.succeeded("a")
+    assert throttle.wait("a") == 0
+
+
+def test_the_link_signs_in_once(visitor: Visitor, address: str) -> None:
+    assert visitor.get("/sign-in/link?token=wrong").status_code == 403
+    assert visitor.get("/sign-in/link?token=word-of-the-link").headers["location"] == "/queue"
+    assert visitor.get("/queue").status_code == 200
+    assert Visitor(address).get("/sign-in/link?token=word-of-the-link").status_code == 403
+
+
+def test_after_signing_in_one_lands_on_this_desk_only(visitor: Visitor) -> None:
+    for wanted, landed in (
+        ("/photo/3?flag=x", "/photo/3?flag=x"),
+        ("https://evil.example/", "/queue"),
+        ("//evil.example/", "/queue"),
+        ("/\\evil.example", "/queue"),
+    ):
+        visitor.get("/sign-in")
+        answer = visitor.post("/sign-in", name="viewer", password="correct horse battery", next=wanted)
+        assert answer.headers["location"] == landed
+
+
+def test_a_disabled_account_is_out_at_once(catalog: Catalog, signed_in: Callable[[str], Visitor]) -> None:
+    reviewer = signed_in("reviewer")
+    assert reviewer.get("/queue").status_code == 200
+    catalog.disable("reviewer")
+    assert reviewer.get("/queue").status_code == 303
+
+
+def test_a_changed_role_holds_at_once(catalog: Catalog, signed_in: Callable[[str], Visitor]) -> None:
+    curator = signed_in("curator")
+    catalog.set_role("curator", Role.VIEWER)
+    assert curator.get("/batch").status_code == 403
+
+
+def test_signing_out_ends_the_session(signed_in: Callable[[str], Visitor]) -> None:
+    viewer = signed_in("viewer")
+    cookie = viewer.client.cookies["oldphoto"]
+    assert viewer.post("/sign-out").status_code == 303
+    viewer.client.cookies.set("oldphoto", cookie)
+    assert viewer.get("/queue").status_code == 303
+
+
+def test_the_proxys_word_counts_only_from_the_proxy(desk_with: Callable[..., Desk]) -> None:
+    here, elsewhere = ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("10.0.0.0/8")
+    header = {"X-Remote-User": "reviewer"}
+    with running(desk_with(proxy=ProxySignIn("X-Remote-User", (here,)))) as address:
+        assert Visitor(address).get("/queue", headers=header).status_code == 200
+        assert Visitor(address).get("/queue", headers={"X-Remote-User": "stranger"}).status_code == 303
+        assert Visitor(address).get("/queue").status_code == 303
+    with running(desk_with(proxy=ProxySignIn("X-Remote-User", (elsewhere,)))) as address:
+        assert Visitor(address).get("/queue", headers=header).status_code == 303
+    with running(desk_with()) as address:
+        assert Visitor(address).get("/queue", headers=header).status_code == 303
+
+
+def test_accounts_are_managed_by_admins(catalog: Catalog, signed_in: Callable[[str], Visitor]) -> None:
+    admin = signed_in("admin")
+    assert admin.post("/accounts", name="new", role="curator", password="long enough now").status_code == 303
+    account = catalog.account("new")
+    assert account is not None
+    assert account.role is Role.CURATOR
+    assert account.password_hash is not None
+    assert account.password_hash.startswith("$argon2id$")
+    refused = admin.post("/accounts/role", name="admin", role="viewer")
+    assert "last admin" in refused.text
+    assert "10 to 1024" in admin.post("/accounts", name="short", role="viewer", password="short").text
