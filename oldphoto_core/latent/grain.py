@@ -58,7 +58,7 @@ def _mean_around(
 ) -> NDArray[np.float32]:
     total = np.asarray(cv2.GaussianBlur(values * weight, (0, 0), sigma), np.float32)
     known = np.asarray(cv2.GaussianBlur(weight, (0, 0), sigma), np.float32).reshape(weight.shape)
-    return total / np.maximum(known, 1e-6)
+    return np.asarray(total / np.maximum(known, 1e-6), np.float32)
 
 
 def _overlap(
