@@ -7,11 +7,15 @@ All pixels here are upright: ``H×W`` or ``H×W×3``, ``uint8`` or ``uint16``.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from actors.job import RestoreJob
 from oldphoto_core.errors import WeightsError
 from oldphoto_core.photo import DefectDetection, Face, Flag, Pixels, Tier
+from oldphoto_core.raster import Raster, Workspace
+
+if TYPE_CHECKING:
+    from oldphoto_core.scan import ScanRestoration
 
 
 class TranslationLike(Protocol):
@@ -58,6 +62,12 @@ class PhotoRestorer(Protocol):
         self, pixels_original: Pixels, restored: Pixels
     ) -> tuple[Pixels, tuple[Face, ...], dict[str, float]]:
         """Refine the faces of ``restored``; return the picture, the faces and measured values."""
+        ...
+
+    def restore_scan(
+        self, pixels: Raster, workspace: Workspace, tiers: frozenset[Tier], mask: Raster | None = None
+    ) -> ScanRestoration:
+        """Take all steps on a photo that is too large for memory; ``mask`` replaces the detected one."""
         ...
 
     def assess(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from actors.restorer import PhotoRestorer, TranslationLike
 from actors.storage import Store
@@ -10,7 +11,11 @@ from oldphoto_core.errors import FixityError, StorageError, UsageError
 from oldphoto_core.fixity import sha256_bytes
 from oldphoto_core.image_io import decode, to_upright
 from oldphoto_core.photo import DefectDetection, Face, Flag, Mask, Pixels, Severity, Tier
+from oldphoto_core.raster import MemoryRaster, Raster, Workspace
 from schemas.review_records import MaskEditRecord
+
+if TYPE_CHECKING:
+    from oldphoto_core.scan import ScanRestoration
 
 REDONE = Flag(
     "redone",
@@ -85,6 +90,14 @@ class RedoRestorer:
     ) -> tuple[Pixels, tuple[Face, ...], dict[str, float]]:
         """Refine the faces."""
         return self.inner.enhance(pixels_original, restored)
+
+    def restore_scan(
+        self, pixels: Raster, workspace: Workspace, tiers: frozenset[Tier], mask: Raster | None = None
+    ) -> ScanRestoration:
+        """Take all steps on a photo that is too large for memory."""
+        given = MemoryRaster(self.mask) if self.mask is not None else mask
+        found = self.inner.restore_scan(pixels, workspace, tiers, given)
+        return replace(found, flags=(*found.flags, REDONE))
 
     def assess(
         self,

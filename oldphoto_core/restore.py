@@ -24,7 +24,8 @@ from oldphoto_core.measure import measure_detection
 from oldphoto_core.models.build import Config
 from oldphoto_core.photo import DefectDetection, Face, Flag, Mask, Pixels, RestorationResult, Tier
 from oldphoto_core.pixels import check_pixels
-from oldphoto_core.raster import MemoryRaster
+from oldphoto_core.raster import MemoryRaster, Raster, Workspace
+from oldphoto_core.scan import ScanRestoration, restore_scan
 from oldphoto_core.settings import RestoreSettings
 from oldphoto_core.steps import detect_into, translate_into
 from oldphoto_core.weights.load import load_networks
@@ -134,6 +135,12 @@ class Restorer:
             measurements=measurements,
             needed=translation.needed,
         )
+
+    def restore_scan(
+        self, pixels: Raster, workspace: Workspace, tiers: frozenset[Tier], mask: Raster | None = None
+    ) -> ScanRestoration:
+        """Restore a scan of any size without holding it in memory; see `oldphoto_core.scan.restore_scan`."""
+        return restore_scan(self, pixels, workspace, tiers, mask)
 
     def detect(self, pixels: Pixels) -> DefectDetection:
         """Return probability and mask of damage, ``H×W`` each."""

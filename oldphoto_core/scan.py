@@ -7,16 +7,20 @@ tiles is in memory. A snapshot goes through `Restorer.restore`, a glass plate th
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from oldphoto_core import flags
-from oldphoto_core.detection.banded import MaskFacts, dilate_into
-from oldphoto_core.errors import WeightsError
+from oldphoto_core.detection.banded import MaskFacts, dilate_into, hysteresis_into
+from oldphoto_core.errors import UsageError, WeightsError
 from oldphoto_core.faces.scan import enhance_into
 from oldphoto_core.latent.compose import conserve_into
 from oldphoto_core.photo import Face, Flag, Tier
-from oldphoto_core.raster import Raster, Workspace
-from oldphoto_core.restore import Restorer
+from oldphoto_core.raster import Raster, Workspace, bands
+from oldphoto_core.settings import RestoreSettings
 from oldphoto_core.steps import detect_into, translate_into
+
+if TYPE_CHECKING:
+    from oldphoto_core.restore import Restorer
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,11 @@ class ScanRestoration:
 
 
 def restore_scan(
-    restorer: Restorer, pixels: Raster, workspace: Workspace, tiers: frozenset[Tier]
+    restorer: Restorer,
+    pixels: Raster,
+    workspace: Workspace,
+    tiers: frozenset[Tier],
+    given: Raster | None = None,
 ) -> ScanRestoration:
     """Restore ``H×W`` or ``H×W×3`` pixels, ``uint8`` or ``uint16``, upright, without holding them in memory.
 
@@ -47,8 +55,10 @@ def restore_scan(
         pixels: the scan; only read.
         workspace: where probability, mask and tiers lie.
         tiers: which tiers to make, among :attr:`Restorer.available_tiers`.
+        given: a mask that somebody drew (``H×W`` bool); then no damage is looked for.
 
     Raises:
+        UsageError: the given mask is of another size.
         WeightsError: a stage that this needs has no trained weights.
         OldPhotoError: the scratch disk is full.
     """
@@ -56,7 +66,10 @@ def restore_scan(
         raise WeightsError("The detector or the translation has no trained weights. Train them first.")
     settings, size = restorer.settings, pixels.shape[:2]
     probability, mask = workspace.new(size, "float32"), workspace.new(size, bool)
-    facts = detect_into(restorer.detector, settings, pixels, probability, mask)
+    if given is None:
+        facts = detect_into(restorer.detector, settings, pixels, probability, mask)
+    else:
+        facts = _taken(given, probability, mask, settings)
     grown, restored = workspace.new(size, bool), workspace.new(pixels.shape, pixels.dtype)
     dilate_into(mask, grown, settings.dilation)
     change = translate_into(
@@ -78,3 +91,13 @@ def restore_scan(
         faces = tuple(replace(face, applied=False) for face in faces)
     measured |= found
     return ScanRestoration(probability, mask, facts, made, True, faces, flags.assess(measured), measured)
+
+
+def _taken(given: Raster, probability: Raster, mask: Raster, settings: RestoreSettings) -> MaskFacts:
+    """Take a drawn mask for what was detected: each of its pixels is certain, and none is too small."""
+    if given.shape != mask.shape:
+        raise UsageError(f"The mask is {given.shape}, the photo {mask.shape}. Give one of the photo's size.")
+    height, width = mask.shape
+    for top, bottom in bands(height, width):
+        probability.write(top, 0, given.read(top, 0, bottom, width).astype("float32"))
+    return hysteresis_into(probability, mask, replace(settings, least_defect=1))

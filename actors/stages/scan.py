@@ -34,7 +34,6 @@ from oldphoto_core.raster import OnDisk
 from schemas.records import DerivativeKind, EventRecord, EventType
 
 if TYPE_CHECKING:
-    from oldphoto_core.restore import Restorer
     from oldphoto_core.scan import ScanRestoration
 
 
@@ -80,7 +79,7 @@ class ScanStage:
                 memory=max(self.job.memory - WORKING_SET, self.job.memory // 2),
                 limits=self.job.limits,
             )
-            found = self._restored(scan, workspace)
+            found = self.restorer.restore_scan(scan.pixels, workspace, self.kept)
             done = replace(
                 photo,
                 header=scan.header,
@@ -100,11 +99,6 @@ class ScanStage:
         return EventRecord(
             EventType.FIXITY_CHECK, detail={"algorithm": "sha256", "digest": found}, agent=self.job.software
         )
-
-    def _restored(self, scan: DecodedScan, workspace: OnDisk) -> ScanRestoration:
-        from oldphoto_core.scan import restore_scan
-
-        return restore_scan(cast("Restorer", self.restorer), scan.pixels, workspace, self.kept)
 
     def _files(self, row: InputRow, scan: DecodedScan, found: ScanRestoration) -> Iterator[File]:
         """Write the files one at a time into nameless temporary ones, in the order of the write stage."""

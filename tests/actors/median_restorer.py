@@ -15,6 +15,8 @@ import numpy as np
 from actors.job import RestoreJob
 from oldphoto_core.errors import WeightsError
 from oldphoto_core.photo import DefectDetection, Face, Flag, Pixels, Severity, Tier
+from oldphoto_core.raster import Raster, Workspace
+from oldphoto_core.scan import ScanRestoration
 
 KILLER_VALUE = 13
 """A photo of nothing but this value kills the process that looks at it."""
@@ -57,6 +59,11 @@ class MedianRestorer:
         face = Face((0.0, 0.0, width / 2, height / 2), 0.5, ((1.0, 2.0),) * 5, drift=0.01, applied=True)
         sharper = cv2.addWeighted(restored, 1.5, cv2.blur(restored, (3, 3)), -0.5, 0)
         return cast(Pixels, sharper), (face,), {"faces_after": 1.0}
+
+    def restore_scan(
+        self, pixels: Raster, workspace: Workspace, tiers: frozenset[Tier], mask: Raster | None = None
+    ) -> ScanRestoration:
+        raise NotImplementedError("the median filter wants the whole photo")
 
     def assess(
         self,

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from oldphoto_core import steps
+from oldphoto_core.errors import UsageError
 from oldphoto_core.photo import Pixels, Tier
 from oldphoto_core.raster import FileRaster, MemoryRaster, OnDisk, reduced, whole
 from oldphoto_core.restore import Restorer, load_restorer
@@ -107,3 +108,17 @@ def test_reduced_is_the_mean_of_whole_cells() -> None:
 def test_what_no_disk_can_hold_is_refused_with_a_remedy() -> None:
     with pytest.raises(Exception, match="TMPDIR"):
         FileRaster((10**9, 10**6), np.uint8)
+
+
+def test_a_drawn_mask_replaces_the_detected_one(restorer: Restorer) -> None:
+    pixels = aged_photo(7, width=150, height=120)
+    mask = np.zeros(pixels.shape[:2], bool)
+    mask[30:34, 20:90] = mask[80, 10] = True
+    expected = restorer.restore(pixels, mask=mask)
+    with OnDisk() as workspace:
+        found = restorer.restore_scan(_on_disk(pixels), workspace, ALL, MemoryRaster(mask))
+        assert np.array_equal(whole(found.mask), mask)
+        assert np.array_equal(whole(found.tiers[Tier.RESTORED]), expected.tiers[Tier.RESTORED])
+        with pytest.raises(UsageError, match="size"):
+            restorer.restore_scan(_on_disk(pixels), workspace, ALL, MemoryRaster(mask[1:]))
+    assert found.measurements == pytest.approx(expected.measurements)
