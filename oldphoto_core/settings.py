@@ -20,6 +20,8 @@ class RestoreSettings:
         dilation: the mask is grown by so much before the fill.
         codec_cancelling: add back what the old photos' autoencoder loses: ``r + G_Y(T(E(r))) − G_RX(E(r))``,
             outside the mask. 0 is off, 1 adds all of it.
+        translation_error: root mean square (of the full range) of what the translation gets wrong on a sound
+            photo; changes that are not larger than that are withheld (see `latent.restraint`).
         strength: how much of the translation is applied outside the mask.
         needed_mask, needed_change: a photo whose mask share and mean absolute change (of the full range)
             both stay below these needs nothing.
@@ -34,6 +36,7 @@ class RestoreSettings:
     least_defect: int = 3
     dilation: int = 1
     codec_cancelling: float = 0.0
+    translation_error: float = 0.018
     strength: float = 1.0
     needed_mask: float = 2e-5
     needed_change: float = 0.004

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from oldphoto_core.device import DeviceLink
+from oldphoto_core.latent.restraint import restrained
 from oldphoto_core.models.autoencoder import LATENT_STRIDE, Autoencoder
 from oldphoto_core.models.latent_mapping import LatentMapping, latent_mask
 from oldphoto_core.models.layers import fold_batch_norm
@@ -98,7 +99,7 @@ class LatentTranslator:
         if self.settings.codec_cancelling:
             lost = picture - self.old.generator(latents)
             restored = restored + self.settings.codec_cancelling * lost * intact_weight(damaged)
-        return self.link.to_host(restored)
+        return self.link.to_host(restrained(picture, restored, damaged, 2 * self.settings.translation_error))
 
 
 def _stacked(grid: Grid, window: Window, pixels: Raster, mask: Raster) -> Tensor:

@@ -1,0 +1,51 @@
+"""Small changes are withheld, large ones and the damage are not."""
+
+from __future__ import annotations
+
+import torch
+
+from oldphoto_core.latent.restraint import restrained
+
+ERROR = 0.04
+NOTHING = torch.zeros(1, 1, 96, 96)
+
+
+def change(size: float) -> torch.Tensor:
+    return size * torch.randn(1, 3, 96, 96, generator=torch.Generator().manual_seed(0))
+
+
+def made(size: float, damaged: torch.Tensor = NOTHING, error: float = ERROR) -> torch.Tensor:
+    """Return how much of a change of this size is made, ``1×3×h×w``."""
+    picture = torch.rand(1, 3, 96, 96, generator=torch.Generator().manual_seed(1))
+    wanted = change(size)
+    return (restrained(picture, picture + wanted, damaged, error) - picture) / wanted
+
+
+def test_the_weight_is_wieners() -> None:
+    for size in (0.01, 0.04, 0.16):
+        expected = size**2 / (size**2 + ERROR**2)
+        assert abs(made(size).median().item() - expected) < 0.03
+
+
+def test_the_border_is_treated_like_the_middle() -> None:
+    weights = made(0.04)
+    assert abs(weights[..., :4, :4].median() - weights[..., 46:50, 46:50].median()) < 0.1
+
+
+def test_the_damage_is_filled_in_full_and_does_not_count_for_its_surroundings() -> None:
+    damaged = NOTHING.clone()
+    damaged[..., 40:50, 40:50] = 1
+    picture = torch.zeros(1, 3, 96, 96)
+    restored = change(0.01) + damaged
+    result = restrained(picture, restored, damaged, ERROR)
+    assert torch.equal(result[..., 40:50, 40:50], restored[..., 40:50, 40:50])
+    around = (result / restored)[..., 36:39, 40:50].median()
+    assert around < 0.1
+
+
+def test_without_an_error_nothing_is_withheld() -> None:
+    assert (made(0.01, error=0.0) - 1).abs().quantile(0.99) < 1e-3
+
+
+def test_where_everything_is_damaged_everything_is_made() -> None:
+    assert (made(0.01, damaged=torch.ones_like(NOTHING)) - 1).abs().quantile(0.99) < 1e-3
