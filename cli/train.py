@@ -56,6 +56,9 @@ def train(
         float | None,
         typer.Option(min=0.0, max=1.0, help="faces: share that goes through that restorer."),
     ] = None,
+    ageing: Annotated[
+        str, typer.Option(help="Where photos are aged: workers | device (the faster way beside a GPU).")
+    ] = "workers",
     nonlocal_branch: Annotated[
         bool, typer.Option("--nonlocal/--no-nonlocal", help="mapping: the partial nonlocal block.")
     ] = True,
@@ -74,9 +77,12 @@ def train(
     """
     from cli.progress import training_progress
     from oldphoto_core.device import pick_device
+    from oldphoto_core.errors import UsageError
     from oldphoto_core.training.settings import TrainingSettings, default_adversarial_from
     from oldphoto_core.training.trainer import Trainer
 
+    if ageing not in ("workers", "device"):
+        raise UsageError(f"--ageing {ageing!r} is neither workers nor device.")
     chosen = pick_device(device).type
     given = {
         "batch": batch,
@@ -105,6 +111,7 @@ def train(
         vae_clean=vae_clean,
         vgg=vgg,
         stage_before=stage_before,
+        ageing=ageing,  # type: ignore[arg-type]
         nonlocal_branch=nonlocal_branch,
         alignment=alignment,
         variational=variational,

@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 from oldphoto_core.models.build import Config
 
+Ageing = Literal["workers", "device"]
+
 
 @dataclass(frozen=True)
 class TrainingSettings:
@@ -26,6 +28,7 @@ class TrainingSettings:
         vgg: weights of VGG-19 for feature matching; None uses the layers of ``E_Y``.
         stage_before: weights folder of the restorer that aged faces go through before the face generator sees
             them (None: the shipped weights), and ``stage_share`` of the faces that do.
+        ageing: where photographs are aged: by the worker processes, or with their batch on the training device.
         variational, alignment, nonlocal_branch: False is the ablation.
     """
 
@@ -49,6 +52,7 @@ class TrainingSettings:
     workers: int = 1
     checkpoint_seconds: float = 120.0
     resume: bool = False
+    ageing: Ageing = "workers"
     kl_weight: float = 0.02
     reconstruction_weight: float = 10.0
     latent_weight: float = 60.0

@@ -21,6 +21,8 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from oldphoto_core.training.samples import Sample, cut, turned
 
 Batch = dict[str, Tensor]
+UNAGED = "unaged"
+"""Key of a batch, where some of its rows are still to be aged: ``B×1×1×1``, 1 = so."""
 PATCH = 256
 """Side of a sample that smaller crops are cut from."""
 _SAMPLES_PER_CROP = 4
@@ -47,12 +49,14 @@ class SourceFactory(Protocol):
 class Mix:
     """One source of a data mix: its share of the samples (any positive scale), and how to open it.
 
-    ``upright`` samples (faces) are mirrored only; others also take quarter turns.
+    ``upright`` samples (faces) are mirrored only; others also take quarter turns. ``unaged`` samples are clean
+    and are to be aged with their batch (see ``late_ageing``).
     """
 
     share: float
     open: SourceFactory
     upright: bool = False
+    unaged: bool = False
 
 
 class BlockDataset(Dataset[list[Batch]]):
@@ -96,8 +100,12 @@ class BlockDataset(Dataset[list[Batch]]):
         if name not in self._sources:
             self._sources[name] = self.mixes[name].open(size=self.patch)
         sample = self._sources[name].draw(rng)
-        vary = mirrored if self.mixes[name].upright else turned
-        return [vary(cut(sample, self.crop, rng), rng) for _ in range(self.crops_per_sample)]
+        mix = self.mixes[name]
+        vary = mirrored if mix.upright else turned
+        crops = [vary(cut(sample, self.crop, rng), rng) for _ in range(self.crops_per_sample)]
+        if any(other.unaged for other in self.mixes.values()):
+            return [{**crop, UNAGED: np.full((1, 1), mix.unaged, np.uint8)} for crop in crops]
+        return crops
 
 
 class _From(Sampler[int]):

@@ -18,9 +18,10 @@ from torch import nn
 
 from oldphoto_core.training.card import ablations, model_card
 from oldphoto_core.training.curves import Curves
+from oldphoto_core.training.late_ageing import LateAgeing
 from oldphoto_core.training.muon import Muon
 from oldphoto_core.training.settings import TrainingSettings
-from oldphoto_core.training.stream import Batch, BlockDataset, batches_from
+from oldphoto_core.training.stream import UNAGED, Batch, BlockDataset, batches_from
 from oldphoto_core.training.tasks import Losses, Task, make_task
 from oldphoto_core.weights.store import save_weights
 
@@ -64,6 +65,7 @@ class Trainer:
         )
         # The text's β₁ for adversarial training; a discriminator with a long memory lags behind.
         self.judge_optimiser = self._adam(self.judges, 0.5) if len(self.judges) else None
+        self.late_ageing = self._late_ageing()
         self.step = 0
         self.seconds_before = 0.0
         self.started = time.monotonic()
@@ -134,13 +136,11 @@ class Trainer:
         save_weights(self.average, self.settings.out, self._card())
 
     def _train_step(self, batch: Batch) -> Losses:
-        torch.manual_seed((self.settings.seed * 1_000_003 + self.step) % 2**63)
+        seed = (self.settings.seed * 1_000_003 + self.step) % 2**63
+        torch.manual_seed(seed)
         adversarial = self.judge_optimiser is not None and self.progress >= self.settings.adversarial_from
         rate = self._learning_rate()
-        moved = {
-            name: tensor.to(self.device, memory_format=torch.channels_last, non_blocking=True)
-            for name, tensor in batch.items()
-        }
+        moved = self._moved(batch, seed)
         self.network.train()
         self.judges.requires_grad_(False)
         with torch.autocast(self.device.type, dtype=torch.bfloat16):
@@ -154,6 +154,23 @@ class Trainer:
         self.step += 1
         update_average(self.average, self.network, self.settings.ema, self.step)
         return losses
+
+    def _moved(self, batch: Batch, seed: int) -> Batch:
+        """Return the batch on the device, in channels-last layout, aged as a whole."""
+        unaged = batch.pop(UNAGED, None)
+        moved = {
+            name: tensor.to(self.device, memory_format=torch.channels_last, non_blocking=True)
+            for name, tensor in batch.items()
+        }
+        if unaged is None or self.late_ageing is None:
+            return moved
+        return self.late_ageing.apply(moved, unaged.flatten() > 0, seed)
+
+    def _late_ageing(self) -> LateAgeing | None:
+        if not any(mix.unaged for mix in self.task.mixes.values()):
+            return None
+        settings = self.settings
+        return LateAgeing(settings.data, side=self.task.crop, seed=settings.seed, device=self.device)
 
     def _descend(
         self, optimiser: torch.optim.Optimizer, network: nn.Module, loss: torch.Tensor, rate: float

@@ -26,7 +26,7 @@ class AutoencoderTask(Task):
         super().__init__(settings)
         self.domain = "clean" if settings.network == "vae-clean" else "aged"
         shares = {"aged": 1.0} if self.domain == "clean" else {"aged": 0.5, "old": 0.5}
-        self.mixes = mixed(settings.data, shares)
+        self.mixes = mixed(settings, shares)
         self.network: Autoencoder = build_autoencoder(settings.config, variational=settings.variational)
         if self.domain == "clean" and settings.vae_old:
             load_weights(self.network, settings.vae_old)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from functools import partial
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from oldphoto_core.models.autoencoder import Autoencoder
 from oldphoto_core.models.build import build_autoencoder
+from oldphoto_core.training.late_ageing import CleanSamples
 from oldphoto_core.training.samples import SOURCES
 from oldphoto_core.training.settings import TrainingSettings
 from oldphoto_core.training.stream import Batch, Mix
@@ -69,9 +69,17 @@ class Task(ABC):
         return self.settings.adversarial_from < 1.0
 
 
-def mixed(data: Path, shares: dict[str, float]) -> dict[str, Mix]:
-    """Return the mix of the registered sources with the given shares; those with a share of 0 are left out."""
-    return {name: Mix(share, partial(SOURCES[name], data)) for name, share in shares.items() if share > 0}
+def mixed(settings: TrainingSettings, shares: dict[str, float]) -> dict[str, Mix]:
+    """Return the mix of the registered sources with the given shares; those with a share of 0 are left out.
+
+    With ``ageing="device"`` the source "aged" gives clean crops, to be aged with their batch.
+    """
+    mixes = {
+        name: Mix(share, partial(SOURCES[name], settings.data)) for name, share in shares.items() if share > 0
+    }
+    if settings.ageing == "device" and "aged" in mixes:
+        mixes["aged"] = Mix(shares["aged"], partial(CleanSamples, settings.data), unaged=True)
+    return mixes
 
 
 def full_precision(like: Tensor) -> torch.autocast:

@@ -21,7 +21,7 @@ class DetectorTask(Task):
         self.network = build_detector(settings.config)
         added = 1 - settings.real_share
         shares = {"aged": added / 2, "worn": added / 2, "annotated": settings.real_share}
-        self.mixes = mixed(settings.data, shares)
+        self.mixes = mixed(settings, shares)
 
     def losses(self, batch: Batch, *, adversarial: bool) -> Losses:
         """Return eq 15 on the batch's luminance; there is no adversarial term."""

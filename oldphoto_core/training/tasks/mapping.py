@@ -25,7 +25,7 @@ class MappingTask(Task):
 
     def __init__(self, settings: TrainingSettings) -> None:
         super().__init__(settings)
-        self.mixes = mixed(settings.data, {"aged": 1.0})
+        self.mixes = mixed(settings, {"aged": 1.0})
         self.network = build_mapping(settings.config, nonlocal_branch=settings.nonlocal_branch)
         self.old = frozen_autoencoder(settings, "vae_old")
         self.clean = frozen_autoencoder(settings, "vae_clean")

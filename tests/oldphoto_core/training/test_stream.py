@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from oldphoto_core.training.samples import Sample
+from oldphoto_core.training.settings import TrainingSettings
 from oldphoto_core.training.stream import Batch, BlockDataset, Mix, batches_from, mirrored
 from oldphoto_core.training.tasks.base import mixed
 
@@ -28,6 +29,10 @@ class _Ramp:
 
 def _first(dataset: BlockDataset, count: int, *, step: int = 0, workers: int = 0) -> list[Batch]:
     return list(islice(batches_from(step, dataset, workers=workers, pinned=False), count))
+
+
+def _settings(data: Path) -> TrainingSettings:
+    return TrainingSettings("detector", "compact", data, data / "weights" / "detector.safetensors")
 
 
 def _equal(one: list[Batch], other: list[Batch]) -> bool:
@@ -79,7 +84,7 @@ def test_sources_are_drawn_by_their_shares(training_data: Path) -> None:
     dataset = BlockDataset({"bright": bright, "dark": dark}, batch=8, crop=256, seed=0)
     pictures = torch.cat([batch["aged"].amax(dim=(1, 2, 3)) for batch in _first(dataset, 16)])
     assert 0.6 < (pictures > 0).float().mean() < 0.9
-    assert set(mixed(training_data, {"aged": 1.0, "annotated": 0.0})) == {"aged"}
+    assert set(mixed(_settings(training_data), {"aged": 1.0, "annotated": 0.0})) == {"aged"}
 
 
 class _Constant:
@@ -91,7 +96,9 @@ class _Constant:
 
 
 def test_batches_state_their_contract(training_data: Path) -> None:
-    dataset = BlockDataset(mixed(training_data, {"aged": 0.5, "annotated": 0.5}), batch=4, crop=64, seed=1)
+    dataset = BlockDataset(
+        mixed(_settings(training_data), {"aged": 0.5, "annotated": 0.5}), batch=4, crop=64, seed=1
+    )
     batch = _first(dataset, 1)[0]
     assert batch["aged"].shape == batch["clean"].shape == (4, 3, 64, 64)
     assert batch["mask"].shape == batch["weight"].shape == (4, 1, 64, 64)
