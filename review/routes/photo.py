@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -19,7 +19,7 @@ from review.pictures.tiles import Paint
 from review.roles import Role, includes
 from review.story import story_of
 from review.words import tier_name
-from schemas.review_records import QueueRow
+from schemas.review_records import QueueRow, ReviewRecord
 
 router = APIRouter()
 
@@ -73,7 +73,7 @@ def photo(request: Request, item: ItemNumber, wanted: Wanted, person: CurrentPer
         following=following,
         next_address=wanted.address(f"/photo/{following.item_id}") if following else wanted.address(),
         story=story_of(history),
-        decided_by=current_review(history),
+        decided_by=current_review(desk.catalog.reviews(item)),
         can_decide=includes(person.role, Role.REVIEWER) and row is not None,
         last_decision=last_decision(request),
         picture=picture_address,
@@ -105,10 +105,10 @@ def warming(row: QueueRow | None) -> list[str]:
     return [f"/pictures/{row.item_id}/{name}/{digest[:16]}/photo/0/0_0" for name, digest in names]
 
 
-def current_review(history: Mapping[str, Any]) -> dict[str, Any] | None:
+def current_review(reviews: Sequence[ReviewRecord]) -> ReviewRecord | None:
     """Return the review that holds the photo's decision."""
-    undone = {review["undoes"] for review in history["reviews"]}
-    counting = [one for one in history["reviews"] if one["undoes"] is None and one["review_id"] not in undone]
+    undone = {review.undoes for review in reviews}
+    counting = [one for one in reviews if one.undoes is None and one.review_id not in undone]
     return counting[-1] if counting else None
 
 

@@ -1,0 +1,162 @@
+"""Deciding: bound to what was seen, never lost to somebody else, and taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from schemas.repository import Catalog
+from schemas.review_records import Decision, Standing
+from tests.review.archive import item_of
+from tests.review.conftest import Visitor
+
+PATH = "/photo/{}/decide"
+
+
+@pytest.fixture
+def reviewer(signed_in: Callable[[str], Visitor]) -> Visitor:
+    return signed_in("reviewer")
+
+
+@pytest.fixture
+def first(catalog: Catalog) -> int:
+    return item_of(catalog, "album/first.png")
+
+
+def standing(catalog: Catalog, item: int) -> Standing:
+    return catalog.queue_row(item).decision
+
+
+def test_approving_goes_on_to_the_next_photo_of_the_queue(
+    catalog: Catalog, reviewer: Visitor, first: int
+) -> None:
+    order = [row.item_id for row in catalog.review_queue().rows]
+    answer = reviewer.post(PATH.format(first), decision="approve", **reviewer.fields(f"/photo/{first}"))
+    assert answer.status_code == 303
+    assert answer.headers["location"] == f"/photo/{order[order.index(first) + 1]}"
+    (review,) = catalog.reviews(first)
+    assert (review.decision, review.reviewer) == (Decision.APPROVE, "reviewer")
+    assert review.output_sha256 == catalog.queue_row(first).output_sha256
+
+
+def test_the_last_photo_leads_back_to_the_queue(catalog: Catalog, reviewer: Visitor) -> None:
+    last = catalog.review_queue().rows[-1].item_id
+    answer = reviewer.post(PATH.format(last), decision="approve", **reviewer.fields(f"/photo/{last}"))
+    assert answer.headers["location"] == "/queue"
+
+
+@pytest.mark.parametrize("decision", ["reject", "redo"])
+def test_rejecting_and_redoing_need_a_reason(
+    decision: str, catalog: Catalog, reviewer: Visitor, first: int
+) -> None:
+    fields = reviewer.fields(f"/photo/{first}")
+    assert reviewer.post(PATH.format(first), decision=decision, reason="  ", **fields).status_code == 400
+    assert standing(catalog, first) is Standing.UNDECIDED
+    assert (
+        reviewer.post(PATH.format(first), decision=decision, reason="too soft", **fields).status_code == 303
+    )
+    assert standing(catalog, first) == decision
+
+
+def test_undo_takes_back_and_shows_the_photo_again(catalog: Catalog, reviewer: Visitor, first: int) -> None:
+    reviewer.post(PATH.format(first), decision="approve", **reviewer.fields(f"/photo/{first}"))
+    assert "Undo" in reviewer.get("/queue").text
+    answer = reviewer.post("/undo")
+    assert answer.headers["location"] == f"/photo/{first}"
+    assert standing(catalog, first) is Standing.UNDECIDED
+    assert "nothing to undo" in reviewer.post("/undo").text
+
+
+def test_the_second_of_two_reviewers_is_told_and_loses_nothing(
+    catalog: Catalog, signed_in: Callable[[str], Visitor], first: int
+) -> None:
+    one, other = signed_in("reviewer"), signed_in("curator")
+    seen_by_one, seen_by_other = one.fields(f"/photo/{first}"), other.fields(f"/photo/{first}")
+    assert one.post(PATH.format(first), decision="approve", **seen_by_one).status_code == 303
+    refused = other.post(PATH.format(first), decision="reject", reason="soft", **seen_by_other)
+    assert refused.status_code == 409
+    assert "Somebody was faster" in refused.text
+    assert f'href="/photo/{first}"' in refused.text
+    assert [review.reviewer for review in catalog.reviews(first)] == ["reviewer"]
+    again = other.fields(f"/photo/{first}")
+    assert other.post(PATH.format(first), decision="reject", reason="soft", **again).status_code == 303
+    assert [review.decision for review in catalog.reviews(first)] == [Decision.APPROVE, Decision.REJECT]
+
+
+def test_a_decision_is_refused_for_another_output_than_was_seen(
+    catalog: Catalog, reviewer: Visitor, first: int
+) -> None:
+    fields = reviewer.fields(f"/photo/{first}") | {"output_sha256": "f" * 64}
+    assert reviewer.post(PATH.format(first), decision="approve", **fields).status_code == 409
+    assert standing(catalog, first) is Standing.UNDECIDED
+
+
+def test_scripts_are_told_in_json(catalog: Catalog, reviewer: Visitor, first: int) -> None:
+    fields = {"csrf": reviewer.token, "decision": "approve", **reviewer.fields(f"/photo/{first}")}
+    fields["csrf"] = reviewer.token
+    accepts = {"Accept": "application/json"}
+    answer = reviewer.client.post(PATH.format(first), data=fields, headers=accepts)
+    assert answer.json()["review"] == catalog.reviews(first)[0].review_id
+    refused = reviewer.client.post(PATH.format(first), data=fields, headers=accepts)
+    assert refused.status_code == 409
+    assert "problem" in refused.json()
+
+
+def test_a_batch_decides_on_what_the_filter_shows_and_is_undone_as_one(
+    catalog: Catalog, signed_in: Callable[[str], Visitor]
+) -> None:
+    curator = signed_in("curator")
+    page = curator.get("/batch?flag=mask-share")
+    wanted = [
+        row.item_id
+        for row in catalog.review_queue(limit=50).rows
+        if "mask-share" in {f.code for f in row.flags}
+    ]
+    assert f"Decide on {len(wanted)} photos" in page.text
+    path = "/batch?flag=mask-share"
+    assert curator.post(path, decision="reject", expected=str(len(wanted))).status_code == 400
+    done = curator.post(path, decision="reject", reason="all too soft", expected=str(len(wanted)))
+    assert done.status_code == 200
+    assert {item for item in wanted if standing(catalog, item) is Standing.REJECT} == set(wanted)
+    assert standing(catalog, item_of(catalog, "album/unsure.png")) is Standing.UNDECIDED
+    assert curator.post("/undo").status_code == 303
+    assert all(standing(catalog, item) is Standing.UNDECIDED for item in wanted)
+
+
+def test_a_batch_decides_on_no_more_than_it_said(
+    catalog: Catalog, signed_in: Callable[[str], Visitor]
+) -> None:
+    curator = signed_in("curator")
+    curator.post("/batch", decision="approve", expected="2")
+    assert (
+        sum(standing(catalog, row.item_id) is Standing.UNDECIDED for row in catalog.review_queue().rows) == 3
+    )
+
+
+def test_marked_photos_are_decided_each_as_it_was_seen(
+    catalog: Catalog, signed_in: Callable[[str], Visitor]
+) -> None:
+    reviewer = signed_in("reviewer")
+    rows = catalog.review_queue().rows[:3]
+    marked = [f"{row.item_id}:{row.output_sha256}:" for row in rows]
+    catalog.decide(rows[0].item_id, Decision.REJECT, "soft", "somebody", rows[0].output_sha256, None)
+    answer = reviewer.post("/marked", decision="approve", marked=marked)
+    assert answer.status_code == 409
+    assert "left alone" in answer.text
+    assert [standing(catalog, row.item_id).value for row in rows] == ["reject", "approve", "approve"]
+    assert reviewer.post("/marked", decision="approve", marked=["x:y:z"]).status_code == 400
+
+
+def test_a_lot_is_drawn_judged_and_shown(catalog: Catalog, signed_in: Callable[[str], Visitor]) -> None:
+    curator = signed_in("curator")
+    answer = curator.post("/lots", aql="2.5", level="II", collection="glass plates", scope="all")
+    assert answer.status_code == 303
+    (lot,) = catalog.lots()
+    assert lot.created_by == "curator"
+    shown = curator.get(answer.headers["location"]).text
+    assert f"seed {lot.seed}" in shown
+    assert shown.count("data-card") == lot.sample_size + 1
+    for row in catalog.lot_sample(lot.lot_id):
+        catalog.decide(row.item_id, Decision.APPROVE, "", "somebody", row.output_sha256, None)
+    assert "accepted" in curator.get(f"/lots/{lot.lot_id}").text
