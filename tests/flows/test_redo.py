@@ -1,0 +1,130 @@
+"""Redo: what a reviewer asked for is made again, with the mask that was drawn, and nothing is overwritten."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from flows.redo import redo
+from flows.request import RestoreRequest
+from flows.restore_archive import restore_archive
+from oldphoto_core.image_io import encode_mask, from_upright, to_upright
+from schemas.repository import Catalog
+from schemas.review_records import Decision, QueueRow
+from tests.flows.material import aged_photo, fingerprints
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
+ORIENTATION = 6
+
+
+@pytest.fixture
+def restored(request_: RestoreRequest, scans: Path) -> RestoreRequest:
+    """An archive of a turned photo and a plain one, restored."""
+    exif = Image.Exif()
+    exif[274] = ORIENTATION
+    Image.fromarray(aged_photo(1)).save(scans / "turned.jpg", exif=exif, quality=95)
+    Image.fromarray(aged_photo(2)).save(scans / "plain.png")
+    restore_archive(
+        request_.source, request_.destination, collection="album", weights=request_.weights, executor="inline"
+    )
+    return request_
+
+
+def rows(catalog: Catalog) -> dict[str, QueueRow]:
+    from schemas.review_records import QueueFilter
+
+    found = catalog.review_queue(QueueFilter(flagged_only=False, decision=None)).rows
+    return {f"{row.key} {row.item_id}": row for row in found}
+
+
+def row_of(catalog: Catalog, key: str) -> QueueRow:
+    return min((row for row in rows(catalog).values() if row.key == key), key=lambda row: row.item_id)
+
+
+def ask(catalog: Catalog, row: QueueRow, mask: np.ndarray | None, orientation: int = 1) -> None:  # type: ignore[type-arg]
+    """Decide as the desk does: save the mask beside the others, record it, ask for a redo."""
+    edit = None
+    if mask is not None:
+        data = encode_mask(from_upright(mask, orientation))
+        assert row.mask is not None
+        path = Path(row.mask).with_name(f"{Path(row.mask).stem}.edit.png")
+        path.write_bytes(data)
+        edit = catalog.add_mask_edit(
+            row.item_id, hashlib.sha256(data).hexdigest(), str(path), "reviewer"
+        ).mask_edit_id
+    catalog.decide(
+        row.item_id, Decision.REDO, "try again", "reviewer", row.output_sha256, row.last_review, edit
+    )
+
+
+def test_a_drawn_mask_becomes_a_new_result_of_a_new_recipe(restored: RestoreRequest) -> None:
+    url = restored.catalog_url()
+    with Catalog.open(url) as catalog:
+        before = fingerprints(Path(restored.destination))
+        row = row_of(catalog, "turned.jpg")
+        mask = np.zeros((96, 72), bool)
+        mask[10:30, 5:25] = True
+        ask(catalog, row, mask, ORIENTATION)
+        summary = redo(restored.destination, device="cpu")
+        assert (summary.done, summary.problems, summary.waiting) == (["turned.jpg"], {}, {})
+
+        made = max(
+            (one for one in rows(catalog).values() if one.key == "turned.jpg"), key=lambda one: one.item_id
+        )
+        assert made.item_id != row.item_id
+        assert made.recipe != row.recipe
+        document = json.loads(json.dumps(catalog.history(made.item_id)["recipe_document"]))
+        edit = catalog.history(row.item_id)["mask_edits"][0]
+        assert document["mask"] == {"sha256": edit["sha256"]}
+        assert made.mask is not None
+        assert f"/recipes/{made.recipe[:12]}/" in made.mask
+        used = to_upright(np.asarray(Image.open(made.mask)) > 127, ORIENTATION)
+        assert np.array_equal(used, mask)
+        assert "redone" in {flag.code for flag in made.flags}
+        after = fingerprints(Path(restored.destination))
+        assert {path: after[path] for path in before if "catalog.db" not in path} == {
+            path: found for path, found in before.items() if "catalog.db" not in path
+        }
+
+        again = redo(restored.destination, device="cpu")
+        assert (again.done, again.problems, again.waiting) == ([], {}, {})
+
+
+def test_without_a_mask_it_waits_for_another_recipe(restored: RestoreRequest) -> None:
+    with Catalog.open(restored.catalog_url()) as catalog:
+        ask(catalog, row_of(catalog, "plain.png"), None)
+        summary = redo(restored.destination, device="cpu")
+        assert list(summary.waiting) == ["plain.png"]
+        assert "same pixels" in summary.waiting["plain.png"]
+        assert catalog.pending_redos("album")
+
+
+def test_what_prevents_one_request_stops_no_other(restored: RestoreRequest, scans: Path) -> None:
+    with Catalog.open(restored.catalog_url()) as catalog:
+        ask(catalog, row_of(catalog, "turned.jpg"), np.zeros((5, 5), bool), 1)
+        ask(catalog, row_of(catalog, "plain.png"), np.ones((72, 96), bool))
+        summary = redo(restored.destination, device="cpu")
+        assert summary.done == ["plain.png"]
+        assert list(summary.problems) == ["turned.jpg"]
+        assert [record.key for record in catalog.pending_redos("album")] == ["turned.jpg"]
+        (failed,) = [one for one in catalog.show("turned.jpg")[0]["work_items"] if one["outcome"] == "failed"]
+        assert "Edit the mask of this very photo" in failed["reason"]
+
+
+def test_a_scan_that_changed_since_is_not_mixed_with_an_old_mask(
+    restored: RestoreRequest, scans: Path
+) -> None:
+    with Catalog.open(restored.catalog_url()) as catalog:
+        row = row_of(catalog, "plain.png")
+        ask(catalog, row, np.ones((72, 96), bool))
+        edit = catalog.history(row.item_id)["mask_edits"][0]
+        Path(edit["uri"]).write_bytes(b"other bytes")
+        summary = redo(restored.destination, device="cpu")
+        assert "sha256" in summary.problems["plain.png"]
+        assert catalog.pending_redos("album")
