@@ -113,7 +113,8 @@ def _end(connection: Connection) -> None:
         "INSERT INTO outcome_tally (run_id, state, photos, seconds) SELECT run_id, state, COUNT(*), SUM(seconds) "
         "FROM work_item GROUP BY run_id, state",
         "UPDATE collection SET photos = (SELECT COUNT(*) FROM asset WHERE collection_id = collection.id)",
-        "UPDATE run SET done = 0, skipped = 0, quarantined = 0, failed = 0, pending = 0, inputs = 0, already_done = 0",
+        "UPDATE run SET inputs = 0, already_done = 0, done = 0, skipped = 0, quarantined = 0, failed = 0, "
+        "pending = 0",
     ):
         connection.execute(sa.text(statement))
     if connection.dialect.name == "postgresql":
@@ -148,7 +149,8 @@ def _spelled(connection: Connection, statement: str, first: int, last: int) -> s
     series = (
         f"(SELECT i::bigint AS i FROM generate_series({first}, {last}) i)"
         if postgres
-        else f"(WITH RECURSIVE s(i) AS (SELECT {first} UNION ALL SELECT i + 1 FROM s WHERE i < {last}) SELECT i FROM s)"
+        else f"(WITH RECURSIVE s(i) AS (SELECT {first} UNION ALL SELECT i + 1 FROM s WHERE i < {last}) "
+        "SELECT i FROM s)"
     )
     number = "lpad(n.i::text, 56, '0')" if postgres else "printf('%056d', n.i)"
     text = statement.format(

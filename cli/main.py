@@ -19,7 +19,7 @@ import sys
 import typer
 
 from oldphoto_core.errors import OldPhotoError, UsageError
-from schemas.errors import CatalogError
+from schemas.errors import CatalogError, CatalogUseError
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -76,7 +76,7 @@ def main() -> None:
     )
     try:
         build_app()()
-    except UsageError as error:
+    except (UsageError, CatalogUseError) as error:
         _fail(error, EXIT_USAGE)
     except (OldPhotoError, CatalogError) as error:
         _fail(error, EXIT_FAILED)

@@ -37,7 +37,7 @@ class PremisPackage:
 
     def add(self, dossier: Dossier) -> None:
         """Write one photo's document."""
-        path = placed(self.destination, collection_folder(dossier["collection"]), dossier["stem"], ".xml")
+        path = placed(self.destination, f"{collection_folder(dossier['collection'])}/{dossier['stem']}.xml")
         write_new(path, premis_document(dossier))
         self.files += 1
 
@@ -69,11 +69,11 @@ class BagPackage:
             file = file_of(dossier, kind)
             if file is not None:
                 suffix = PurePosixPath(file["uri"]).suffix
-                self._copy(file, placed(self.building, f"{folder}/{name}", stem, suffix))
+                self._copy(file, placed(self.building, f"{folder}/{name}/{stem}{suffix}"))
         if self.with_masters and dossier["locations"] and dossier["sha256"]:
             master = {"uri": dossier["locations"][0]["uri"], "sha256": dossier["sha256"]}
-            self._copy(master, placed(self.building, f"{folder}/masters", dossier["key"], ""))
-        write_new(placed(self.building, f"{folder}/premis", stem, ".xml"), premis_document(dossier))
+            self._copy(master, placed(self.building, f"{folder}/masters/{dossier['key']}"))
+        write_new(placed(self.building, f"{folder}/premis/{stem}.xml"), premis_document(dossier))
         self.files += 1
 
     def finish(self) -> None:
@@ -91,12 +91,12 @@ class BagPackage:
         self.files += 1
 
 
-def placed(root: Path, folder: str, name: str, suffix: str) -> Path:
-    """Return a path below ``root`` for a photo's name, and make its folder.
+def placed(root: Path, key: str) -> Path:
+    """Return the path of a key below ``root``, and make its folder.
 
-    Raises StorageError for a name that would lead elsewhere.
+    Raises StorageError for a key that would lead elsewhere.
     """
-    path = root / check_key(f"{folder}/{name}{suffix}")
+    path = root / check_key(key)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -63,7 +63,7 @@ class IiifPackage:
             restored = self._jpeg(self._pixels(output, dossier["key"])[0], f"{folder}/restored", stem)
         drawn = self._mask(mask, turn, f"{folder}/mask", stem, dossier["key"]) if mask and output else None
         path = f"{folder}/manifests/{stem}.json"
-        shown = WebPhoto(path, WebImage(original.path, *size), restored, drawn)
+        shown = WebPhoto(path, *size, original, restored, drawn)
         self._write(path, manifest(dossier, shown, self.base))
         self._page.append((path, dossier["key"]))
         if len(self._page) == PAGE:
@@ -113,5 +113,5 @@ class IiifPackage:
 
     def _write(self, path: str, data: bytes | str) -> None:
         encoded = data.encode("utf-8") if isinstance(data, str) else data
-        write_new(placed(self.destination, str(Path(path).parent), Path(path).name, ""), encoded)
+        write_new(placed(self.destination, path), encoded)
         self.files += 1

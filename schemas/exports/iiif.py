@@ -26,9 +26,11 @@ class WebImage:
 
 @dataclass(frozen=True)
 class WebPhoto:
-    """What a manifest shows. ``original`` gives the canvas its size; ``restored`` None: nothing was changed."""
+    """What a manifest shows, on a canvas of the scan's size; ``restored`` None: nothing was changed."""
 
     path: str
+    width: int
+    height: int
     original: WebImage
     restored: WebImage | None
     mask: WebImage | None
@@ -49,8 +51,8 @@ def manifest(dossier: Dossier, photo: WebPhoto, base: str) -> str:
             {
                 "id": canvas,
                 "type": "Canvas",
-                "width": photo.original.width,
-                "height": photo.original.height,
+                "width": photo.width,
+                "height": photo.height,
                 "items": [_page(f"{canvas}/painting", "painting", canvas, _painting(photo, base))],
                 **_annotations(photo, base, canvas),
             }

@@ -1,0 +1,169 @@
+"""``oldphoto catalog``, ``verify`` and ``export``: answers, exit codes, and that readers write nothing."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from cli.main import build_app
+from oldphoto_core.errors import UsageError
+from schemas.repository import Catalog
+from tests.schemas.archive import Archive, full, photo, refused
+
+
+@pytest.fixture
+def destination(tmp_path: Path) -> Path:
+    folder = tmp_path / "out"
+    with Catalog.open(f"sqlite:///{folder / 'catalog.db'}") as catalog:
+        Archive(catalog).run(
+            [photo("a.tif"), photo("=1+1.tif"), photo("\x1b[31mred.tif"), refused("c.txt")], full
+        )
+    return folder
+
+
+def oldphoto(destination: Path, *arguments: object, stdin: str | None = None) -> Result:
+    environment = {"OLDPHOTO_CATALOG": str(destination)}
+    return CliRunner().invoke(build_app(), [str(one) for one in arguments], env=environment, input=stdin)
+
+
+def answer(result: Result) -> Any:
+    assert result.exit_code == 0, (result.output, result.exception)
+    return json.loads(result.stdout)
+
+
+def test_calibrating_and_reflagging(destination: Path) -> None:
+    tried = answer(
+        oldphoto(
+            destination,
+            "catalog",
+            "calibrate",
+            "--json",
+            "--threshold",
+            "mask-share=0.1",
+            "--threshold",
+            "mask-share=0.3",
+        )
+    )
+    assert (tried["photos"], [one["photos"] for one in tried["flags"]]) == (3, [3, 0])
+    ladder = answer(oldphoto(destination, "catalog", "calibrate", "--json"))
+    assert len({one["flag"] for one in ladder["flags"]}) >= 7
+    set_ = answer(oldphoto(destination, "catalog", "reflag", "--threshold", "mask-share=0.3", "--json"))
+    assert set_["flags"][0]["photos"] == 0
+    assert answer(oldphoto(destination, "flagged", "--flag", "mask-share", "--json")) == []
+    back = answer(oldphoto(destination, "catalog", "reflag", "--defaults", "--json"))
+    assert {one["flag"]: one["photos"] for one in back["flags"]}["mask-share"] == 3
+    assert len(answer(oldphoto(destination, "flagged", "--flag", "mask-share", "--json"))) == 3
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["catalog", "reflag"],
+        ["catalog", "reflag", "--threshold", "mask-share"],
+        ["catalog", "reflag", "--threshold", "mask-share=much"],
+        ["catalog", "reflag", "--threshold", "moon=1"],
+        ["catalog", "calibrate", "--threshold", "=1"],
+        ["catalog", "shell", "--sql", "DROP TABLE asset"],
+        ["catalog", "shell", "--sql", "SELEKT 1"],
+        ["catalog", "export", "x", "--format", "bag"],
+        ["verify", "--sample", "0"],
+        ["export", "iiif", "x"],
+        ["export", "csv", "x", "--for-publication"],
+    ],
+)
+def test_wrong_usage_is_said(
+    destination: Path, arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(destination.parent)
+    result = oldphoto(destination, *arguments)
+    assert isinstance(result.exception, UsageError), result.output
+    assert len(answer(oldphoto(destination, "runs", "--json"))) == 1
+    assert not (destination.parent / "x").exists()
+
+
+def test_sql_reads_and_cannot_write(destination: Path) -> None:
+    ask = ("catalog", "shell", "--sql")
+    rows = answer(
+        oldphoto(destination, *ask, "SELECT key, outcome FROM results ORDER BY key", "--format", "json")
+    )
+    assert sorted(row["outcome"] for row in rows) == ["done", "done", "done", "quarantined"]
+    table = oldphoto(destination, *ask, "SELECT key FROM photos WHERE key LIKE '%:%' OR 1 = 1")
+    assert len(table.stdout.splitlines()) == 5
+    assert "\x1b" not in table.stdout
+    cells = oldphoto(destination, *ask, "SELECT key FROM photos", "--format", "csv")
+    assert "'=1+1.tif" in {row["key"] for row in csv.DictReader(io.StringIO(cells.stdout))}
+    before = (destination / "catalog.db").read_bytes()
+    for statement in (
+        "DELETE FROM flag",
+        "UPDATE asset SET key = 'x'",
+        "INSERT INTO agent (name, type) VALUES ('x', 'y')",
+        "DROP VIEW photos",
+        "PRAGMA user_version = 7",
+        "PRAGMA query_only = OFF; DELETE FROM flag",
+    ):
+        assert oldphoto(destination, *ask, statement).exit_code != 0, statement
+    assert (destination / "catalog.db").read_bytes() == before
+    assert len(answer(oldphoto(destination, "flagged", "--json"))) == 3
+
+
+def test_the_prompt_takes_statements_of_several_lines(destination: Path) -> None:
+    typed = (
+        "SELECT count(*) AS photos\nFROM photos;\nSELECT nowhere;\nSELECT 'a;b' AS text;\nDELETE FROM flag;\n"
+    )
+    result = oldphoto(destination, "catalog", "shell", stdin=typed)
+    assert result.exit_code == 0
+    assert result.stdout.split() == ["photos", "4", "text", "a;b"]
+    assert "no such column" in result.stderr
+    assert "readonly" in result.stderr
+    assert len(answer(oldphoto(destination, "flagged", "--json"))) == 3
+
+
+def test_exporting_tables(destination: Path, tmp_path: Path) -> None:
+    views = answer(oldphoto(destination, "export", "csv", tmp_path / "v", "--json"))
+    assert {Path(file["path"]).name for file in views["files"]} >= {"results.csv", "flags.csv"}
+    tables = answer(oldphoto(destination, "catalog", "export", tmp_path / "t", "--json"))
+    assert {Path(file["path"]).stem: file["rows"] for file in tables["files"]}["asset"] == 4
+
+
+def test_publishing_what_is_not_approved_is_refused(destination: Path, tmp_path: Path) -> None:
+    result = oldphoto(destination, "export", "bag", tmp_path / "bag", "--for-publication")
+    assert result.exit_code == 3
+    assert "not approved: a.tif" in result.stdout
+    assert "\x1b" not in result.stdout
+    assert not (tmp_path / "bag").exists()
+
+
+def test_verify_names_what_is_missing(destination: Path) -> None:
+    result = oldphoto(destination, "verify", "--json")
+    assert result.exit_code == 3
+    found = json.loads(result.stdout)
+    assert (found["photos"], found["missing"]) == (4, found["files"])
+    told = oldphoto(destination, "verify", "--masters-only")
+    assert "missing: file:///masters/a.tif (master of a.tif). Put it back from a backup." in told.stdout
+
+
+def test_the_audit_chain_is_checked(destination: Path) -> None:
+    assert answer(oldphoto(destination, "catalog", "verify-audit", "--json"))["broken"] is None
+    assert oldphoto(destination, "catalog", "reflag", "--defaults").exit_code == 0
+    with (
+        Catalog.open(f"sqlite:///{destination / 'catalog.db'}") as catalog,
+        catalog.engine.begin() as connection,
+    ):
+        connection.exec_driver_sql("DROP TRIGGER audit_no_update")
+        connection.exec_driver_sql("UPDATE audit SET document = replace(document, '0.08', '0.8')")
+    result = oldphoto(destination, "catalog", "verify-audit")
+    assert result.exit_code == 3
+    assert "Entry 1 does not fit" in result.stdout
+
+
+def test_show_prints_a_tree(destination: Path) -> None:
+    result = oldphoto(destination, "show", "a.tif")
+    assert "├──" in result.stdout
+    for word in ("flags (2)", "mask-share", "events", "ingestion", "detector", "derivatives"):
+        assert word in result.stdout, word

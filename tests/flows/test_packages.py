@@ -1,0 +1,192 @@
+"""Packages hold what was approved and nothing else, byte for byte; standard tools accept them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import bagit
+import pytest
+from iiif_prezi3 import Manifest
+from lxml import etree
+from PIL import Image
+
+from flows.packages import PackageRequest, PackageSummary, collection_folder, export_photos
+from flows.request import RestoreRequest
+from oldphoto_core.errors import FixityError, UsageError
+from schemas.repository import Catalog
+from schemas.review_records import Decision, QueueFilter
+from tests.flows.restored import small_archive
+
+EVERYTHING = QueueFilter(flagged_only=False)
+BASE = "https://archive.example/iiif"
+XSD = Path(os.environ.get("OLDPHOTO_PREMIS_XSD", Path(__file__).parents[3] / "shared/standards/premis.xsd"))
+PREMIS = "{http://www.loc.gov/premis/v3}"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> RestoreRequest:
+    return small_archive(tmp_path_factory.mktemp("packages"), weights)
+
+
+@pytest.fixture
+def archive(made: RestoreRequest) -> Iterator[Catalog]:
+    """The archive with nothing decided."""
+    with Catalog.open(made.catalog_url()) as catalog:
+        yield catalog
+        for row in catalog.review_queue(QueueFilter(decision=None, flagged_only=False)).rows:
+            current = [one for one in catalog.reviews(row.item_id) if one.decision is not Decision.UNDO]
+            if row.decision != "undecided":
+                catalog.undo(current[-1].review_id, "ada")
+
+
+def approve(catalog: Catalog, limit: int | None = None) -> None:
+    list(catalog.decide_many(EVERYTHING, Decision.APPROVE, "fine", "ada", limit=limit))
+
+
+def export(catalog: Catalog, folder: Path, form: str, **more: Any) -> PackageSummary:
+    return export_photos(catalog, PackageRequest(form, folder, **more))  # type: ignore[arg-type]
+
+
+def test_publishing_refuses_what_nobody_approved(archive: Catalog, tmp_path: Path) -> None:
+    approve(archive, limit=3)
+    before = archive.verify_audit().entries
+    found = export(archive, tmp_path / "bag", "bag", for_publication=True)
+    assert (found["written"], found["left_out"]) == (False, 4)
+    reasons = {one["key"]: one["reason"] for one in found["refused"]}
+    assert reasons["broken-text.jpg"] == "it is quarantined"
+    assert list(reasons.values()).count("nobody has decided on it") == 2
+    assert not (tmp_path / "bag").exists()
+    assert archive.verify_audit().entries == before
+
+
+def test_a_rejected_photo_is_not_published(archive: Catalog, tmp_path: Path) -> None:
+    row = archive.review_queue(EVERYTHING).rows[0]
+    archive.decide(row.item_id, Decision.REJECT, "", "ada", row.output_sha256, row.last_review)
+    found = export(archive, tmp_path / "bag", "bag", approved_only=True)
+    assert (found["written"], found["photos"], found["left_out"]) == (True, 0, 7)
+
+
+def test_a_bag_is_valid_and_holds_the_recorded_bytes(archive: Catalog, tmp_path: Path) -> None:
+    approve(archive)
+    folder = tmp_path / "new" / "bag"
+    found = export(archive, folder, "bag", approved_only=True, with_masters=True)
+    assert (found["photos"], found["left_out"]) == (5, 2)
+    bag = bagit.Bag(str(folder))
+    bag.validate()
+    assert set(bag.algorithms) == {"sha256", "sha512"}
+    assert "altered by AI" in bag.info["External-Description"]
+    held = {
+        hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in (folder / "data").rglob("*")
+        if path.is_file()
+    }
+    for row in archive.review_queue(QueueFilter(decision=None, flagged_only=False)).rows:
+        assert {row.sha256, row.output_sha256} <= held
+    assert len(list(folder.glob("data/*/premis/**/*.xml"))) == 5
+    assert archive.audit_entries(limit=1)[0]["action"] == "published"
+    with pytest.raises(UsageError, match="not empty"):
+        export(archive, folder, "bag")
+
+
+def test_a_file_that_is_not_the_recorded_one_stops_the_export(
+    archive: Catalog, made: RestoreRequest, tmp_path: Path
+) -> None:
+    path = next((Path(made.destination) / "restored").glob("photo-000.*"))
+    data = path.read_bytes()
+    try:
+        path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+        with pytest.raises(FixityError, match=r"photo-000"):
+            export(archive, tmp_path / "bag", "bag")
+        assert not (tmp_path / "bag").exists()
+    finally:
+        path.write_bytes(data)
+
+
+def test_a_iiif_tree(archive: Catalog, tmp_path: Path) -> None:
+    approve(archive)
+    export(archive, tmp_path / "iiif", "iiif", approved_only=True, base_url=BASE, max_side=64)
+    root = json.loads((tmp_path / "iiif" / "collection.json").read_text())
+    page = json.loads(_file(tmp_path, root["items"][0]["id"]).read_text())
+    assert len(page["items"]) == 5
+    for item in page["items"]:
+        manifest = json.loads(_file(tmp_path, item["id"]).read_text())
+        Manifest(**manifest)
+        assert "altered by AI" in manifest["requiredStatement"]["value"]["en"][0]
+        canvas = manifest["items"][0]
+        assert (canvas["width"], canvas["height"]) == (96, 72)
+        choice = canvas["items"][0]["items"][0]["body"]
+        assert choice["type"] == "Choice"
+        labels = [image["label"]["en"][0] for image in choice["items"]]
+        assert labels == ["Restored (altered by AI)", "Original scan"]
+        mask = canvas["annotations"][0]["items"][0]["body"]
+        for image in (*choice["items"], mask):
+            with Image.open(_file(tmp_path, image["id"])) as opened:
+                assert opened.size == (image["width"], image["height"]) == (64, 48)
+    with pytest.raises(UsageError, match="--base-url"):
+        export(archive, tmp_path / "other", "iiif")
+
+
+def _file(root: Path, address: str) -> Path:
+    """Where a web server would find it."""
+    from urllib.parse import unquote
+
+    assert address.startswith(f"{BASE}/")
+    return root / "iiif" / unquote(address.removeprefix(f"{BASE}/"))
+
+
+def test_premis_documents_tell_everything(archive: Catalog, tmp_path: Path) -> None:
+    approve(archive)
+    found = export(archive, tmp_path / "premis", "premis")
+    assert found["files"] == 7, "photos that could not be restored have a history as well"
+    for path in (tmp_path / "premis").rglob("*.xml"):
+        root = etree.parse(path).getroot()
+        order = [etree.QName(node).localname for node in root]
+        assert order == sorted(order, key=["object", "event", "agent"].index)
+        _refers_only_to_itself(root)
+    (path,) = (tmp_path / "premis").rglob("photo-000.xml")
+    root = etree.parse(path).getroot()
+    kinds = [node.findtext(f"{PREMIS}eventType") for node in root.iter(f"{PREMIS}event")]
+    assert {"ingestion", "message digest calculation", "appraisal"} <= set(kinds)
+    digests = {node.text for node in root.iter(f"{PREMIS}messageDigest")}
+    (row,) = archive.show("photo-000.png")
+    assert digests == {row["sha256"], *(file["sha256"] for file in row["derivatives"])}
+    agents = {node.findtext(f"{PREMIS}agentType") for node in root.iter(f"{PREMIS}agent")}
+    assert agents == {"software", "person"}
+
+
+def _refers_only_to_itself(root: Any) -> None:
+    """Every linked or related object and agent is in the document, and every identifier once."""
+    own = [
+        node.text
+        for kind in ("object", "event", "agent")
+        for node in root.iter(f"{PREMIS}{kind}IdentifierValue")
+    ]
+    assert len(own) == len(set(own))
+    named = ("linkingAgentIdentifierValue", "linkingObjectIdentifierValue", "relatedObjectIdentifierValue")
+    for name in named:
+        assert {node.text for node in root.iter(f"{PREMIS}{name}")} <= set(own)
+
+
+@pytest.mark.skipif(
+    not XSD.is_file(), reason="the PREMIS 3 schema is not here: name it in OLDPHOTO_PREMIS_XSD"
+)
+def test_premis_documents_are_valid(archive: Catalog, tmp_path: Path) -> None:
+    approve(archive)
+    export(archive, tmp_path / "premis", "premis")
+    schema = etree.XMLSchema(etree.parse(XSD))
+    for path in (tmp_path / "premis").rglob("*.xml"):
+        schema.assertValid(etree.parse(path))
+
+
+@pytest.mark.parametrize("name", ["/archive/scans", "../../etc", "a b", "..", "", "x" * 300, "s3://b/p"])
+def test_a_collections_folder_is_one_plain_name(name: str) -> None:
+    folder = collection_folder(name)
+    assert folder
+    assert "/" not in folder
+    assert not folder.startswith(".")
+    assert len(folder) <= 80

@@ -1,0 +1,96 @@
+"""A lost catalog comes back from the destination alone: the same photos, files, findings and recipes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from flows.rebuild import rebuild_catalog
+from schemas.repository import Catalog
+from tests.flows.restored import restore_inline, small_archive
+
+TIMES = ("first_seen", "last_seen", "created_at", "finished_at", "seconds", "at", "modified")
+NUMBERS = ("run", "work_item", "asset", "events", "last_seen_run_id")
+
+
+def _timeless(value: Any) -> Any:
+    """What a sidecar can tell: no times, no numbers that a database gives."""
+    if isinstance(value, dict):
+        return {name: _timeless(one) for name, one in value.items() if name not in (*TIMES, *NUMBERS)}
+    if isinstance(value, list):
+        return sorted((_timeless(one) for one in value), key=str)
+    return value
+
+
+def _told(url: str) -> list[Any]:
+    with Catalog.open(url, create=False) as catalog:
+        return [
+            _timeless(row)
+            for row in sorted(catalog.dossiers(), key=lambda row: str(row["key"]))
+            if row["outcome"] in ("done", "skipped")
+        ]
+
+
+def test_what_was_lost_comes_back(tmp_path: Path, weights: Path) -> None:
+    request = small_archive(tmp_path, weights)
+    url = request.catalog_url()
+    before = _told(url)
+    with Catalog.open(url) as catalog:
+        counts, flags = catalog.queue_counts(), catalog.stats("flag")
+        recipe = catalog.history(catalog.dossiers()[0]["work_item"])["recipe_document"]
+    for path in Path(request.destination).glob("catalog.db*"):
+        path.unlink()
+
+    found = rebuild_catalog(request.destination, verify=True, actor="ada")
+    assert (found["photos"], found["skipped"], found["problems"]) == (5, 0, [])
+    assert _told(url) == before
+    with Catalog.open(url) as catalog:
+        assert catalog.queue_counts() == counts
+        assert [{**row, "collection": ""} for row in catalog.stats("flag")] == [
+            {**row, "collection": ""} for row in flags
+        ]
+        first = catalog.dossiers()[0]
+        assert catalog.history(first["work_item"])["recipe_document"] == recipe
+        assert first["events"][-1]["type"] == "recovery"
+        assert catalog.audit_entries()[0]["action"] == "catalog rebuilt"
+        assert catalog.verify_audit().broken is None
+
+    again = rebuild_catalog(request.destination)
+    assert (again["photos"], again["skipped"]) == (0, 5)
+    assert _told(url) == before
+
+    restore_inline(request)
+    with Catalog.open(url) as catalog:
+        run = catalog.runs()[0]
+    assert (run["already_done"], run["done"], run["quarantined"]) == (5, 0, 2), "and the next run goes on"
+
+
+def test_what_cannot_be_read_is_named_and_stops_nothing(tmp_path: Path, weights: Path) -> None:
+    request = small_archive(tmp_path, weights)
+    destination = Path(request.destination)
+    sidecars = sorted((destination / "sidecars").rglob("*.json"))
+    sidecars[0].write_text("{")
+    facts = json.loads(sidecars[1].read_text())
+    sidecars[1].write_text(json.dumps({**facts, "format": "oldphoto-sidecar/99"}))
+    restored = next(path for path in (destination / "restored").rglob("photo-000*"))
+    restored.write_bytes(b"other")
+    for path in (destination / "recipes").glob("*.json"):
+        path.unlink()
+    found = rebuild_catalog(request.destination, f"sqlite:///{tmp_path / 'new.db'}", verify=True)
+    assert found["photos"] == 2
+    assert len(found["problems"]) == 4
+    assert any("backup" in problem for problem in found["problems"])
+    assert any("recipe" in problem for problem in found["problems"])
+
+
+def test_a_sidecar_of_the_first_version(tmp_path: Path, weights: Path) -> None:
+    request = small_archive(tmp_path, weights)
+    for path in (Path(request.destination) / "sidecars").rglob("*.json"):
+        facts = json.loads(path.read_text())
+        for name in ("collection", "size", "prefix", "stem"):
+            del facts[name]
+        path.write_text(json.dumps({**facts, "format": "oldphoto-sidecar/1"}))
+    found = rebuild_catalog(request.destination, f"sqlite:///{tmp_path / 'new.db'}")
+    assert (found["photos"], found["problems"]) == (5, [])
+    assert found["collections"] == [request.collection_name()]

@@ -1,0 +1,94 @@
+"""Tables leave as they are: every row, every type, no formula, no password."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pyarrow.parquet as parquet
+import pytest
+import sqlalchemy as sa
+
+from schemas import session
+from schemas.errors import CatalogUseError
+from schemas.exports import tabular
+from schemas.repository import Catalog
+from schemas.review_records import Decision, Role
+from schemas.views import VIEWS
+from tests.schemas.archive import Archive, full, photo, refused
+
+HOSTILE = [
+    "=1+1.tif",
+    "'; DROP TABLE asset; --",
+    "%s %(x)s {0}",
+    "a\tb\nc",
+    "<b>&amp;</b>",
+    "\u202egpj.tif",
+    "☃" * 200,
+]
+
+
+@pytest.fixture
+def archive(catalog: Catalog) -> Archive:
+    archive = Archive(catalog, name="=HYPERLINK(1)")
+    photos = [photo(key, metadata={"exif": {"Artist": key + "\x00"}}) for key in HOSTILE]
+    archive.run([*photos, refused("notes.txt")], full)
+    catalog.add_account("ada", Role.ADMIN, "$argon2id$secret")
+    row = catalog.review_queue().rows[0]
+    catalog.decide(row.item_id, Decision.APPROVE, "=1+1", "ada", row.output_sha256, None)
+    return archive
+
+
+def test_every_view_as_parquet_and_csv(archive: Archive, tmp_path: Path) -> None:
+    with session.read(archive.catalog.engine) as connection:
+        files = tabular.write_all(connection, tabular.views(), tmp_path / "p", "parquet")
+        texts = tabular.write_all(connection, tabular.views(), tmp_path / "c", "csv")
+        counted = {
+            name: connection.scalar(sa.select(sa.func.count()).select_from(view))
+            for name, view in VIEWS.items()
+        }
+    assert {file.path.stem: file.rows for file in files} == counted
+    assert {file.path.stem: file.rows for file in texts} == counted
+    assert all(counted.values())
+    table = parquet.read_table(tmp_path / "p" / "results.parquet")
+    assert sorted(table.column("key").to_pylist()) == sorted([*HOSTILE, "notes.txt"])
+    assert str(table.schema.field("finished_at").type) == "timestamp[us, tz=UTC]"
+    with (tmp_path / "c" / "results.csv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    cells = [cell for row in rows for cell in row.values()]
+    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
+    assert {row["key"].removeprefix("'") for row in rows} == {*HOSTILE, "notes.txt", HOSTILE[1][1:]} - {
+        HOSTILE[1]
+    }
+
+
+def test_every_table_but_no_password(archive: Archive, tmp_path: Path) -> None:
+    with session.read(archive.catalog.engine) as connection:
+        files = tabular.write_all(connection, tabular.tables(), tmp_path / "all", "parquet")
+    assert {"asset", "review", "audit", "account", "flag"} <= {file.path.stem for file in files}
+    account = parquet.read_table(tmp_path / "all" / "account.parquet").to_pylist()
+    assert [row["name"] for row in account] == ["ada"]
+    assert "argon2" not in str(account)
+    assert not [path for path in (tmp_path / "all").iterdir() if b"argon2" in path.read_bytes()]
+
+
+def test_nothing_is_overwritten(archive: Archive, tmp_path: Path) -> None:
+    with session.read(archive.catalog.engine) as connection:
+        tabular.write_all(connection, tabular.views(), tmp_path, "csv")
+        with pytest.raises(CatalogUseError, match="there already"):
+            tabular.write_all(connection, tabular.views(), tmp_path, "csv")
+        with pytest.raises(CatalogUseError, match="xlsx"):
+            tabular.write_all(connection, tabular.views(), tmp_path, "xlsx")
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_hostile_text_stays_text(archive: Archive) -> None:
+    catalog = archive.catalog
+    assert sorted(row["key"] for row in catalog.flagged(collection=archive.name)) == sorted(
+        set(HOSTILE) - {row["key"] for row in catalog.dossiers() if row["decision"] == "approve"}
+    )
+    for key in HOSTILE:
+        (row,) = catalog.show(key)
+        assert row["content"]["metadata"]["exif"]["Artist"] == key + "\ufffd"
+    assert catalog.show("' OR 1=1 --") == []
+    assert catalog.flagged(flag="' OR 1=1 --") == []
