@@ -37,7 +37,7 @@ from actors.inline import settled
 from actors.job import RestoreJob
 from actors.packing import pack, unpack
 from actors.ray_session import machines, ray_session
-from actors.resources import EngineSettings, Plan, StageGroup, plan_resources
+from actors.resources import EngineSettings, Plan, Resources, StageGroup, plan_resources
 from actors.restorer import RestorerFactory
 from actors.rows import InputRow, OutcomeRow, PhotoRow
 from actors.stages.fused import ALL_STAGES, FusedStage, RayStage, StageName, bound_threads
@@ -124,13 +124,25 @@ class RayEngine:
             return dataset.map(
                 stage,
                 fn_constructor_args=(self.job, group.stages, self.factory, given.threads),
-                # Few in line per worker: those behind a photo that kills it use up attempts too.
-                compute=ActorPoolStrategy(size=given.concurrency, max_tasks_in_flight_per_actor=2),
+                compute=_pool(given),
                 num_cpus=given.cpus,
                 num_gpus=given.gpus or None,
+                memory=given.memory or None,
                 max_restarts=_MAX_RESTARTS,
                 max_task_retries=self.settings.task_retries,
             )
+
+
+def _pool(given: Resources) -> ActorPoolStrategy:
+    # Few in line per worker: those behind a photo that kills it use up attempts too.
+    if not given.grows:
+        return ActorPoolStrategy(size=given.concurrency, max_tasks_in_flight_per_actor=2)
+    return ActorPoolStrategy(
+        min_size=1,
+        initial_size=given.concurrency,
+        max_size=given.most,
+        max_tasks_in_flight_per_actor=2,
+    )
 
 
 class _LoneWorker:

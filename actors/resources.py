@@ -28,6 +28,7 @@ class EngineSettings:
         object_store_bytes: Ray's shared memory when this process starts Ray; it bounds the photos in flight.
         worker_bytes: memory that one worker is expected to need for its largest photo.
         workers: fixed number of network workers; None plans it.
+        most_workers: how many network workers there may be once a cluster has grown; None: as many as planned.
         workers_per_gpu: how many network workers share one GPU.
         window: photos per Ray dataset. A window's bookkeeping is in memory; each costs its workers' start.
         photo_timeout_s: no photo may take longer; also how long a whole window may stand still.
@@ -38,6 +39,7 @@ class EngineSettings:
     object_store_bytes: int = 512 * MIB
     worker_bytes: int = 3 * GIB
     workers: int | None = None
+    most_workers: int | None = None
     workers_per_gpu: int = 2
     window: int = 5000
     photo_timeout_s: float = 3600.0
@@ -56,12 +58,27 @@ class Machine:
 
 @dataclass(frozen=True)
 class Resources:
-    """What one worker of a group gets, and how many of them there are (``concurrency``)."""
+    """What one worker of a group gets, and how many of them there are.
+
+    Attributes:
+        cpus, gpus: shares that Ray reserves.
+        threads: for the numerical libraries.
+        concurrency: workers at the start.
+        memory: bytes that Ray reserves on the worker's node; 0 reserves none.
+        most: workers at the most, where the cluster grows; 0 is ``concurrency``.
+    """
 
     cpus: float
     gpus: float
     threads: int
     concurrency: int
+    memory: int = 0
+    most: int = 0
+
+    @property
+    def grows(self) -> bool:
+        """Whether workers may be added."""
+        return self.most > self.concurrency
 
 
 @dataclass(frozen=True)
@@ -94,7 +111,8 @@ def plan_resources(
     nodes = [machine for machine in machines if machine.cpus > 0]
     if not nodes:
         # A cluster that starts its nodes on demand: one modest worker makes it start one.
-        return (StageGroup(ALL_STAGES, Resources(1, 0, 1, 1)),)
+        most = min(settings.most_workers or 1, photos)
+        return (StageGroup(ALL_STAGES, Resources(1, 0, 1, 1, settings.worker_bytes, most)),)
     gpus = sum(int(node.gpus) for node in nodes) if device != "cpu" else 0
     return _gpu_plan(nodes, gpus, photos, settings) if gpus else _cpu_plan(nodes, photos, settings)
 
@@ -104,7 +122,9 @@ def _cpu_plan(nodes: list[Machine], photos: int, settings: EngineSettings) -> Pl
     workers = max(1, min(wanted, photos))
     # Threads must fit the smallest node that is to host a worker.
     threads = max(1, min(sum(node.cpus for node in nodes) // workers, min(node.cpus for node in nodes)))
-    return (StageGroup(ALL_STAGES, Resources(threads, 0, threads, workers)),)
+    memory = min(settings.worker_bytes, *(node.memory // max(1, node.cpus // threads) for node in nodes))
+    most = min(settings.most_workers or workers, photos)
+    return (StageGroup(ALL_STAGES, Resources(threads, 0, threads, workers, memory, most)),)
 
 
 def _gpu_plan(nodes: list[Machine], gpus: int, photos: int, settings: EngineSettings) -> Plan:
@@ -117,7 +137,12 @@ def _gpu_plan(nodes: list[Machine], gpus: int, photos: int, settings: EngineSett
     writers = max(1, min(int(left * 2 / 3), photos))
     each = min(1.0, _rounded_down(left / (readers + writers)))
     networks = Resources(
-        _rounded_down(beside_gpu), 1.0 / settings.workers_per_gpu, max(1, cpus // (2 * workers)), workers
+        _rounded_down(beside_gpu),
+        1.0 / settings.workers_per_gpu,
+        max(1, cpus // (2 * workers)),
+        workers,
+        min(settings.worker_bytes, *(_share_beside_gpu(node, settings) for node in nodes if node.gpus)),
+        min(settings.most_workers or workers, photos),
     )
     return (
         StageGroup((StageName.READ,), Resources(each, 0, 1, readers)),
@@ -129,6 +154,10 @@ def _gpu_plan(nodes: list[Machine], gpus: int, photos: int, settings: EngineSett
 def _rounded_down(share: float) -> float:
     """Return ``share`` in the ten-thousandths that Ray counts in, so that the sum still fits."""
     return math.floor(share * 10_000) / 10_000
+
+
+def _share_beside_gpu(node: Machine, settings: EngineSettings) -> int:
+    return node.memory // max(1, int(node.gpus) * settings.workers_per_gpu)
 
 
 def _fitting(node: Machine, settings: EngineSettings) -> int:

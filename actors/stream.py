@@ -52,10 +52,14 @@ def run_stream(
     settings = settings or EngineSettings()
     job = _with_stores_ready(job)
     counter = ProgressCounter(on_progress)
-    with closing(_outcomes(items, job, executor, settings, restorer_factory)) as outcomes:
-        for batch in in_batches(outcomes, settings.batch_seconds):
-            counter.add(batch)
-            yield batch
+    try:
+        with closing(_outcomes(items, job, executor, settings, restorer_factory)) as outcomes:
+            for batch in in_batches(outcomes, settings.batch_seconds):
+                counter.add(batch)
+                yield batch
+    finally:
+        # Workers that were stopped in the middle of a file have left it under a temporary name.
+        open_store(job.destination).sweep_partials()
 
 
 def in_batches(outcomes: Iterable[OutcomeRow], seconds: float) -> Iterator[list[OutcomeRow]]:

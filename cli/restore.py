@@ -75,6 +75,9 @@ def restore(
     memory: Annotated[
         float, typer.Option(metavar="GIB", help="Memory for one photo; larger ones are restored by parts.")
     ] = 3.0,
+    workers: Annotated[
+        int | None, typer.Option(help="Number of workers [default: what memory and processors allow]")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object as the last line.")] = False,
 ) -> None:
     """Restore every photograph of SOURCE that has not been restored yet; results go to DESTINATION."""
@@ -97,6 +100,7 @@ def restore(
         config=config,
         executor=executor,
         memory=memory,
+        workers=workers,
     )
     # Before any engine starts: a typing mistake should not cost ten seconds.
     request.check()

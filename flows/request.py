@@ -43,6 +43,7 @@ class RestoreRequest:
     config: str = "compact"
     executor: str = "ray"
     memory: float = 3.0
+    workers: int | None = None
 
     def check(self) -> None:
         """Say at once what cannot work.
@@ -59,6 +60,8 @@ class RestoreRequest:
             raise UsageError(
                 f"A limit of {self.limit} photos restores nothing. Give 1 or more, or leave it out."
             )
+        if self.workers is not None and self.workers < 1:
+            raise UsageError(f"{self.workers} workers restore nothing. Give 1 or more, or leave it out.")
         if not self.memory >= LEAST_MEMORY:
             raise UsageError(
                 f"A worker cannot do with {self.memory} GiB. Give --memory {LEAST_MEMORY} or more; photos that "

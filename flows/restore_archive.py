@@ -55,6 +55,7 @@ def restore_archive(
     config: str = "compact",
     executor: str = "ray",
     memory: float = 3.0,
+    workers: int | None = None,
 ) -> RunSummary:
     """Restore every photograph of an archive that this recipe has not restored yet.
 
@@ -74,6 +75,7 @@ def restore_archive(
         config: the networks' configuration, ``compact`` or ``paper``.
         executor: ``ray``, or ``inline`` for one process.
         memory: GiB that one worker may take for a photo; larger photos are restored by parts, from and to disk.
+        workers: how many workers run the networks; as many as memory and processors allow when not given.
 
     Returns:
         The run in numbers.
@@ -100,6 +102,7 @@ def restore_archive(
         config=config,
         executor=executor,
         memory=memory,
+        workers=workers,
     )
     if request.dry_run:
         return rehearse(request)
@@ -144,8 +147,9 @@ def restore_photos(place: Workplace, run: Run, plan: Plan) -> OutcomeRecorder:
         return recorder
     artifact = ProgressArtifact(plan.pending)
     with recorder:
-        settings = EngineSettings(worker_bytes=place.request.memory_bytes)
-        photos, executor = pending_rows(place, run), place.request.executor_name
+        request = place.request
+        settings = EngineSettings(worker_bytes=request.memory_bytes, workers=request.workers)
+        photos, executor = pending_rows(place, run), request.executor_name
         for rows in run_stream(photos, place.job, executor=executor, settings=settings):
             recorder.add(rows)
             finished = recorder.outcomes.total()

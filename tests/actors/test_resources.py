@@ -34,6 +34,7 @@ def test_a_plan_has_every_stage_once_and_fits_the_machines(
         sum(one.cpus * one.concurrency for one in given) <= sum(machine.cpus for machine in machines) + 1e-9
     )
     assert max(one.cpus for one in given) <= max(machine.cpus for machine in machines)
+    assert all(one.memory <= max(machine.memory for machine in machines) for one in given)
 
 
 @given(MACHINES, st.integers(1, 10_000))
@@ -66,6 +67,23 @@ def test_memory_and_photos_bound_the_workers_and_threads_use_the_rest(
 
 def test_a_fixed_number_of_workers_is_kept() -> None:
     assert workers_and_threads(Machine(8, 0, 64 * GIB), 1000, workers=2) == (2, 4)
+
+
+def test_memory_is_reserved_as_far_as_the_smallest_node_has_it() -> None:
+    machines = [Machine(4, 0, 64 * GIB), Machine(4, 0, 8 * GIB)]
+    (group,) = plan_resources(machines, photos=1000, settings=EngineSettings(worker_bytes=3 * GIB))
+    given = group.resources
+    assert 0 < given.memory <= 3 * GIB
+    assert all(node.cpus // given.threads * given.memory <= node.memory for node in machines)
+
+
+def test_workers_are_added_within_bounds_only() -> None:
+    settings = EngineSettings(workers=2, most_workers=6)
+    (group,) = plan_resources([Machine(8, 0, 64 * GIB)], photos=1000, settings=settings)
+    assert group.resources.grows
+    assert (group.resources.concurrency, group.resources.most) == (2, 6)
+    (few,) = plan_resources([Machine(8, 0, 64 * GIB)], photos=2, settings=settings)
+    assert not few.resources.grows
 
 
 def test_a_gpu_is_shared_by_network_workers_only() -> None:
