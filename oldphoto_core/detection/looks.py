@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from oldphoto_core.photo import Pixels, Probability
 from oldphoto_core.pixels import LUMINANCE, full_scale
-from oldphoto_core.raster import BAND_PIXELS, Raster
+from oldphoto_core.raster import BAND_PIXELS, Raster, bands
 
+_LUMINANCE_PIXELS = 1 << 18
 COARSE_SIDE = 600
 """The coarse look brings the shorter side to between this and twice this."""
 ENLARGED_BELOW = 900
@@ -41,8 +42,13 @@ class Looks:
 
 def luminance(pixels: Pixels) -> NDArray[np.float32]:
     """Return the luminance of ``H×W`` or ``H×W×3`` pixels as ``H×W`` in [-1, 1]."""
-    scaled = pixels.astype(np.float32) * (2.0 / full_scale(pixels)) - 1.0
-    return scaled if scaled.ndim == 2 else scaled @ np.array(LUMINANCE, np.float32)
+    height, width = pixels.shape[:2]
+    grey = np.empty((height, width), np.float32)
+    # By bands: three channels of a whole block in float32 would be the largest thing in memory.
+    for top, bottom in bands(height, width, _LUMINANCE_PIXELS):
+        scaled = pixels[top:bottom].astype(np.float32) * np.float32(2.0 / full_scale(pixels)) - np.float32(1)
+        grey[top:bottom] = scaled if scaled.ndim == 2 else scaled @ np.array(LUMINANCE, np.float32)
+    return grey
 
 
 def reduced(pixels: Raster, factor: int) -> NDArray[np.float32]:

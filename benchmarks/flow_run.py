@@ -1,0 +1,82 @@
+"""One `restore-archive` run in this process, timed from outside: what the benchmarks of the flow start.
+
+``python -m benchmarks.flow_run SOURCE DESTINATION`` prints one JSON object: when the first photo was finished
+(start-up), and how many seconds passed between the first and the last batch of outcomes (the stream alone).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from dataclasses import dataclass, field
+
+STARTED = time.perf_counter()
+
+
+@dataclass
+class Clock:
+    """Listens to a run and notes how many photos were finished when."""
+
+    moments: list[tuple[float, int]] = field(default_factory=list)
+    ingested: float = 0.0
+
+    def progress(self, progress: object) -> None:
+        """Note a moment."""
+        now = time.perf_counter() - STARTED
+        if getattr(progress, "phase", "") == "restore":
+            self.moments.append((now, int(getattr(progress, "finished", 0))))
+        else:
+            self.ingested = now
+
+    def finished(self, details: object) -> None:
+        """Do nothing: the run's own summary is used."""
+
+
+def main() -> None:
+    """Run and report."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("source")
+    parser.add_argument("destination")
+    parser.add_argument("--workers", type=int)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--executor", default="ray")
+    given = parser.parse_args()
+
+    from cli.environment import prepare_environment
+
+    prepare_environment()
+    from flows.progress import listening
+    from flows.restore_archive import restore_archive
+
+    clock = Clock()
+    with listening(clock):
+        summary = restore_archive(
+            given.source,
+            given.destination,
+            workers=given.workers,
+            device=given.device,
+            executor=given.executor,
+        )
+    (first, before), (last, after) = clock.moments[0], clock.moments[-1]
+    streamed = after - before
+    print(
+        json.dumps(
+            {
+                "photos": after,
+                "outcomes": {name: summary[name] for name in ("done", "skipped", "quarantined", "failed")},
+                "ingest_s": clock.ingested,
+                "first_photo_s": first,
+                "stream_s": last - first,
+                "streamed": streamed,
+                "photos_per_s": streamed / (last - first) if last > first else None,
+                "seconds": time.perf_counter() - STARTED,
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
