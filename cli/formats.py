@@ -101,10 +101,10 @@ def _json(value: Any) -> str:
     return json_text(value).replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
-def _short(name: str, value: Any) -> str:
-    """Return a value as a table shows it."""
+def short(name: str, value: Any) -> str:
+    """Return a value as people read it: few digits, local time, no control characters."""
     if name == "flags" and isinstance(value, list):
-        return ", ".join(f"{flag['code']} {_short('', flag['value'])}".strip() for flag in value)
+        return ", ".join(f"{flag['code']} {short('', flag['value'])}".strip() for flag in value)
     if name == "recipe" and value:
         return str(value)[:12]
     if isinstance(value, float):
@@ -119,7 +119,7 @@ def _print_table(rows: Sequence[Row], columns: Sequence[str], stream: IO[str]) -
     if not stream.isatty():
         stream.write("\t".join(columns) + "\n")
         for row in rows:
-            stream.write("\t".join(_short(name, row.get(name)) for name in columns) + "\n")
+            stream.write("\t".join(short(name, row.get(name)) for name in columns) + "\n")
         return
     from rich.table import Table
     from rich.text import Text
@@ -133,60 +133,28 @@ def _print_table(rows: Sequence[Row], columns: Sequence[str], stream: IO[str]) -
         numeric = any(isinstance(row.get(name), int | float) for row in rows)
         table.add_column(name.replace("_", " "), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(_short(name, row.get(name))) for name in columns))
+        table.add_row(*(Text(short(name, row.get(name))) for name in columns))
     console.print(table)
 
 
 def print_dossiers(rows: Sequence[Row], output: Path | None) -> None:
-    """Print everything about single photos, a block each. Raises StorageError."""
+    """Print everything about single photos, a tree each. Raises StorageError."""
+    from cli.dossier import print_dossier
+
     with _text_stream(output) as stream:
         console = _console(stream)
         for row in rows:
-            _print_dossier(row, console)
+            print_dossier(row, console)
         if not rows:
             console.print("nothing found", style="dim")
-
-
-def _print_dossier(row: Row, console: Console) -> None:
-    from rich.text import Text
-    from rich.tree import Tree
-
-    title = printable(f"{row['key']}  [{row['collection']}]")
-    tree = Tree(Text(title, style="bold"))
-    for name, value in row.items():
-        _add_branch(tree, name, value)
-    console.print(tree, soft_wrap=True)
-
-
-def _add_branch(tree: Any, name: str, value: Any) -> None:
-    from rich.text import Text
-
-    if value in (None, "", [], {}):
-        return
-    label = name.replace("_", " ")
-    if isinstance(value, Mapping):
-        branch = tree.add(Text(label))
-        for inner, item in value.items():
-            _add_branch(branch, str(inner), item)
-    elif isinstance(value, list) and value and isinstance(value[0], Mapping):
-        branch = tree.add(Text(f"{label} ({len(value)})"))
-        for item in value:
-            branch.add(Text(_summary(item)))
-    else:
-        tree.add(Text(f"{printable(label)}: {_short('', value)}"))
-
-
-def _summary(item: Mapping[str, Any]) -> str:
-    parts = [
-        f"{name} {_short(name, value)}" for name, value in item.items() if value not in (None, "", [], {})
-    ]
-    return ", ".join(parts)
 
 
 def _console(stream: IO[str]) -> Console:
     from rich.console import Console
 
-    return Console(file=stream, highlight=False, markup=False)
+    # A terminal wraps; elsewhere a line is a line, however long.
+    width = None if stream.isatty() else 100_000
+    return Console(file=stream, highlight=False, markup=False, width=width)
 
 
 def _write_parquet(rows: Sequence[Row], query: str, output: Path | None) -> None:

@@ -165,5 +165,14 @@ def test_the_audit_chain_is_checked(destination: Path) -> None:
 def test_show_prints_a_tree(destination: Path) -> None:
     result = oldphoto(destination, "show", "a.tif")
     assert "├──" in result.stdout
-    for word in ("flags (2)", "mask-share", "events", "ingestion", "detector", "derivatives"):
+    for word in (
+        "scan: TIFF",
+        "flags (2)",
+        "mask-share",
+        "events (",
+        "ingestion",
+        "detector",
+        "files (1)",
+        "faces (1)",
+    ):
         assert word in result.stdout, word
