@@ -1,4 +1,4 @@
-"""Translate a photo through the latents: ``G_Y(T(E_RX(r), m))`` (eq 1), tile by tile.
+"""Translate a photo through the latents: ``G_Y(T(E_RX(r), m))`` (eq 1), tile by tile, its damage interpolated first.
 
 With codec-loss cancelling the result is ``r + [G_Y(T(z)) − G_RX(z)]``: what the old photos' autoencoder
 cannot represent is kept from the original instead of being lost. Inside the mask nothing is added back.
@@ -18,6 +18,7 @@ from torch import Tensor
 from oldphoto_core.device import DeviceLink
 from oldphoto_core.latent.restraint import restrained
 from oldphoto_core.models.autoencoder import LATENT_STRIDE, Autoencoder
+from oldphoto_core.models.interpolation import interpolated
 from oldphoto_core.models.latent_mapping import LatentMapping, latent_mask
 from oldphoto_core.models.layers import fold_batch_norm
 from oldphoto_core.photo import Mask
@@ -92,7 +93,7 @@ class LatentTranslator:
         damaged_here = _is_damaged(stacked)
         stacked = self.link.to_device(stacked)
         picture, damaged = stacked[:, :3].contiguous(memory_format=torch.channels_last), stacked[:, 3:]
-        latents = self.old.encoder(picture)
+        latents = self.old.encoder(interpolated(picture, damaged > 0) if damaged_here else picture)
         with torch.autocast(self.link.type, dtype=torch.bfloat16, enabled=self.settings.autocast):
             mapped = self.mapping(latents, latent_mask(damaged) if damaged_here else None)
         restored = self.clean.generator(mapped.float())

@@ -26,7 +26,8 @@ class LatentMapping(nn.Module):
         attention: width of the partial nonlocal block's embeddings.
         local_blocks, global_blocks, fusion_blocks: residual blocks in each part.
         residual: add the input latent to the output (sound when both autoencoders share a start, so that
-            their latents mean the same); Table 1 has no such path.
+            their latents mean the same); Table 1 has no such path. The damage must then be interpolated
+            before it is encoded (`interpolation`), or the sum carries it past the global branch.
         norm: normalisation inside.
         nonlocal_branch: False leaves the attention out of the global branch (the ablation).
     """
@@ -67,9 +68,6 @@ class LatentMapping(nn.Module):
         the result is the local branch's.
         """
         damaged = mask is not None and bool(mask.any())
-        if self.residual and mask is not None and damaged:
-            # The input is added to the output: it must not carry the damage past the global branch.
-            latents = filled_from_surroundings(latents, mask)
         features = self.rise(latents)
         fused = self.local(features)
         if mask is not None and damaged:
@@ -84,22 +82,6 @@ class LatentMapping(nn.Module):
         size = 2 * self.reach + 1
         wanted = functional.max_pool2d(mask.float(), size, stride=1, padding=self.reach) > 0
         return self.global_(self.nonlocal_block(features, mask, wanted))
-
-
-def filled_from_surroundings(latents: Tensor, mask: Tensor) -> Tensor:
-    """Replace masked positions by the mean of the intact ones around them (normalised convolution).
-
-    ``latents`` is ``B×C×h×w``, ``mask`` ``B×1×h×w`` bool. The nearest window that holds anything intact
-    decides; where even the widest holds nothing, the mean of all intact positions does (zero if none is).
-    """
-    intact = (~mask).to(latents.dtype)
-    kept = latents * intact
-    total = 1e-9 * kept.mean(dim=(2, 3), keepdim=True)
-    weight = 1e-9 * intact.mean(dim=(2, 3), keepdim=True)
-    for size, importance in ((5, 1.0), (17, 1e-3), (49, 1e-6)):
-        total = total + importance * functional.avg_pool2d(kept, size, stride=1, padding=size // 2)
-        weight = weight + importance * functional.avg_pool2d(intact, size, stride=1, padding=size // 2)
-    return torch.where(mask, total / weight.clamp(min=1e-15), latents)
 
 
 def latent_mask(mask: Tensor, stride: int = 4) -> Tensor:

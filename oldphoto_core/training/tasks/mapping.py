@@ -7,6 +7,7 @@ import torch.nn.functional as functional
 from torch import Tensor
 
 from oldphoto_core.models.build import build_mapping, build_picture_judge
+from oldphoto_core.models.interpolation import interpolated
 from oldphoto_core.models.latent_mapping import latent_mask
 from oldphoto_core.training.losses import feature_matching, pyramid_l1
 from oldphoto_core.training.perceptual import perceptual_network
@@ -39,10 +40,11 @@ class MappingTask(Task):
 
     def losses(self, batch: Batch, *, adversarial: bool) -> Losses:
         """Return λ₁ · ‖T(z_x) − z_y‖₁ + λ_p · L1 of G_Y(T(z_x)) and y, band by band, + the adversarial part."""
-        mask = latent_mask(_sometimes_missed(batch["mask"], self.settings.missed_share))
+        found = _sometimes_missed(batch["mask"], self.settings.missed_share) > 0
+        mask = latent_mask(found)
         # The codecs run in full precision: rounding their output would drown fine differences.
         with torch.no_grad(), full_precision(batch["aged"]):
-            source = self.old.encoder(batch["aged"])
+            source = self.old.encoder(interpolated(batch["aged"], found))
             target = self.clean.encoder(batch["clean"])
         mapped = self.network(source, mask).float()
         with full_precision(mapped):

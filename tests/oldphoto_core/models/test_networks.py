@@ -9,7 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from oldphoto_core.errors import UsageError
 from oldphoto_core.models.build import Config, build, build_autoencoder, build_detector, build_mapping
-from oldphoto_core.models.latent_mapping import filled_from_surroundings, latent_mask
+from oldphoto_core.models.latent_mapping import latent_mask
 from oldphoto_core.models.layers import count_parameters, fold_batch_norm
 
 
@@ -110,24 +110,6 @@ def test_sparse_queries_equal_asking_everywhere() -> None:
     sparse = mapping(latents, mask)
     mapping.reach = 24
     torch.testing.assert_close(sparse, mapping(latents, mask), atol=1e-5, rtol=1e-4)
-
-
-@torch.no_grad()
-def test_what_is_under_the_mask_does_not_matter() -> None:
-    """The residual path must not carry the damage past the global branch."""
-    mapping = _stirred(build_mapping("compact"))
-    latents = torch.randn(1, 48, 24, 24)
-    mask = latent_mask(_scratch(96))
-    spoiled = torch.where(mask, torch.full_like(latents, 9.0), latents)
-    torch.testing.assert_close(mapping(spoiled, mask), mapping(latents, mask))
-
-
-def test_the_fill_is_the_mean_of_the_intact_surroundings() -> None:
-    latents, mask = torch.full((1, 2, 60, 60), 0.7), torch.zeros(1, 1, 60, 60, dtype=torch.bool)
-    latents[..., 25:30, 25:30] = 5.0
-    mask[..., 25:30, 25:30] = True
-    torch.testing.assert_close(filled_from_surroundings(latents, mask), torch.full_like(latents, 0.7))
-    assert not filled_from_surroundings(latents, torch.ones_like(mask)).any()
 
 
 @torch.no_grad()
