@@ -55,14 +55,17 @@ _RANK_NAMES = {rank: name for name, rank in SEVERITY_RANKS.items()}
 
 
 def refresh(connection: Connection, items: Sequence[int]) -> None:
-    """Make the entries of these work items, and the counts, say what the other tables say now."""
+    """Make the entries of these work items, and the counts, say what the other tables say now.
+
+    The caller holds the work items' locks, so that nobody else refreshes the same ones.
+    """
     for chunk in batches(sorted(set(items)), MAX_PARAMETERS):
-        _count(connection, chunk, -1)
+        before = _counted(connection, chunk)
         connection.execute(delete(QueueEntry).where(QueueEntry.work_item_id.in_(chunk)))
         names = ["work_item_id", "code", "collection_id", "run_id"]
         names += ["severity", "value", "decision", "review_id"]
         connection.execute(insert(QueueEntry).from_select(names, _entries(chunk)))
-        _count(connection, chunk, +1)
+        _add_up(connection, before, _counted(connection, chunk))
 
 
 def recount(connection: Connection) -> None:
@@ -126,14 +129,14 @@ def _last_review(item: Any) -> Any:
     return select(func.max(Review.id)).where(Review.work_item_id == item).scalar_subquery()
 
 
-def _grouped(condition: ColumnElement[bool], sign: int = 1) -> Select[Any]:
+def _grouped(condition: ColumnElement[bool]) -> Select[Any]:
     group = (QueueEntry.run_id, QueueEntry.code, QueueEntry.severity, QueueEntry.decision)
     return (
         select(
             *group,
             func.min(QueueEntry.collection_id).label("collection_id"),
-            (func.count() * sign).label("photos"),
-            (func.sum(QueueEntry.value) * sign).label("value_sum"),
+            func.count().label("photos"),
+            func.sum(QueueEntry.value).label("value_sum"),
             func.min(QueueEntry.value).label("lowest"),
             func.max(QueueEntry.value).label("highest"),
         )
@@ -142,14 +145,28 @@ def _grouped(condition: ColumnElement[bool], sign: int = 1) -> Select[Any]:
     )
 
 
-def _count(connection: Connection, items: Sequence[int], sign: int) -> None:
-    """Add (or with ``sign`` -1 take away) the entries of these items to the counts."""
-    query = _grouped(QueueEntry.work_item_id.in_(items), sign)
-    rows = [dict(row._mapping) for row in connection.execute(query)]
+def _counted(connection: Connection, items: Sequence[int]) -> dict[tuple[Any, ...], dict[str, Any]]:
+    rows = connection.execute(_grouped(QueueEntry.work_item_id.in_(items)))
+    return {tuple(row)[:4]: dict(row._mapping) for row in rows}
+
+
+def _add_up(
+    connection: Connection,
+    before: dict[tuple[Any, ...], dict[str, Any]],
+    after: dict[tuple[Any, ...], dict[str, Any]],
+) -> None:
+    """Change the counts by what became of some items' entries.
+
+    In one statement and always in one order: two writers would else wait for each other's rows.
+    """
+    rows = []
+    for place in sorted({*before, *after}):
+        row = dict(after.get(place) or before[place])
+        for name in ("photos", "value_sum"):
+            row[name] = after.get(place, {}).get(name, 0) - before.get(place, {}).get(name, 0)
+        rows.append(row)
     if not rows:
         return
-    # Always in one order: two writers would else wait for each other's rows.
-    rows.sort(key=lambda row: (row["run_id"], row["code"], row["severity"], row["decision"]))
     statement = upsert(connection, Tally)
     new = statement.excluded
     statement = statement.on_conflict_do_update(

@@ -125,6 +125,7 @@ def _reflag_range(connection: Connection, rules: Sequence[FlagRuleRecord], first
     within = (WorkItem.id >= first, WorkItem.id < end, WorkItem.state == WorkState.DONE.value)
     codes = [rule.code for rule in rules]
     done = select(WorkItem.id).where(*within)
+    connection.execute(done.order_by(WorkItem.id).with_for_update())
     old = (Flag.code.in_(codes), Flag.work_item_id >= first, Flag.work_item_id < end)
     of_done = (*old, Flag.work_item_id.in_(done))
     touched = set(connection.scalars(select(Flag.work_item_id).where(*of_done)))
