@@ -1,0 +1,254 @@
+"""The desk in a real browser: signing in, filtering, comparing, zooming, editing a mask, deciding by keyboard.
+
+Any error that the browser reports (a script's, or a breach of the content security policy) fails the test.
+Pictures of the pages are left in the test's temporary folder, or in the folder that OLDPHOTO_SCREENSHOTS names.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from schemas.repository import Catalog
+from schemas.review_records import Standing
+from tests.review.archive import COLLECTION, PASSWORD, item_of
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+pytestmark = pytest.mark.integration
+
+CHROMIUM = next(
+    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))),
+    None,
+)
+PATIENCE = 60_000
+"""Milliseconds; how long a busy machine may take, not how long it should."""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if CHROMIUM is None:
+        pytest.skip("no chromium on this machine (Debian: apt-get install chromium)")
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    folder = Path(os.environ.get("OLDPHOTO_SCREENSHOTS", tmp_path / "screenshots"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@contextmanager
+def tab(browser: Browser, address: str, **options: Any) -> Iterator[Page]:
+    """A fresh tab, signed in as a curator, that must stay free of errors and foreign requests."""
+    context = browser.new_context(base_url=address, **options)
+    context.set_default_timeout(PATIENCE)
+    page = context.new_page()
+    troubles: list[str] = []
+    page.on(
+        "console",
+        lambda message: (
+            troubles.append(f"{message.text} {message.location}") if message.type == "error" else None
+        ),
+    )
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on(
+        "request",
+        lambda request: troubles.append(request.url) if not _is_ours(request.url, address) else None,
+    )
+    page.goto("/queue")
+    page.get_by_label("Name").fill("curator")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/queue")
+    yield page
+    context.close()
+    assert troubles == []
+
+
+def _is_ours(url: str, address: str) -> bool:
+    return url.startswith((address, "data:", "blob:"))
+
+
+def open_photo(page: Page, name: str) -> None:
+    page.get_by_role("link", name=name).click()
+    page.wait_for_selector("[data-stage][data-ready=yes]")
+    page.wait_for_selector("[data-busy]", state="hidden")
+
+
+def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
+    page.mouse.move(*start)
+    page.mouse.down()
+    page.mouse.move(*end, steps=8)
+    page.mouse.up()
+
+
+def middle(page: Page, selector: str) -> tuple[float, float]:
+    box = page.locator(selector).bounding_box()
+    assert box is not None
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def test_an_afternoon_at_the_desk(browser: Browser, address: str, catalog: Catalog, pictures: Path) -> None:
+    first = item_of(catalog, "album/first.png")
+    with tab(browser, address, viewport={"width": 1440, "height": 900}) as page:
+        page.wait_for_function("[...document.images].every((one) => one.complete && one.naturalWidth > 0)")
+        page.screenshot(path=pictures / "queue.png")
+        filter_by_reason(page)
+        open_photo(page, "first.png")
+        slide_and_zoom(page, pictures)
+        edit_the_mask(page, pictures)
+        assert catalog.queue_row(first).decision is Standing.REDO
+        check_the_mask(catalog, first)
+        approve_reject_and_undo(page, catalog)
+
+
+def filter_by_reason(page: Page) -> None:
+    page.get_by_label("Filters").get_by_role("link", name="Much filled in").click()
+    page.wait_for_url("**flag=mask-share**")
+    assert page.get_by_role("heading", name="Much filled in").is_visible()
+    assert page.locator("[data-card]").count() == 4
+    page.keyboard.press("/")
+    page.keyboard.type("first")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**text=first**")
+    page.wait_for_function("document.querySelectorAll('[data-card]').length === 1")
+
+
+def slide_and_zoom(page: Page, pictures: Path) -> None:
+    slider = page.get_by_label("Boundary between scan")
+    stage = page.locator("[data-views]")
+    half = stage.screenshot()
+    slider.focus()
+    for _ in range(20):
+        page.keyboard.press("ArrowRight")
+    assert slider.input_value() == "70"
+    page.wait_for_timeout(300)
+    assert stage.screenshot() != half
+    zoom = page.locator("[data-zoom-value]")
+    before = zoom.text_content()
+    page.keyboard.press("+")
+    page.wait_for_function(
+        "(was) => document.querySelector('[data-zoom-value]').textContent !== was", arg=before
+    )
+    page.keyboard.press("0")
+    page.keyboard.press("m")
+    page.keyboard.press("p")
+    page.wait_for_selector("[data-overlay=mask][aria-pressed=true]")
+    page.wait_for_selector("[data-overlay=probability][aria-pressed=true]")
+    page.keyboard.press("s")
+    page.wait_for_function("document.querySelectorAll('.view').length === 2")
+    page.wait_for_timeout(500)
+    page.screenshot(path=pictures / "side.png")
+    page.keyboard.press("c")
+    page.wait_for_function("document.querySelectorAll('.view').length === 1")
+    page.keyboard.press("?")
+    assert page.get_by_role("dialog", name="Keys").is_visible()
+    page.keyboard.press("?")
+
+
+def edit_the_mask(page: Page, pictures: Path) -> None:
+    page.keyboard.press("e")
+    page.wait_for_selector("[data-mask-page][data-ready=yes]")
+    page.wait_for_selector("[data-busy]", state="hidden")
+    page.get_by_text("The probability, cut at a threshold").click()
+    page.get_by_role("slider", name="Threshold").evaluate(
+        "(one) => { one.value = 30; one.dispatchEvent(new Event('input', { bubbles: true })); }"
+    )
+    x, y = middle(page, "[data-ink]")
+    drag(page, (x, y), (x + 160, y + 60))
+    page.keyboard.press("e")
+    drag(page, (x + 80, y - 40), (x + 80, y + 90))
+    page.keyboard.press("b")
+    drag(page, (x - 90, y + 90), (x - 80, y + 95))
+    page.keyboard.press("z")
+    page.wait_for_timeout(300)
+    page.screenshot(path=pictures / "mask.png")
+    page.get_by_label("Reason").fill("Scratch missed at the right")
+    page.get_by_role("button", name="Save and redo").click()
+    page.wait_for_url("**/queue**")
+
+
+def check_the_mask(catalog: Catalog, item: int) -> None:
+    """The cut probability is there, what was drawn too, and what was erased and taken back is not."""
+    (request,) = catalog.pending_redos(COLLECTION)
+    assert request.item_id == item
+    assert request.mask is not None
+    mask = np.asarray(Image.open(request.mask.uri)) > 127
+    assert mask.shape == (200, 300)
+    assert mask[60:70, 30:80].all()
+    assert mask[100, 150:160].all()
+    drawn = mask[90:140, 145:215]
+    assert 0 < drawn.mean() < 1
+    assert not mask[150:, :140].any()
+
+
+def approve_reject_and_undo(page: Page, catalog: Catalog) -> None:
+    page.goto("/queue")
+    grave, turned = item_of(catalog, "album/grave.png"), item_of(catalog, "album/turned.png")
+    open_photo(page, "grave.png")
+    page.keyboard.press("a")
+    page.wait_for_url(lambda url: f"/photo/{grave}" not in url)
+    assert catalog.queue_row(grave).decision is Standing.APPROVE
+    assert page.get_by_role("status").get_by_text("grave.png").is_visible()
+    page.keyboard.press("u")
+    page.wait_for_url(f"**/photo/{grave}")
+    assert catalog.queue_row(grave).decision is Standing.UNDECIDED
+    page.goto(f"/photo/{turned}")
+    page.wait_for_selector("[data-stage][data-ready=yes]")
+    page.keyboard.press("r")
+    page.keyboard.type("Tones changed")
+    page.keyboard.press("Enter")
+    page.wait_for_url(lambda url: f"/photo/{turned}" not in url)
+    (review,) = catalog.reviews(turned)
+    assert (review.decision.value, review.reason, review.reviewer) == ("reject", "Tones changed", "curator")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_fits_a_phone(
+    scheme: str, browser: Browser, address: str, catalog: Catalog, pictures: Path
+) -> None:
+    phone: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+    with tab(browser, address, color_scheme=scheme, **phone) as page:
+        for path in ("/queue", "/lots", "/batch", f"/photo/{item_of(catalog, 'album/turned.png')}"):
+            page.goto(path)
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
+            page.screenshot(path=pictures / f"phone-{scheme}-{path.strip('/').replace('/', '-')}.png")
+        page.wait_for_selector("[data-stage][data-ready=yes]")
+        approve = page.get_by_role("button", name="Approve")
+        assert approve.is_visible()
+        box = approve.bounding_box()
+        assert box is not None
+        assert box["height"] >= 44
+
+
+def test_every_control_has_a_name_and_visible_focus(browser: Browser, address: str, catalog: Catalog) -> None:
+    nameless = """() => [...document.querySelectorAll('button, a[href], input:not([type=hidden]), select, textarea, img')]
+        .filter((one) => !(one.ariaLabel || one.textContent.trim() || one.labels?.length || one.title
+            || one.getAttribute('aria-labelledby') || (one.tagName === 'IMG' && one.hasAttribute('alt'))))
+        .map((one) => one.outerHTML)"""
+    outlines = """() => { const one = document.activeElement; const style = getComputedStyle(one);
+        return style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2; }"""
+    item = item_of(catalog, "album/first.png")
+    with tab(browser, address) as page:
+        for path in ("/queue", f"/photo/{item}", f"/photo/{item}/mask", "/batch", "/lots"):
+            page.goto(path)
+            assert page.evaluate(nameless) == [], path
+        page.goto("/lots")
+        for _ in range(4):
+            page.keyboard.press("Tab")
+            assert page.evaluate(outlines)
