@@ -7,6 +7,7 @@ cannot represent is kept from the original instead of being lost. Inside the mas
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -57,6 +58,9 @@ class LatentTranslator:
             self.mapping.nonlocal_block.max_keys = settings.max_keys
         self.settings = settings
         self.link = DeviceLink(device)
+        # Attention over a mask has another shape each time; only intact tiles repeat themselves exactly.
+        self._damaged = partial(self._network, damaged_here=True)
+        self._intact = self.link.repeated(partial(self._network, damaged_here=False))
 
     def grid(self, height: int, width: int, tile: int | None = None) -> Grid:
         """Return the tiles of a photo of this size."""
@@ -90,17 +94,22 @@ class LatentTranslator:
     @torch.inference_mode()
     def _tiles(self, stacked: Tensor) -> Tensor:
         """Translate ``B×4×h×w``: three channels in [-1, 1] and the mask. A batch is damaged or it is not."""
-        damaged_here = _is_damaged(stacked)
-        stacked = self.link.to_device(stacked)
+        network = self._damaged if _is_damaged(stacked) else self._intact
+        return self.link.to_host(network(self.link.to_device(stacked)))
+
+    def _network(self, stacked: Tensor, *, damaged_here: bool) -> Tensor:
         picture, damaged = stacked[:, :3].contiguous(memory_format=torch.channels_last), stacked[:, 3:]
         latents = self.old.encoder(interpolated(picture, damaged > 0) if damaged_here else picture)
-        with torch.autocast(self.link.type, dtype=torch.bfloat16, enabled=self.settings.autocast):
+        # No cache of converted weights: one made while a CUDA graph is recorded belongs to the recording.
+        with torch.autocast(
+            self.link.type, dtype=torch.bfloat16, enabled=self.settings.autocast, cache_enabled=False
+        ):
             mapped = self.mapping(latents, latent_mask(damaged) if damaged_here else None)
         restored = self.clean.generator(mapped.float())
         if self.settings.codec_cancelling:
             lost = picture - self.old.generator(latents)
             restored = restored + self.settings.codec_cancelling * lost * intact_weight(damaged)
-        return self.link.to_host(restrained(picture, restored, damaged, 2 * self.settings.translation_error))
+        return restrained(picture, restored, damaged, 2 * self.settings.translation_error)
 
 
 def _stacked(grid: Grid, window: Window, pixels: Raster, mask: Raster) -> Tensor:

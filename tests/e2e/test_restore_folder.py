@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -162,13 +163,16 @@ def test_a_killed_run_is_finished_by_the_next_one(
     assert set(states[1:]) <= {"crashed", "completed"}
 
 
-def test_being_asked_to_stop_is_recorded_as_a_crash(
-    environment: dict[str, str], tmp_path: Path, weights: Path
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for left processes in /proc")
+@pytest.mark.parametrize("executor", ["inline", "ray"])
+def test_being_asked_to_stop_is_recorded_and_leaves_nothing_behind(
+    environment: dict[str, str], tmp_path: Path, weights: Path, executor: str
 ) -> None:
     scans, archive = tmp_path / "scans", tmp_path / "archive"
     write_photos(scans, 200, width=320, height=240)
-    command = ("restore", scans, archive, "--weights", weights, "--executor", "inline")
-    stopped = start_oldphoto(command, environment, tmp_path)
+    command = ("restore", scans, archive, "--weights", weights, "--executor", executor)
+    mark = f"OLDPHOTO_STOPPED={archive}"
+    stopped = start_oldphoto(command, {**environment, "OLDPHOTO_STOPPED": str(archive)}, tmp_path)
     wait_until(
         lambda: any((archive / "restored").rglob("*.png")) or stopped.poll() is not None, "a first derivative"
     )
@@ -180,3 +184,15 @@ def test_being_asked_to_stop_is_recorded_as_a_crash(
         (run,) = catalog.runs()
     assert run["state"] == "crashed"
     assert run["done"] + run["pending"] == 200
+    assert not [path for path in archive.rglob("*") if path.name.startswith(".")]
+    wait_until(lambda: not _marked(mark), "its processes to be gone", 60)
+
+
+def _marked(mark: str) -> list[str]:
+    """Return the processes whose environment holds ``mark``."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if mark.encode() in (place / "environ").read_bytes().split(b"\0"):
+                found.append(place.name)
+    return found

@@ -122,3 +122,27 @@ def test_a_drawn_mask_replaces_the_detected_one(restorer: Restorer) -> None:
         with pytest.raises(UsageError, match="size"):
             restorer.restore_scan(_on_disk(pixels), workspace, ALL, MemoryRaster(mask[1:]))
     assert found.measurements == pytest.approx(expected.measurements)
+
+
+@pytest.mark.parametrize(
+    ("settings", "error"),
+    [
+        (RestoreSettings(tile=256, max_keys=1000), 4.0),
+        (RestoreSettings(tile=64, halo=96, max_keys=10**9), 3.0),
+    ],
+)
+def test_fewer_keys_change_the_fill_by_a_few_levels(settings: RestoreSettings, error: float) -> None:
+    """The shipped networks: every fourth key, or only those of a tile, against all keys of the picture."""
+    everything = load_restorer(device="cpu", settings=RestoreSettings(tile=256, max_keys=10**9))
+    fewer = load_restorer(device="cpu", settings=settings)
+    if everything.translator is None or fewer.translator is None:
+        pytest.skip("no weights are shipped")
+    pixels = aged_photo(11, width=256, height=240)
+    mask = np.zeros(pixels.shape[:2], bool)
+    mask[60:66, 20:230] = mask[20:220, 120:124] = True
+    unit = pixels.astype(np.float32) / 255
+    difference = 255 * np.abs(
+        everything.translator.translate(unit, mask) - fewer.translator.translate(unit, mask)
+    )
+    assert 0 < difference[mask].mean() <= error
+    assert difference[~mask].mean() <= 0.1

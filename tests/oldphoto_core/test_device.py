@@ -1,0 +1,121 @@
+"""Laws of the way to the device: nothing is lost, reordered or changed on it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import Tensor
+
+from oldphoto_core.device import DeviceLink, Replayed, prefetched
+from oldphoto_core.tiling import Grid, Window, run_windows
+
+
+def test_prefetching_keeps_the_order_and_stays_so_far_ahead() -> None:
+    made: list[int] = []
+
+    def source() -> Iterator[int]:
+        for number in range(20):
+            made.append(number)
+            yield number
+
+    taken = []
+    for number in prefetched(source(), 3):
+        taken.append(number)
+        assert len(made) <= len(taken) + 3
+    assert taken == list(range(20))
+
+
+def test_what_making_an_item_raises_is_raised_in_its_place() -> None:
+    def source() -> Iterator[int]:
+        yield 1
+        raise OSError("the disk is gone")
+
+    items = prefetched(source(), 4)
+    assert next(items) == 1
+    with pytest.raises(OSError, match="gone"):
+        next(items)
+
+
+def test_leaving_early_leaves_no_thread() -> None:
+    before = threading.active_count()
+    items = prefetched(iter(range(100)), 4)
+    assert next(items) == 0
+    items.close()  # type: ignore[attr-defined]
+    assert threading.active_count() == before
+
+
+def _tiles(shapes: list[tuple[int, int]]) -> list[tuple[Window, Tensor]]:
+    windows = list(Grid(64 * len(shapes), 64, 64, 0, 1).windows())
+    pairs = zip(windows, shapes, strict=True)
+    return [(window, torch.full((2, *shape), float(number))) for number, (window, shape) in enumerate(pairs)]
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3, 100])
+def test_batches_hold_neighbours_of_one_shape_and_kind_only(batch: int) -> None:
+    tiles = _tiles([(8, 8), (8, 8), (8, 8), (8, 5), (8, 8), (8, 8)])
+    seen: list[tuple[int, ...]] = []
+
+    def function(stacked: Tensor) -> Tensor:
+        seen.append(tuple(stacked.shape))
+        return stacked + 1
+
+    done = list(run_windows(function, tiles, batch=batch, kind=lambda tile: bool(tile[0, 0, 0] >= 5)))
+    assert [window for window, _ in done] == [window for window, _ in tiles]
+    assert all(torch.equal(result, tile + 1) for (_, result), (_, tile) in zip(done, tiles, strict=True))
+    assert max(shape[0] for shape in seen) == min(batch, 3)
+    if batch == 100:
+        assert seen == [(3, 2, 8, 8), (1, 2, 8, 5), (1, 2, 8, 8), (1, 2, 8, 8)]
+
+
+class Recorder:
+    """Stands for the GPU: a recording that replays the function, or something else."""
+
+    def __init__(self, error: float = 0.0, fails: bool = False) -> None:
+        self.error, self.fails = error, fails
+        self.recorded: list[tuple[int, ...]] = []
+        self.replayed = 0
+
+    def __call__(self, function: object, example: Tensor) -> object:
+        if self.fails:
+            raise RuntimeError("operation not permitted when stream is capturing")
+        self.recorded.append(tuple(example.shape))
+
+        def replay(tensor: Tensor) -> Tensor:
+            self.replayed += 1
+            return 2 * tensor + self.error
+
+        return replay
+
+
+def _double(tensor: Tensor) -> Tensor:
+    return 2 * tensor
+
+
+def test_a_shape_that_comes_again_is_recorded_once_and_replayed() -> None:
+    recorder = Recorder()
+    function = Replayed(_double, recorder, after=3)  # type: ignore[arg-type]
+    for shape in [(2, 3)] * 6 + [(4, 4)] * 2:
+        tensor = torch.rand(shape)
+        assert torch.equal(function(tensor), 2 * tensor)
+    assert recorder.recorded == [(2, 3)]
+    assert recorder.replayed == 1 + 3
+
+
+@pytest.mark.parametrize("recorder", [Recorder(error=0.5), Recorder(fails=True)])
+def test_a_recording_that_errs_or_fails_is_never_used(recorder: Recorder) -> None:
+    function = Replayed(_double, recorder, after=1)  # type: ignore[arg-type]
+    for _ in range(4):
+        tensor = torch.rand(3)
+        assert torch.equal(function(tensor), 2 * tensor)
+    assert recorder.replayed <= 1
+
+
+def test_on_the_cpu_nothing_is_copied_batched_or_recorded() -> None:
+    link = DeviceLink(torch.device("cpu"))
+    tensor = torch.rand(1, 3, 4, 4)
+    assert link.to_device(tensor) is tensor
+    assert link.batch(64) == 1
+    assert link.repeated(_double) is _double
