@@ -56,7 +56,7 @@ def settle_error(photo: PhotoRow, error: Exception, agent: str) -> PhotoRow:
     if code == "fixity":
         kind = EventType.FIXITY_CHECK
     else:
-        kind = EventType.QUARANTINE if outcome is Outcome.QUARANTINED else EventType.CREATION
+        kind = EventType.QUARANTINE if outcome is Outcome.QUARANTINED else EventType.MODIFICATION
     event = EventRecord(kind, outcome=EventOutcome.FAIL, detail=detail, agent=agent)
     return photo.settle(outcome, reason=reason, error_class=code, events=(event,))
 

@@ -168,9 +168,9 @@ class WriteStage:
         flags: tuple[FlagRecord, ...] = result.flags
         if len(written.conflicts) > met:
             flags = flag_records(self._flags(photo, written))
-        event = EventRecord(
-            EventType.CREATION, detail={"files": list(written.paths.values())}, agent=self.job.software
-        )
+        # PREMIS: changing a picture is a modification, whatever file it goes to; a mask alone is a creation.
+        kind = EventType.MODIFICATION if result.outcome is Outcome.DONE else EventType.CREATION
+        event = EventRecord(kind, detail={"files": list(written.paths.values())}, agent=self.job.software)
         return replace(result, derivatives=tuple(written.files), flags=flags, events=(*result.events, event))
 
     def _flags(self, photo: PhotoRow, written: _Written) -> tuple[Flag, ...]:

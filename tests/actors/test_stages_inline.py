@@ -83,7 +83,7 @@ def test_the_record_suits_the_catalog(source: Path, destination: Path) -> None:
     row = restore(rows(source, ["a.png"]), job_for(source, destination))["a.png"]
     record = to_outcome(row)
     assert (record.work_item_id, record.outcome, record.derivatives) == (1, "done", row.derivatives)
-    assert [str(event.type) for event in record.events] == ["fixity check", "creation"]
+    assert [str(event.type) for event in record.events] == ["fixity check", "modification"]
 
 
 @pytest.mark.parametrize("tier", list(Tier))
