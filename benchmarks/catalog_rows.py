@@ -12,7 +12,7 @@ from collections.abc import Callable
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
-from schemas import queue, session
+from schemas import queue_upkeep, session
 from schemas.tables import WorkItem
 
 COLLECTIONS = 10
@@ -80,7 +80,7 @@ def fill(engine: Engine, rows: int, on_progress: Callable[[int], None] = lambda 
                 items = connection.scalars(
                     sa.select(WorkItem.id).where(WorkItem.id.between(start, start + 9_999))
                 )
-                queue.refresh(connection, list(items))
+                queue_upkeep.refresh(connection, list(items))
         on_progress(first + _CHUNK - 1)
     with session.write(engine) as connection:
         _end(connection)

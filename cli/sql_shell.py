@@ -103,8 +103,8 @@ def _read(catalog: Any, sql: str) -> tuple[list[str], list[Any]]:
 
 def _plain(value: Any) -> Any:
     """Return what our formats can print: sums of PostgreSQL are Decimals, a BLOB is bytes."""
-    known = str | int | float | datetime | list | dict | None
-    return value if isinstance(value, known) else str(value)
+    known = (str, int, float, datetime, list, dict)
+    return value if value is None or isinstance(value, known) else str(value)
 
 
 def _print(columns: list[str], rows: list[Any], form: Format) -> None:

@@ -8,29 +8,21 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, select, true, union
+from sqlalchemy import ColumnElement, Connection, select, true, union
 
+from schemas import dossier_parts as parts
 from schemas import queue_rows, redos, reviews
 from schemas.errors import UnknownItemError
-from schemas.items import Record, grouped, item_rows
+from schemas.items import Record, item_rows
 from schemas.queries import begins_with, require_collection
-from schemas.records import HOT_MEASUREMENTS
-from schemas.review_records import ReviewRecord
 from schemas.tables import (
-    Agent,
     Asset,
     Collection,
     Content,
     Derivative,
-    Event,
-    Face,
     Location,
-    Mask,
     MaskEdit,
-    Measurement,
-    Model,
     Recipe,
-    RecipeModel,
     WorkItem,
 )
 
@@ -80,21 +72,11 @@ def page(connection: Connection, *, collection: str | None, after: int, limit: i
 
     ``after``: the last ``asset`` of the page before. Raises CatalogUseError for an unknown collection.
     """
-    within = None if collection is None else require_collection(connection, collection)
-    return _dossiers(connection, _find(connection, true(), within, limit, after), None)
-
-
-def _models(connection: Connection, items: dict[int, list[Record]]) -> dict[int, list[Record]]:
-    """Return the models of each recipe of these work items, by the recipe's digest."""
-    recipes = {item["recipe"] for group in items.values() for item in group}
-    query = (
-        select(Recipe.sha256.label("recipe"), Model.name, Model.version, Model.weights_sha256, Model.licence)
-        .join(RecipeModel, RecipeModel.recipe_id == Recipe.id)
-        .join(Model, Model.id == RecipeModel.model_id)
-        .where(Recipe.sha256.in_(recipes))
-        .order_by(Model.name, Model.version)
-    )
-    return grouped(connection.execute(query), "recipe")
+    condition: ColumnElement[bool] = true()
+    if collection is not None:
+        # A sum is no column: the walk is by id, and no page sorts a whole collection.
+        condition = Asset.collection_id + 0 == require_collection(connection, collection)
+    return _dossiers(connection, _find(connection, condition, None, limit, after, named=False), None)
 
 
 def _mask_edits(connection: Connection, item: int) -> list[Record]:
@@ -103,7 +85,13 @@ def _mask_edits(connection: Connection, item: int) -> list[Record]:
 
 
 def _find(
-    connection: Connection, condition: Any, within: int | None, limit: int, after: int | None
+    connection: Connection,
+    condition: Any,
+    within: int | None,
+    limit: int,
+    after: int | None,
+    *,
+    named: bool = True,
 ) -> list[Record]:
     query = (
         select(Asset.id.label("asset"), Collection.name.label("collection"), Asset.key, Asset.stem)
@@ -112,9 +100,10 @@ def _find(
         .order_by(Asset.id)
         .limit(limit)
     )
-    # Named, so that the index of (collection, key) serves a search for the key as well.
-    scope = select(Collection.id) if within is None else [within]
-    query = query.where(Asset.collection_id.in_(scope))
+    if named:
+        # Named, so that the index of (collection, key) serves a search for the key as well.
+        scope = select(Collection.id) if within is None else [within]
+        query = query.where(Asset.collection_id.in_(scope))
     if after is not None:
         query = query.where(Asset.id > after)
     return [dict(row._mapping) for row in connection.execute(query)]
@@ -135,10 +124,10 @@ def _dossiers(
 ) -> list[Record]:
     ids = [asset["asset"] for asset in assets]
     items = _work_items(connection, ids)
-    locations = located(connection, ids)
-    events = _events(connection, ids)
-    contents = _contents(connection, locations, items)
-    models = _models(connection, items)
+    locations = parts.located(connection, ids)
+    events = parts.events(connection, ids)
+    contents = parts.contents(connection, locations, items)
+    models = parts.models(connection, items)
     dossiers = []
     for asset in assets:
         number = asset["asset"]
@@ -194,10 +183,10 @@ def _work_items(connection: Connection, assets: Sequence[int]) -> dict[int, list
     query = select(WorkItem.id).where(WorkItem.asset_id.in_(assets)).order_by(WorkItem.id.desc())
     ids = list(connection.scalars(query))
     rows = item_rows(connection, ids, open_flags_only=False)
-    files = _derivatives(connection, ids)
-    faces = _faces(connection, ids)
-    measurements = _measurements(connection, ids)
-    masks = _masks(connection, ids)
+    files = parts.derivatives(connection, ids)
+    faces = parts.faces(connection, ids)
+    measurements = parts.measurements(connection, ids)
+    masks = parts.masks(connection, ids)
     told = reviews.of_items(connection, ids, undone=True)
     found: dict[int, list[Record]] = {}
     for item in ids:
@@ -209,113 +198,6 @@ def _work_items(connection: Connection, assets: Sequence[int]) -> dict[int, list
         row["measurements"] = measurements.get(item, {})
         own = [review for review in told if review.item_id == item]
         row["decision"] = reviews.standing(own).value
-        row["reviews"] = [_review(review) for review in own]
+        row["reviews"] = [parts.review(review) for review in own]
         found.setdefault(row["asset"], []).append(row)
     return found
-
-
-def _review(review: ReviewRecord) -> Record:
-    told = asdict(review)
-    return {"review": told.pop("review_id"), **{name: told[name] for name in told if name != "item_id"}}
-
-
-def _derivatives(connection: Connection, items: Sequence[int]) -> dict[int, list[Record]]:
-    query = (
-        select(
-            Derivative.work_item_id,
-            Derivative.kind,
-            Derivative.tier,
-            Derivative.uri,
-            Derivative.sha256,
-            Derivative.size,
-            Derivative.media_type,
-            Derivative.created_at,
-        )
-        .where(Derivative.work_item_id.in_(items))
-        .order_by(Derivative.id)
-    )
-    return grouped(connection.execute(query), "work_item_id")
-
-
-def _faces(connection: Connection, items: Sequence[int]) -> dict[int, list[Record]]:
-    query = select(Face.__table__).where(Face.work_item_id.in_(items))
-    rows = grouped(connection.execute(query.order_by(Face.work_item_id, Face.position)), "work_item_id")
-    for faces in rows.values():
-        for face in faces:
-            face["box"] = [face.pop(side) for side in ("x", "y", "width", "height")]
-            del face["position"]
-    return rows
-
-
-def _measurements(connection: Connection, items: Sequence[int]) -> dict[int, dict[str, float]]:
-    query = select(Measurement.__table__).where(Measurement.work_item_id.in_(items))
-    found = {}
-    for row in connection.execute(query):
-        hot = {name: getattr(row, name) for name in HOT_MEASUREMENTS}
-        known = {name: value for name, value in hot.items() if value is not None}
-        found[row.work_item_id] = {**known, **row.extra}
-    return found
-
-
-def _masks(connection: Connection, items: Sequence[int]) -> dict[int, Record]:
-    query = select(Mask.work_item_id, Mask.coverage, Mask.components).where(Mask.work_item_id.in_(items))
-    return {row.work_item_id: dict(row._mapping) for row in connection.execute(query)}
-
-
-def located(connection: Connection, assets: Sequence[int]) -> dict[int, list[Record]]:
-    """Return where each of these photos was seen, last first."""
-    query = (
-        select(
-            Location.asset_id,
-            Location.uri,
-            Content.sha256,
-            Location.size,
-            Location.modified,
-            Location.first_seen,
-            Location.last_seen,
-            Location.error,
-            Location.error_class,
-        )
-        .outerjoin(Content, Content.id == Location.content_id)
-        .where(Location.asset_id.in_(assets))
-        .order_by(Location.last_seen.desc(), Location.id.desc())
-    )
-    return grouped(connection.execute(query), "asset_id")
-
-
-def _contents(
-    connection: Connection, locations: dict[int, list[Record]], items: dict[int, list[Record]]
-) -> dict[str, Record]:
-    rows = [row for group in (*locations.values(), *items.values()) for row in group]
-    digests = {row["sha256"] for row in rows if row["sha256"]}
-    query = select(
-        Content.sha256,
-        Content.size,
-        Content.format,
-        Content.width,
-        Content.height,
-        Content.bit_depth,
-        Content.header.label("metadata"),
-        Content.warnings,
-    ).where(Content.sha256.in_(digests))
-    return {row.sha256: dict(row._mapping) for row in connection.execute(query)}
-
-
-def _events(connection: Connection, assets: Sequence[int]) -> dict[int, list[Record]]:
-    query = (
-        select(
-            Event.asset_id,
-            Event.type,
-            Event.at,
-            Event.outcome,
-            Event.detail,
-            Agent.name.label("agent"),
-            Agent.type.label("agent_type"),
-            Event.work_item_id.label("work_item"),
-            Event.run_id.label("run"),
-        )
-        .join(Agent, Agent.id == Event.agent_id)
-        .where(Event.asset_id.in_(assets))
-        .order_by(Event.id)
-    )
-    return grouped(connection.execute(query), "asset_id")

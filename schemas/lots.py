@@ -17,6 +17,7 @@ from sqlalchemy import Connection, insert, select
 
 from schemas import audit, queue
 from schemas.errors import CatalogUseError
+from schemas.queue_upkeep import ITEM
 from schemas.review_records import AuditEntry, LotRecord, QueueFilter, Standing, Verdict
 from schemas.sampling import draw, sampling_plan
 from schemas.statements import now
@@ -95,7 +96,7 @@ def _record(connection: Connection, row: Any) -> LotRecord:
     query = (
         select(QueueEntry.decision)
         .join(QcMember, QcMember.work_item_id == QueueEntry.work_item_id)
-        .where(QcMember.lot_id == row.id, QueueEntry.code == queue.ITEM)
+        .where(QcMember.lot_id == row.id, QueueEntry.code == ITEM)
     )
     standings = Counter(connection.scalars(query))
     bad = standings[Standing.REJECT] + standings[Standing.REDO]

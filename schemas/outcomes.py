@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
-from schemas import queue, rules, tallies
+from schemas import queue_upkeep, rules, tallies
 from schemas.errors import CatalogUseError
 from schemas.records import (
     HOT_MEASUREMENTS,
@@ -49,7 +49,7 @@ def record(connection: Connection, run_id: int, records: Sequence[OutcomeRecord]
         insert_results(connection, accepted, moment)
         insert_events(connection, _event_rows(accepted, items, agents, run_id))
         tallies.add(connection, [(run_id, str(one.outcome), 1, _seconds(one)) for one in accepted])
-        queue.refresh(connection, [outcome.work_item_id for outcome in accepted])
+        queue_upkeep.refresh(connection, [outcome.work_item_id for outcome in accepted])
     return len(accepted)
 
 

@@ -135,7 +135,9 @@ def flagged_ids(
         if wanted.wants_flag:
             query = query.where(QueueEntry.collection_id == collection)
         else:
-            query = query.join(Asset, Asset.id == WorkItem.asset_id).where(Asset.collection_id == collection)
+            # A sum is no column: the walk is by work item, and no page sorts a whole collection.
+            within = Asset.collection_id + 0 == collection
+            query = query.join(Asset, Asset.id == WorkItem.asset_id).where(within)
     if after is not None:
         query = query.where(item < after)
     return _newest(query, item, limit) if wanted.wants_flag else query.order_by(item.desc()).limit(limit)

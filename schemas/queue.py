@@ -1,8 +1,7 @@
-"""The desk's queue: keeping it in step with outcomes, flags and reviews, and reading pages of it.
+"""Pages of the desk's queue, and how many items each filter would show.
 
-``queue_entry`` holds a row for every item that ended with an output, and one for each of its flags; every
-filter is a column of it, so a page is a walk along an index, however large the catalog. ``tally`` counts the
-entries by run, flag, severity and decision. :func:`refresh` is the only writer of both.
+Every filter is a column of ``queue_entry``, so a page is a walk along an index, however large the catalog;
+counts are read from ``tally``. :mod:`schemas.queue_upkeep` keeps both in step.
 """
 
 from __future__ import annotations
@@ -13,12 +12,8 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Select,
     Subquery,
-    case,
-    delete,
     func,
-    insert,
     literal,
     literal_column,
     or_,
@@ -26,162 +21,17 @@ from sqlalchemy import (
     tuple_,
     union_all,
 )
-from sqlalchemy.orm import aliased
 
 from schemas.errors import CatalogUseError
 from schemas.queries import require_collection
-from schemas.records import WorkState
-from schemas.review_records import (
-    SEVERITY_RANKS,
-    Decision,
-    QueueCount,
-    QueueFilter,
-    QueueOrder,
-    Standing,
-)
-from schemas.statements import MAX_PARAMETERS, batches, upsert
-from schemas.tables import Asset, Flag, QueueEntry, Review, Tally, WorkItem
+from schemas.queue_upkeep import ITEM
+from schemas.review_records import SEVERITY_RANKS, QueueCount, QueueFilter, QueueOrder, Standing
+from schemas.tables import Asset, QueueEntry, Tally, WorkItem
 
 SEARCH_WINDOW = 20_000
 """How many items a search for a part of a key looks at for one page."""
 
-ITEM = ""
-"""The code of the entry that stands for the item itself."""
-
 _RANK_NAMES = {rank: name for name, rank in SEVERITY_RANKS.items()}
-
-
-# --- writing ------------------------------------------------------------------------------------------------
-
-
-def refresh(connection: Connection, items: Sequence[int]) -> None:
-    """Make the entries of these work items, and the counts, say what the other tables say now.
-
-    The caller holds the work items' locks, so that nobody else refreshes the same ones.
-    """
-    for chunk in batches(sorted(set(items)), MAX_PARAMETERS):
-        before = _counted(connection, chunk)
-        connection.execute(delete(QueueEntry).where(QueueEntry.work_item_id.in_(chunk)))
-        names = ["work_item_id", "code", "collection_id", "run_id"]
-        names += ["severity", "value", "decision", "review_id"]
-        connection.execute(insert(QueueEntry).from_select(names, _entries(chunk)))
-        _add_up(connection, before, _counted(connection, chunk))
-
-
-def recount(connection: Connection) -> None:
-    """Make the counts anew from all entries."""
-    connection.execute(delete(Tally))
-    grouped = _grouped(literal(True))
-    names = ["run_id", "code", "severity", "decision", "collection_id"]
-    names += ["photos", "value_sum", "lowest", "highest"]
-    connection.execute(insert(Tally).from_select(names, grouped))
-
-
-def _entries(items: Sequence[int]) -> Any:
-    """Select the rows that the queue should hold for these work items."""
-    rank: ColumnElement[int] = case(SEVERITY_RANKS, value=Flag.severity, else_=0)
-    group = (WorkItem.id, Asset.collection_id, WorkItem.run_id)
-
-    def rows(code: Any, severity: Any, value: Any) -> Select[Any]:
-        return (
-            select(
-                WorkItem.id,
-                code,
-                Asset.collection_id,
-                WorkItem.run_id,
-                severity,
-                value,
-                current_decision(WorkItem.id),
-                _last_review(WorkItem.id),
-            )
-            .join(Asset, Asset.id == WorkItem.asset_id)
-            .where(
-                WorkItem.id.in_(items), WorkItem.state.in_([WorkState.DONE.value, WorkState.SKIPPED.value])
-            )
-        )
-
-    flags = rows(Flag.code, func.max(rank), func.max(func.coalesce(Flag.value, 0.0)))
-    itself = rows(literal(ITEM), func.coalesce(func.max(rank), 0), literal(0.0))
-    return union_all(
-        flags.join(Flag, Flag.work_item_id == WorkItem.id).group_by(*group, Flag.code),
-        itself.outerjoin(Flag, Flag.work_item_id == WorkItem.id).group_by(*group),
-    )
-
-
-def current_decision(item: Any) -> ColumnElement[str]:
-    """The decision of the latest review of ``item`` that is no undo and is not undone, or *undecided*."""
-    undo = aliased(Review)
-    latest = (
-        select(Review.decision)
-        .where(
-            Review.work_item_id == item,
-            Review.decision != Decision.UNDO.value,
-            ~select(undo.id).where(undo.undoes == Review.id).exists(),
-        )
-        .order_by(Review.id.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-    return func.coalesce(latest, Standing.UNDECIDED.value)
-
-
-def _last_review(item: Any) -> Any:
-    return select(func.max(Review.id)).where(Review.work_item_id == item).scalar_subquery()
-
-
-def _grouped(condition: ColumnElement[bool]) -> Select[Any]:
-    group = (QueueEntry.run_id, QueueEntry.code, QueueEntry.severity, QueueEntry.decision)
-    return (
-        select(
-            *group,
-            func.min(QueueEntry.collection_id).label("collection_id"),
-            func.count().label("photos"),
-            func.sum(QueueEntry.value).label("value_sum"),
-            func.min(QueueEntry.value).label("lowest"),
-            func.max(QueueEntry.value).label("highest"),
-        )
-        .where(condition)
-        .group_by(*group)
-    )
-
-
-def _counted(connection: Connection, items: Sequence[int]) -> dict[tuple[Any, ...], dict[str, Any]]:
-    rows = connection.execute(_grouped(QueueEntry.work_item_id.in_(items)))
-    return {tuple(row)[:4]: dict(row._mapping) for row in rows}
-
-
-def _add_up(
-    connection: Connection,
-    before: dict[tuple[Any, ...], dict[str, Any]],
-    after: dict[tuple[Any, ...], dict[str, Any]],
-) -> None:
-    """Change the counts by what became of some items' entries.
-
-    In one statement and always in one order: two writers would else wait for each other's rows.
-    """
-    rows = []
-    for place in sorted({*before, *after}):
-        row = dict(after.get(place) or before[place])
-        for name in ("photos", "value_sum"):
-            row[name] = after.get(place, {}).get(name, 0) - before.get(place, {}).get(name, 0)
-        rows.append(row)
-    if not rows:
-        return
-    statement = upsert(connection, Tally)
-    new = statement.excluded
-    statement = statement.on_conflict_do_update(
-        index_elements=["run_id", "code", "severity", "decision"],
-        set_={
-            "photos": Tally.photos + new.photos,
-            "value_sum": Tally.value_sum + new.value_sum,
-            "lowest": case((new.lowest < Tally.lowest, new.lowest), else_=Tally.lowest),
-            "highest": case((new.highest > Tally.highest, new.highest), else_=Tally.highest),
-        },
-    )
-    connection.execute(statement, rows)
-
-
-# --- reading ------------------------------------------------------------------------------------------------
 
 
 def count(connection: Connection, wanted: QueueFilter) -> list[QueueCount]:

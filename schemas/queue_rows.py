@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 from schemas import outputs, queue
 from schemas.errors import UnknownItemError
 from schemas.items import files_of, item_rows
+from schemas.queue_upkeep import ITEM
 from schemas.records import DerivativeKind
 from schemas.review_records import (
     DecisionRequest,
@@ -97,5 +98,5 @@ def _row(
 def _entries(connection: Connection, ids: Sequence[int]) -> dict[int, Any]:
     query = select(
         QueueEntry.work_item_id, QueueEntry.severity, QueueEntry.decision, QueueEntry.review_id
-    ).where(QueueEntry.work_item_id.in_(ids), QueueEntry.code == queue.ITEM)
+    ).where(QueueEntry.work_item_id.in_(ids), QueueEntry.code == ITEM)
     return {row.work_item_id: row for row in connection.execute(query)}

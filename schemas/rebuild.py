@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, case, insert, select, update
 
-from schemas import ingest, outcomes, queue, tallies
+from schemas import ingest, outcomes, queue_upkeep, tallies
 from schemas.records import (
     AssetRecord,
     EventRecord,
@@ -109,7 +109,7 @@ def take_back(
     if fresh:
         outcomes.insert_results(connection, fresh, now())
         tallies.add(connection, [(run_id, str(one.outcome), 1, 0.0) for one in fresh])
-        queue.refresh(connection, [one.work_item_id for one in fresh])
+        queue_upkeep.refresh(connection, [one.work_item_id for one in fresh])
     rows = []
     for photo in photos:
         if photo.key in items:

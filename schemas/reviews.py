@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from schemas import audit, outputs, queue
+from schemas import audit, outputs, queue_upkeep
 from schemas.errors import CatalogUseError, OutputChangedError, ReviewConflictError, UnknownItemError
 from schemas.outputs import ItemState
 from schemas.records import EventOutcome, EventRecord, EventType, FlagState
@@ -272,7 +272,7 @@ def _follow(
             .values(state=flags.value)
         )
     insert_events(connection, [_event(record, standings[record.item_id], agent) for record in records])
-    queue.refresh(connection, items)
+    queue_upkeep.refresh(connection, items)
     audit.append(connection, [_told(record) for record in records], records[0].at)
 
 

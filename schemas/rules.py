@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, case, delete, func, insert, literal, or_, select
 
-from schemas import audit, queue, session
+from schemas import audit, queue, queue_upkeep, session
 from schemas.errors import CatalogUseError
 from schemas.queries import require_collection
 from schemas.records import HOT_MEASUREMENTS, FlagRecord, FlagState, OutcomeRecord, WorkState
@@ -81,7 +81,7 @@ def reflag(
         on_progress(min(first + CHUNK, last), last)
     with session.write(engine) as connection:
         # What the tallies know of lowest and highest values may be of flags that are no more.
-        queue.recount(connection)
+        queue_upkeep.recount(connection)
         counts = queue.flagged_counts(connection, [rule.code for rule in rules])
     return [
         FlagCount(rule.code, rule.measurement, rule.threshold, counts.get(rule.code, 0)) for rule in rules
@@ -135,7 +135,7 @@ def _reflag_range(connection: Connection, rules: Sequence[FlagRuleRecord], first
         connection.execute(insert(Flag).from_select(_COLUMNS, _raised(rule, within, moment)))
     touched |= set(connection.scalars(select(Flag.work_item_id).where(*old)))
     if touched:
-        queue.refresh(connection, sorted(touched))
+        queue_upkeep.refresh(connection, sorted(touched))
 
 
 _COLUMNS = [
@@ -167,7 +167,9 @@ def _raised(rule: FlagRuleRecord, within: tuple[ColumnElement[bool], ...], momen
             literal(moment, Flag.created_at.type),
         )
         .join(Measurement, Measurement.work_item_id == WorkItem.id)
-        .outerjoin(QueueEntry, (QueueEntry.work_item_id == WorkItem.id) & (QueueEntry.code == queue.ITEM))
+        .outerjoin(
+            QueueEntry, (QueueEntry.work_item_id == WorkItem.id) & (QueueEntry.code == queue_upkeep.ITEM)
+        )
         .where(*within, value >= rule.threshold)
         .order_by(WorkItem.id)
     )

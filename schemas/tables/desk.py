@@ -1,6 +1,6 @@
 """What readers use instead of counting the big tables: the desk's queue, counts of it, counts of outcomes.
 
-All are derived. :mod:`schemas.queue` and :mod:`schemas.tallies` keep them in step, in the transactions that
+All are derived. :mod:`schemas.queue_upkeep` and :mod:`schemas.tallies` keep them in step, in the transactions that
 write outcomes, flags and reviews; they could be thrown away and made again from the other tables.
 """
 

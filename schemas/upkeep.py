@@ -1,0 +1,109 @@
+"""The part of the catalog that keeps it in order: flag rules, fixity, rebuilding.
+
+Mixed into :class:`schemas.repository.Catalog`. Each method is one transaction, or says otherwise. The work is in
+:mod:`schemas.rules`, :mod:`schemas.fixity` and :mod:`schemas.rebuild`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import Engine
+
+from schemas import audit, fixity, rebuild, rules, session
+from schemas.desk import SYSTEM
+from schemas.fixity import FixityPhoto, FixityResult
+from schemas.rebuild import RebuiltPhoto, Taken
+from schemas.records import ModelRecord
+from schemas.review_records import AuditEntry, FlagCount, FlagRuleRecord
+from schemas.statements import now
+
+
+class UpkeepOperations:
+    """What keeps a catalog in order."""
+
+    engine: Engine
+
+    # --- flag rules ---------------------------------------------------------------------------------------
+
+    def flag_rules(self) -> list[FlagRuleRecord]:
+        """Return the rules that were set in this catalog; they go before those of the program."""
+        with session.read(self.engine) as connection:
+            return rules.in_force(connection)
+
+    def reflag(
+        self,
+        changed: Sequence[FlagRuleRecord],
+        *,
+        by: str = SYSTEM,
+        on_progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> list[FlagCount]:
+        """Set these rules, apply them to stored measurements, and return how many photos each marks.
+
+        Nothing is restored again. Open flags follow the rules; decisions stay. See
+        :func:`schemas.rules.reflag`. Raises CatalogUseError.
+        """
+        with session.write(self.engine) as connection:
+            rules.put(connection, changed, by)
+        return rules.reflag(self.engine, changed, on_progress=on_progress)
+
+    def calibrate(
+        self,
+        tried: Sequence[FlagRuleRecord],
+        *,
+        collection: str | None = None,
+        run_id: int | None = None,
+    ) -> tuple[int, list[FlagCount]]:
+        """Return how many restored photos there are and how many each rule would mark; change nothing.
+
+        Reads the measurements of all of them once. Raises CatalogUseError.
+        """
+        with session.read(self.engine) as connection:
+            return rules.calibrate(connection, tried, collection=collection, run_id=run_id)
+
+    # --- fixity -------------------------------------------------------------------------------------------
+
+    def fixity_photos(
+        self, *, collection: str | None = None, after: int = 0, limit: int = 200
+    ) -> list[FixityPhoto]:
+        """Return the next photos with the digests that their files should have. Raises CatalogUseError.
+
+        ``after``: the last ``asset_id`` of the page before.
+        """
+        with session.read(self.engine) as connection:
+            return fixity.page(connection, collection=collection, after=after, limit=limit)
+
+    def record_fixity(self, results: Sequence[FixityResult]) -> None:
+        """Record that these photos' files were checked: a PREMIS event each, in one transaction."""
+        with session.write(self.engine) as connection:
+            fixity.record(connection, results)
+
+    # --- rebuilding ---------------------------------------------------------------------------------------
+
+    def begin_rebuild(
+        self,
+        collection_id: int,
+        recipe_sha256: str,
+        document: str | None,
+        models: Sequence[ModelRecord],
+        destination: str,
+    ) -> tuple[int, int]:
+        """Return (recipe id, run id) for taking results back; see :mod:`schemas.rebuild`."""
+        with session.write(self.engine) as connection:
+            recipe = rebuild.recipe(connection, recipe_sha256, document, models)
+            return recipe, rebuild.begin(connection, collection_id, recipe, destination)
+
+    def take_back(
+        self, collection_id: int, recipe_id: int, run_id: int, photos: Sequence[RebuiltPhoto]
+    ) -> Taken:
+        """Record results of one recipe that the catalog does not have, in one transaction."""
+        with session.write(self.engine) as connection:
+            return rebuild.take_back(connection, collection_id, recipe_id, run_id, photos)
+
+    def end_rebuild(self, run_ids: Sequence[int], actor: str, destination: str, photos: int) -> None:
+        """Keep the counts of the runs that stand for lost ones, and tell the audit chain."""
+        entry = AuditEntry(actor, "catalog rebuilt", destination, {"photos": photos, "runs": list(run_ids)})
+        with session.write(self.engine) as connection:
+            for run_id in run_ids:
+                rebuild.end(connection, run_id)
+            audit.append(connection, [entry], now())
