@@ -76,7 +76,13 @@ def build_face_generator(config: Config) -> FaceGenerator:
     if config == "paper":
         return FaceGenerator(256, PAPER_WIDTHS, condition_width=128, output="tanh")
     return FaceGenerator(
-        256, COMPACT_WIDTHS, condition_width=24, output="residual", cell=4, modulated_shortcuts=False
+        256,
+        COMPACT_WIDTHS,
+        condition_width=24,
+        output="residual",
+        cell=4,
+        modulated_shortcuts=False,
+        entries=True,
     )
 
 

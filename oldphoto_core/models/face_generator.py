@@ -46,6 +46,8 @@ class FaceGenerator(nn.Module):
             finest map has a side of ``crop / cell``. No pixel is lost, and wide maps of few cells cost a CPU
             far less than narrow maps of many pixels. 1 in the reference.
         modulated_shortcuts: see :class:`SpadeResBlock`; the reference has them, at a third of its cost.
+        entries: at every scale a convolution also adds the degraded face to the features. The nets that read γ
+            and β are narrow; without entries, what a cell holds in detail would not pass through them.
 
     Raises:
         ValueError: a crop that is no 8 · 2ᵏ, or a number of widths that does not fit it.
@@ -61,6 +63,7 @@ class FaceGenerator(nn.Module):
         output: Output = "residual",
         cell: int = 1,
         modulated_shortcuts: bool = True,
+        entries: bool = False,
     ) -> None:
         super().__init__()
         self.crop = crop
@@ -81,6 +84,13 @@ class FaceGenerator(nn.Module):
             )
             for before, after in zip(inputs, widths, strict=True)
         )
+        self.entries = nn.ModuleDict()
+        if entries:
+            # Where a scale has two blocks, the first one's width counts: there the features arrive.
+            grown = dict(reversed(list(zip(self.sides[1:], inputs[1:], strict=True))))
+            self.entries.update(
+                {str(side): nn.Conv2d(stacked, width, 3, padding=1) for side, width in grown.items()}
+            )
         self.head = nn.Conv2d(widths[-1], stacked, 3, padding=1)
         if output == "residual":
             nn.init.zeros_(self.head.weight)
@@ -100,6 +110,8 @@ class FaceGenerator(nn.Module):
         for side, block in zip(self.sides, self.blocks, strict=True):
             if features.shape[-1] != side:
                 features = functional.interpolate(features, scale_factor=2.0, mode="nearest")
+                if str(side) in self.entries:
+                    features = features + self.entries[str(side)](scales[side])
             features = block(features, scales[side])
         drawn = functional.pixel_shuffle(self.head(functional.leaky_relu(features, 0.2)), self.cell)
         return degraded + _GAIN * drawn if self.output == "residual" else torch.tanh(drawn)
