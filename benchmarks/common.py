@@ -10,7 +10,6 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import count, islice, product
 from pathlib import Path
 from typing import Any
 
@@ -83,8 +82,9 @@ def lay_out(photos: Path, folder: Path, number: int) -> Path:
     if not found:
         sys.exit(f"{photos} holds no photographs. Name a folder that does: --photos FOLDER.")
     folder.mkdir(parents=True)
-    for turn, path in islice(product(count(), found), number):
-        shutil.copyfile(path, folder / f"{turn:03d}-{path.name}")
+    for turn in range(number):
+        path = found[turn % len(found)]
+        shutil.copyfile(path, folder / f"{turn // len(found):03d}-{path.name}")
     return folder
 
 
