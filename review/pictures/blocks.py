@@ -128,7 +128,7 @@ def _in_bands(page: TiffPage, path: Path) -> StoredPicture:
     def blocks() -> Iterator[Block]:
         stored: Any = np.memmap(
             path,
-            dtype=page.parent.byteorder + page.dtype.char,
+            dtype=f"{page.parent.byteorder}u{page.bitspersample // 8}",
             mode="r",
             offset=page.dataoffsets[0],
             shape=(height, width, int(page.samplesperpixel)),

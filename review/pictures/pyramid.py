@@ -89,7 +89,7 @@ def build(picture: StoredPicture, orientation: int, folder: Path, *, keep_larges
     """
     width, height = upright_size(picture.width, picture.height, orientation)
     shape = (height, width, 3) if picture.is_colour else (height, width)
-    level = open_memmap(folder / "0.npy", mode="w+", dtype=np.uint8, shape=shape)
+    level: NDArray[np.uint8] = open_memmap(folder / "0.npy", mode="w+", dtype=np.uint8, shape=shape)
     stored = stored_view(level, orientation)
     for block in picture.blocks:
         rows, columns = block.pixels.shape[:2]
