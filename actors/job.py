@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from oldphoto_core.image_io import DecodeLimits
+from oldphoto_core.memory import WORKING_SET
 from oldphoto_core.photo import Tier
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 DEFAULT_MEMORY = 3 * 1024**3
-"""Bytes for one photo where nobody says otherwise."""
+"""Bytes for a worker where nobody says otherwise."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,9 @@ class RestoreJob:
         weights: folder of weights; None for the shipped ones.
         settings: restoration settings of the profile; None for the defaults.
         limits: size limits.
-        memory: bytes that a worker may take for one photo; a larger photo is restored by parts, from and to
-            disk, with the same result.
+        memory: bytes that a worker may take; a photo that needs more is restored by parts, from and to disk,
+            with the same result.
+        at_once: how many photos a worker has in hand, one of them in the networks.
         collection: the collection's name, for the record only.
         profile: the profile's name, for the record only.
         code_version: this software's version, for the record only.
@@ -53,9 +55,15 @@ class RestoreJob:
     settings: RestoreSettings | None = None
     limits: DecodeLimits = field(default_factory=DecodeLimits)
     memory: int = DEFAULT_MEMORY
+    at_once: int = 1
     collection: str = ""
     profile: str = "archive"
     code_version: str = "0"
+
+    @property
+    def photo_memory(self) -> int:
+        """Bytes that one photo's own pixels may take in a worker, beside what every photo needs."""
+        return max(0, self.memory - WORKING_SET) // self.at_once
 
     @property
     def software(self) -> str:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -62,6 +62,7 @@ def run_ray(
         EngineError: no worker can be started.
     """
     source = iter(items)
+    job = replace(job, at_once=settings.photos_per_worker)
     with ray_session(settings):
         while window := list(islice(source, settings.window)):
             plan = plan_resources(machines(), photos=len(window), device=job.device, settings=settings)
@@ -124,7 +125,7 @@ class RayEngine:
             return dataset.map(
                 stage,
                 fn_constructor_args=(self.job, group.stages, self.factory, given.threads),
-                compute=_pool(given),
+                compute=_pool(given, self.settings.photos_per_worker),
                 num_cpus=given.cpus,
                 num_gpus=given.gpus or None,
                 memory=given.memory or None,
@@ -133,15 +134,16 @@ class RayEngine:
             )
 
 
-def _pool(given: Resources) -> ActorPoolStrategy:
-    # Few in line per worker: those behind a photo that kills it use up attempts too.
-    if not given.grows:
-        return ActorPoolStrategy(size=given.concurrency, max_tasks_in_flight_per_actor=2)
+def _pool(given: Resources, at_once: int) -> ActorPoolStrategy:
+    size = {"size": given.concurrency}
+    if given.grows:
+        size = {"min_size": 1, "initial_size": given.concurrency, "max_size": given.most}
     return ActorPoolStrategy(
-        min_size=1,
-        initial_size=given.concurrency,
-        max_size=given.most,
-        max_tasks_in_flight_per_actor=2,
+        **size,
+        # None in line beyond those in hand: photos behind one that kills the worker use up attempts too.
+        max_tasks_in_flight_per_actor=at_once,
+        max_concurrent_calls_per_actor=at_once,
+        enable_true_multi_threading=at_once > 1,
     )
 
 

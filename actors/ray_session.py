@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -37,7 +39,8 @@ def ray_session(settings: EngineSettings) -> Iterator[None]:
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     try:
-        ray.init(**_arguments(settings), log_to_driver=False, logging_level=logging.ERROR)
+        with _own_handlers():
+            ray.init(**_arguments(settings), log_to_driver=False, logging_level=logging.ERROR)
     except (RayError, OSError, RuntimeError, ValueError) as error:
         raise EngineError(
             f"Ray cannot be started: {error}. Check RAY_ADDRESS and the memory, or use the inline executor."
@@ -47,6 +50,15 @@ def ray_session(settings: EngineSettings) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _own_handlers() -> Iterator[None]:
+    """Keep what this process does when it is asked to stop: Ray installs a handler that aborts it instead."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    if threading.current_thread() is threading.main_thread() and before is not None:
+        signal.signal(signal.SIGTERM, before)
 
 
 def machines() -> list[Machine]:

@@ -2,10 +2,11 @@
 
 `plan_resources` is a pure function of the machines and the settings; `actors.stream` carries its plan out.
 
-Without a GPU all five stages share one worker and pixels never leave it: workers × threads = CPUs, with as
-many workers as memory allows, because encoding and decoding use one thread whatever the networks do. With GPUs
-the network stages share a worker that holds a fraction of a GPU, so that one's transfers overlap another's
-computing, and reading and writing get workers of their own on the CPUs.
+Without a GPU all stages share one worker and pixels never leave it: workers × threads = CPUs, with as many workers
+as memory allows, because encoding and decoding use one thread whatever the networks do; while the networks have
+one photo, the next is read and the one before waits for the disk. With GPUs the network stages share a worker that
+holds a fraction of a GPU, so that one's transfers overlap another's computing, and reading and writing get workers
+of their own on the CPUs.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ class EngineSettings:
         worker_bytes: memory that one worker is expected to need for its largest photo.
         workers: fixed number of network workers; None plans it.
         most_workers: how many network workers there may be once a cluster has grown; None: as many as planned.
+        photos_per_worker: while the networks have one photo, a worker reads the next and writes the one before.
         workers_per_gpu: how many network workers share one GPU.
         window: photos per Ray dataset. A window's bookkeeping is in memory; each costs its workers' start.
         photo_timeout_s: no photo may take longer; also how long a whole window may stand still.
@@ -40,6 +42,7 @@ class EngineSettings:
     worker_bytes: int = 3 * GIB
     workers: int | None = None
     most_workers: int | None = None
+    photos_per_worker: int = 2
     workers_per_gpu: int = 2
     window: int = 5000
     photo_timeout_s: float = 3600.0

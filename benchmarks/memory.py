@@ -116,7 +116,7 @@ def restored(folder: Path, memory: float, by_parts: bool, threads: int) -> dict[
         digest, size = sha256_stream(stream)
     job = RestoreJob(str(folder / "scans"), str(folder / "out"), recipe_id="0" * 64, memory=int(memory * GIB))
     if by_parts:
-        job = replace(job, memory=WORKING_SET + 20_000_000)
+        job = replace(job, memory=WORKING_SET + 50_000_000)
     began = time.perf_counter()
     (row,) = run_inline([InputRow(1, "plate.tif", str(source), digest, "", "plate")], job)
     if row.reason is not None:

@@ -13,7 +13,7 @@ _FINDINGS = 8
 
 
 def in_memory_bytes(header: PhotoHeader, file_size: int) -> int:
-    """Return about how many bytes a worker needs to restore a photo that lies in memory as a whole."""
+    """Return about how many bytes a photo takes, beside the working set, where it lies in memory as a whole."""
     sample_bytes = 1 if header.bit_depth <= 8 else 2
     per_pixel = _COPIES * max(1, header.channels) * sample_bytes + _FINDINGS
-    return WORKING_SET + file_size + header.width * header.height * per_pixel
+    return file_size + header.width * header.height * per_pixel

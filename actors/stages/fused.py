@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from enum import StrEnum
+from itertools import groupby
+from threading import Lock
 from typing import Any
 
 from actors.job import RestoreJob
@@ -57,12 +60,22 @@ class FusedStage:
     ) -> None:
         needs_networks = not set(NETWORK_STAGES).isdisjoint(names)
         restorer = (restorer_factory or shipped_restorer)(job) if needs_networks else None
-        self.stages = [guarded(_build(name, job, restorer), job.software) for name in names]
+        built = {name: guarded(_build(name, job, restorer), job.software) for name in names}
+        self._parts = [
+            (networks, [built[name] for name in part])
+            for networks, part in groupby(names, key=NETWORK_STAGES.__contains__)
+        ]
+        self._networks = Lock()
 
     def __call__(self, photo: PhotoRow) -> PhotoRow:
-        """Return ``photo`` after all stages; a settled one comes back as it is."""
-        for stage in self.stages:
-            photo = stage(photo)
+        """Return ``photo`` after all stages; a settled one comes back as it is.
+
+        Several threads may call: one at a time is in the networks, the others read and write meanwhile.
+        """
+        for networks, stages in self._parts:
+            with self._networks if networks else nullcontext():
+                for stage in stages:
+                    photo = stage(photo)
         return photo
 
 

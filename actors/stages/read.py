@@ -80,7 +80,7 @@ class ReadStage:
         )
 
     def _is_too_large(self, header: PhotoHeader, size: int) -> bool:
-        return in_memory_bytes(header, size) > self.job.memory
+        return in_memory_bytes(header, size) > self.job.photo_memory
 
     def _verified(self, row: InputRow, data: bytes) -> bytes:
         found = sha256_bytes(data)

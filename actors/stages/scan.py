@@ -29,7 +29,6 @@ from oldphoto_core.image_io import (
     write_mask,
     write_probability,
 )
-from oldphoto_core.memory import WORKING_SET
 from oldphoto_core.raster import OnDisk
 from schemas.records import DerivativeKind, EventRecord, EventType
 
@@ -76,7 +75,7 @@ class ScanStage:
                 path,
                 key=photo.input.key,
                 workspace=workspace,
-                memory=max(self.job.memory - WORKING_SET, self.job.memory // 2),
+                memory=self.job.photo_memory,
                 limits=self.job.limits,
             )
             found = self.restorer.restore_scan(scan.pixels, workspace, self.kept)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,16 +10,23 @@ import numpy as np
 import pytest
 import tifffile
 
-from actors.inline import run_inline
+from actors.inline import run_inline, settled
 from actors.job import RestoreJob
-from actors.rows import OutcomeRow
+from actors.rows import OutcomeRow, PhotoRow
+from actors.stages.fused import FusedStage
+from oldphoto_core.memory import WORKING_SET
 from oldphoto_core.photo import Outcome
 from oldphoto_core.settings import RestoreSettings
 from tests.actors.photos import clean, job_for, rows, save, save_oriented, scratched
 from tests.flows.material import aged_photo, write_weights
 
-TINY = 50_000_000
-"""Less than any worker has: every photo goes by parts."""
+TINY = WORKING_SET + 20_000_000
+
+
+@pytest.fixture(autouse=True)
+def bulky(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every pixel seem to take kilobytes: small photos then go by parts where a worker has `TINY` only."""
+    monkeypatch.setattr("oldphoto_core.memory._FINDINGS", 20_000)
 
 
 @pytest.fixture(scope="module")
@@ -94,3 +102,20 @@ def test_a_conflicting_name_gets_the_digest_of_the_scan(scans: Path, tmp_path: P
     assert row.mask is not None
     assert row.mask.sha256[:8] in row.mask.uri
     assert "name-conflict" in {flag.code for flag in row.flags}
+
+
+def test_two_threads_share_a_worker_and_one_at_a_time_the_networks(
+    scans: Path, tmp_path: Path, weights: Path
+) -> None:
+    """What Ray does with a worker that has two photos in hand: the same files as one after the other."""
+    job = replace(job_for(scans, tmp_path / "one"), weights=weights)
+    expected = run(job, scans)
+    fused = FusedStage(replace(job, destination=str(tmp_path / "two"), at_once=2))
+    items = rows(scans, sorted(expected))
+    with ThreadPoolExecutor(2) as pool:
+        found = [settled(photo) for photo in pool.map(fused, map(PhotoRow, items))]
+    for row in found:
+        assert [one.sha256 for one in row.derivatives] == [
+            one.sha256 for one in expected[row.key].derivatives
+        ]
+    assert files(tmp_path / "two") == files(tmp_path / "one")
