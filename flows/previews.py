@@ -15,12 +15,16 @@ from numpy.typing import NDArray
 
 from actors.storage import Store
 from oldphoto_core.errors import PhotoError, StorageError
-from oldphoto_core.image_io import decode, encode_jpeg_preview, to_upright
+from oldphoto_core.image_io import decode_scan, encode_jpeg_preview, to_upright
 from oldphoto_core.photo import Pixels
+from oldphoto_core.raster import OnDisk, reduced
 
 MAX_SIDE = 440
 MASK_COLOUR = (226, 61, 22)
 PIXEL_BUDGET = 800_000_000
+DECODE_BYTES = 1_000_000_000
+"""Memory for one picture; one that cannot be decoded within it has no preview."""
+_KEPT_SIDE = 4 * MAX_SIDE
 
 
 @dataclass(frozen=True)
@@ -85,13 +89,16 @@ class PreviewMaker:
 
     @staticmethod
     def _upright(store: Store, key: str) -> tuple[Pixels, int]:
-        photo = decode(store.read(key), key=key)
-        return to_upright(photo.pixels, photo.header.orientation), photo.header.orientation
+        """Return a picture, reduced where it is large, and its orientation."""
+        with store.located(key) as path, OnDisk() as workspace:
+            scan = decode_scan(path, key=key, workspace=workspace, memory=DECODE_BYTES)
+            return reduced(scan.pixels, _KEPT_SIDE)[0], scan.header.orientation
 
     def _mask(self, key: str, orientation: int) -> NDArray[np.bool_]:
         # The mask lies as the master is stored, and says nothing about the orientation itself.
-        stored = decode(self.destination.read(key), key=key).pixels
-        return to_upright(stored, orientation) > 127
+        stored, _ = self._upright(self.destination, key)
+        # Where it was reduced, any damage within a pixel counts.
+        return to_upright(stored, orientation) > 0
 
 
 def shrink(pixels: Pixels, max_side: int = MAX_SIDE) -> NDArray[np.uint8]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from actors.storage import FolderStore
@@ -68,6 +69,19 @@ def test_the_budget_of_pixels_is_kept(tmp_path: Path) -> None:
     second = maker.make("a.png", pixels=6912)
     assert second.before is None
     assert second.reason
+
+
+def test_a_large_scan_is_shown_with_its_thinnest_scratch(tmp_path: Path) -> None:
+    """Decoded by parts and reduced: the scratch of one pixel is still coloured."""
+    tifffile.imwrite(tmp_path / "a.tif", np.full((2600, 4000), 30_000, np.uint16), rowsperstrip=64)
+    mask = np.zeros((2600, 4000), dtype=bool)
+    mask[1300, 1000:3000] = True
+    (tmp_path / "mask.png").write_bytes(encode_mask(mask))
+    store = FolderStore(tmp_path)
+    made = PreviewMaker(store, store).make("a.tif", pixels=mask.size, mask="mask.png")
+    assert made.before is not None
+    assert made.before.width == MAX_SIDE
+    assert made.damage is not None
 
 
 def test_a_photo_that_is_gone_has_no_picture_but_a_reason(tmp_path: Path) -> None:
