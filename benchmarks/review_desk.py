@@ -2,8 +2,9 @@
 
     python -m benchmarks.review_desk [--rows 100000 1000000] [--catalog FILE]
 
-Prints the median and the slowest of the repeats in milliseconds, and the processor's time (desk and client
-together, the same on a busy machine), for the first page, a filtered one, a later one and a photo's page. Nothing is cached between requests; thumbnails are separate requests and not counted.
+Prints, for the first page, a filtered one, a later one and a photo's page, the median and the slowest of the
+repeats in milliseconds, and the processor's time (desk and client together; the same on a busy machine).
+Nothing is cached between requests; thumbnails are separate requests and not counted.
 """
 
 from __future__ import annotations
@@ -82,7 +83,11 @@ def timed(client: httpx.Client, path: str, repeat: int) -> dict[str, float]:
         client.get(path).raise_for_status()
         taken.append((time.perf_counter() - began) * 1000)
         worked.append((time.process_time() - began_work) * 1000)
-    times = {"median": statistics.median(taken), "slowest": max(taken), "processor": statistics.median(worked)}
+    times = {
+        "median": statistics.median(taken),
+        "slowest": max(taken),
+        "processor": statistics.median(worked),
+    }
     return {name: round(value, 1) for name, value in times.items()}
 
 

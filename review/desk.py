@@ -44,7 +44,8 @@ class Desk:
 
     @cached_property
     def storage(self) -> Storage:
-        """The files that may be shown."""
+        """The files that may be shown. The cache is nobody else's business: it holds pictures of the archive."""
+        self.settings.cache.mkdir(mode=0o700, parents=True, exist_ok=True)
         return Storage(self.settings.roots, self.settings.cache)
 
     @cached_property

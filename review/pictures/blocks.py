@@ -24,6 +24,8 @@ _JPEG = 7
 _ICC_TAG = 34675
 _LARGEST_SEGMENT = 1 << 27
 """Bytes of one decoded strip or tile; beyond it, a page is read from the file as it is or decoded whole."""
+_READ_AHEAD = 1 << 22
+"""Bytes of strips or tiles that are read at a time; decoding them in parallel would hold all of them at once."""
 _BAND_ROWS = 256
 
 WHOLE_LIMITS = DecodeLimits(max_pixels=200_000_000, max_bytes=1_600_000_000)
@@ -109,7 +111,7 @@ def _in_segments(page: TiffPage) -> StoredPicture:
     display, is_colour = _display(page), page.samplesperpixel >= 3
 
     def blocks() -> Iterator[Block]:
-        for pixels, index, _ in page.segments():
+        for pixels, index, _ in page.segments(maxworkers=1, buffersize=_READ_AHEAD):
             if pixels is None:
                 continue
             row, column = int(index[2]), int(index[3])

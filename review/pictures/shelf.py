@@ -27,7 +27,7 @@ from review.storage import Storage
 _OPEN_PYRAMIDS = 64
 _DECODERS = 2
 """So many pictures are decoded at a time: this, not the number of requests, bounds the memory."""
-_OVERSAMPLING = 4
+_OVERSAMPLING = 3
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ class PictureShelf:
 
 
 def _sampled(picture: StoredPicture, orientation: int, side: int) -> NDArray[np.uint8]:
-    """Return every n-th pixel of a picture, upright, about four times as large as ``side``."""
+    """Return every n-th pixel of a picture, upright, about three times as large as ``side``."""
     step = max(1, max(picture.width, picture.height) // (side * _OVERSAMPLING))
     rows, columns = -(-picture.height // step), -(-picture.width // step)
     width, height = upright_size(columns, rows, orientation)

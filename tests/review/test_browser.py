@@ -237,7 +237,8 @@ def test_it_fits_a_phone(
 
 
 def test_every_control_has_a_name_and_visible_focus(browser: Browser, address: str, catalog: Catalog) -> None:
-    nameless = """() => [...document.querySelectorAll('button, a[href], input:not([type=hidden]), select, textarea, img')]
+    nameless = """() => [...document.querySelectorAll(
+            'button, a[href], input:not([type=hidden]), select, textarea, img')]
         .filter((one) => !(one.ariaLabel || one.textContent.trim() || one.labels?.length || one.title
             || one.getAttribute('aria-labelledby') || (one.tagName === 'IMG' && one.hasAttribute('alt'))))
         .map((one) => one.outerHTML)"""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import math
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -201,3 +202,24 @@ def test_a_file_that_is_no_picture_is_told(shelf: PictureShelf, tmp_path: Path) 
     with pytest.raises(PhotoError, match="photo"):
         shelf.pyramid(request_for(file))
     assert not list((tmp_path / "cache" / "pyramids").iterdir())
+
+
+def test_a_large_scan_is_never_in_memory_as_a_whole(shelf: PictureShelf, tmp_path: Path) -> None:
+    side = 3000
+    file = tmp_path / "scan.tif"
+    tifffile.imwrite(
+        file,
+        shape=(side, side, 3),
+        dtype=np.uint16,
+        data=(np.full((256, 256, 3), 30_000, np.uint16) for _ in range(math.ceil(side / 256) ** 2)),
+        tile=(256, 256),
+        photometric="rgb",
+    )
+    request = request_for(file)
+    tracemalloc.start()
+    try:
+        shelf.pyramid(request)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < file.stat().st_size / 3

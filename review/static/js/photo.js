@@ -5,6 +5,7 @@
 import { Comparison } from "./compare.js";
 import { wireDecision } from "./decide.js";
 import { bind } from "./keys.js";
+import { tell } from "./talk.js";
 import { before, visit } from "./trail.js";
 import { makeViewer, watchLoading, wireZoom } from "./viewer.js";
 
@@ -94,6 +95,18 @@ function wireWay() {
   });
 }
 
+/** Somebody coming back to a page that has been open for a while learns at once if it is out of date. */
+function wireFreshness(form) {
+  const seen = form.elements.seen_review.value;
+  document.addEventListener("visibilitychange", async () => {
+    if (document.visibilityState !== "visible" || form.dataset.sent) return;
+    const response = await fetch(`${location.pathname}/standing`, { headers: { Accept: "application/json" } });
+    if (!response.ok) return;
+    const { last_review: now } = await response.json();
+    if (String(now ?? "") !== seen) tell("Somebody has decided on this photo meanwhile. Reload the page to see it.");
+  });
+}
+
 /** Let the desk prepare the next photo while this one is looked at. */
 function warmNext() {
   const addresses = JSON.parse(one("[data-photo-page]").dataset.warm);
@@ -122,5 +135,9 @@ async function openStage() {
 }
 
 wireWay();
-if (one("[data-decide-form]")) wireDecision(one("[data-decide-form]"));
+const form = one("[data-decide-form]");
+if (form) {
+  wireDecision(form);
+  wireFreshness(form);
+}
 openStage().then(warmNext);

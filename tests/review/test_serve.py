@@ -1,0 +1,123 @@
+"""Starting the desk: who may reach it, how the first person gets in, and accounts from the command line."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from cli.main import build_app
+from oldphoto_core.errors import UsageError
+from review.passwords import is_right
+from review.places import known_roots
+from review.serve import bind, open_desk
+from review.settings import DeskSettings, is_loopback, networks
+from schemas.repository import Catalog
+from schemas.review_records import Role
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Path:
+    """A destination whose catalog has no account."""
+    folder = tmp_path / "results"
+    Catalog.open(f"sqlite:///{folder / 'catalog.db'}").close()
+    return folder
+
+
+def add(folder: Path, *arguments: str, password: str | None = PASSWORD) -> str:
+    answer = CliRunner().invoke(
+        build_app(), ["review", str(folder), *arguments], input=f"{password}\n" if password else None
+    )
+    return answer.output + (str(answer.exception) if answer.exception else "")
+
+
+def test_an_account_is_added_and_renewed(empty: Path) -> None:
+    assert "may sign in as curator" in add(empty, "--add-account", "anna", "--role", "curator")
+    with Catalog.open(f"sqlite:///{empty / 'catalog.db'}") as catalog:
+        account = catalog.account("anna")
+        assert account is not None
+        assert account.role is Role.CURATOR
+        assert is_right(PASSWORD, account.password_hash)
+        assert not is_right(PASSWORD + "x", account.password_hash)
+    assert "new password" in add(
+        empty, "--add-account", "anna", "--role", "admin", password="another long one"
+    )
+    assert "10 to 1024" in add(empty, "--add-account", "bob", password="short")
+    assert "no role" in add(empty, "--add-account", "bob", "--role", "king")
+
+
+def test_without_accounts_only_this_machine_is_served(empty: Path, tmp_path: Path) -> None:
+    settings = DeskSettings(roots=(), cache=tmp_path / "cache")
+    with Catalog.open(f"sqlite:///{empty / 'catalog.db'}") as catalog:
+        assert open_desk(catalog, settings, "127.0.0.1")[1] is not None
+        for host in ("0.0.0.0", "10.0.0.7", "photos.example"):
+            with pytest.raises(UsageError, match="--add-account"):
+                open_desk(catalog, settings, host)
+        catalog.add_account("anna", Role.ADMIN, None)
+        assert open_desk(catalog, settings, "0.0.0.0")[1] is None
+        assert open_desk(catalog, settings, "127.0.0.1")[1] is None
+
+
+def test_what_is_loopback() -> None:
+    assert all(map(is_loopback, ("localhost", "127.0.0.1", "127.8.8.8", "::1")))
+    assert not any(map(is_loopback, ("0.0.0.0", "::", "192.168.0.2", "example.org")))
+    with pytest.raises(UsageError):
+        networks(("10.0.0.0/99",))
+
+
+def test_a_taken_port_is_told() -> None:
+    listener = bind("127.0.0.1", 0)
+    listener.listen()
+    with pytest.raises(UsageError, match="Choose another --port"):
+        bind("127.0.0.1", listener.getsockname()[1])
+    listener.close()
+
+
+def test_a_proxy_needs_header_and_address(empty: Path) -> None:
+    assert "needs both" in add(empty, "--proxy-header", "X-Remote-User", password=None)
+
+
+def test_roots_are_what_the_runs_name(archive: Path, catalog: Catalog) -> None:
+    assert set(known_roots(catalog, ["s3://bucket/prefix/"])) == {
+        str(archive / "scans"),
+        str(archive / "out"),
+        "s3://bucket/prefix",
+    }
+
+
+@pytest.fixture
+def started(empty: Path, tmp_path: Path) -> Iterator[str]:
+    """The command itself, running; the link that it prints."""
+    command = [
+        sys.executable,
+        "-m",
+        "cli.main",
+        "review",
+        str(empty),
+        "--port",
+        "0",
+        "--cache",
+        str(tmp_path / "c"),
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        link = next(found for line in process.stdout if (found := re.search(r"http://\S+token=\S+", line)))
+        yield link[0]
+        process.terminate()
+
+
+@pytest.mark.e2e
+def test_the_printed_link_opens_the_desk(started: str) -> None:
+    with httpx.Client(follow_redirects=True, timeout=60) as client:
+        answer = client.get(started)
+        assert answer.status_code == 200
+        assert "Everything that was flagged is decided" in answer.text
+    assert httpx.get(started, timeout=60).status_code == 403
