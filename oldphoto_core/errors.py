@@ -9,6 +9,7 @@
     │   └── OversizedPhotoError    more pixels or bytes than the limits allow
     ├── FixityError                bytes are not the bytes that were recorded
     ├── WeightsError               weights are missing, or are not the ones that were asked for
+    ├── TrainingError              a training cannot go on
     ├── StorageError               a folder or bucket refused an operation
     │   └── AlreadyExistsError     a create-only write met a different object
     ├── CatalogError               the catalog cannot be opened or is of another version
@@ -79,6 +80,10 @@ class FixityError(OldPhotoError):
 
 class WeightsError(OldPhotoError):
     """Weights are missing or do not match their model card."""
+
+
+class TrainingError(OldPhotoError):
+    """A training cannot go on: its loss is no number any more."""
 
 
 class StorageError(OldPhotoError):

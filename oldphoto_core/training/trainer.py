@@ -6,6 +6,7 @@ a step comes from (seed, step), so a checkpoint needs no generator's state.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from copy import deepcopy
@@ -16,6 +17,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from oldphoto_core.errors import TrainingError
 from oldphoto_core.training.card import ablations, model_card
 from oldphoto_core.training.curves import Curves
 from oldphoto_core.training.late_ageing import LateAgeing
@@ -92,6 +94,10 @@ class Trainer:
         """Train to the end of the run; write weights and card; return the weights' path.
 
         Stopped by ``KeyboardInterrupt``, or at step ``until``, it saves a checkpoint to go on from.
+
+        Raises:
+            TrainingError: the loss is no longer finite; the last checkpoint stays as it was.
+            UsageError: no training photographs.
         """
         dataset = BlockDataset(
             self.task.mixes, batch=self.settings.batch, crop=self.task.crop, seed=self.settings.seed
@@ -108,10 +114,12 @@ class Trainer:
                 if time.monotonic() - last_saved > self.settings.checkpoint_seconds:
                     self.save()
                     last_saved = time.monotonic()
-        finally:
-            # A run that fails keeps what it has learnt up to its last whole step.
+        except KeyboardInterrupt:
             self.save()
+            raise
+        finally:
             self.curves.close()
+        self.save()
         return self.settings.out
 
     def save(self) -> None:
@@ -193,6 +201,11 @@ class Trainer:
 
     def _log(self, losses: Losses, report: Report | None) -> None:
         latest = {name: value.item() for name, value in losses.items()}
+        if not math.isfinite(latest["total"]):
+            raise TrainingError(
+                f"The loss of {self.settings.network} is {latest['total']} at step {self.step}. "
+                "Resume from the checkpoint with a smaller --learning-rate."
+            )
         for name, value in latest.items():
             self.smoothed[name] = 0.9 * self.smoothed.get(name, value) + 0.1 * value
         now, (step, then) = time.monotonic(), self._logged

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from oldphoto_core.errors import UsageError, WeightsError
+from oldphoto_core.errors import TrainingError, UsageError, WeightsError
 from oldphoto_core.models.build import build
 from oldphoto_core.training.settings import TrainingSettings
-from oldphoto_core.training.trainer import Trainer, update_average
+from oldphoto_core.training.trainer import Status, Trainer, update_average
 from oldphoto_core.weights.store import half_precision_agrees, load_weights, read_card
 
 
@@ -109,3 +109,27 @@ def test_weights_of_another_network_are_refused(training_data: Path) -> None:
 def test_missing_weights_name_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="oldphoto train"):
         load_weights(build("detector", "compact"), tmp_path / "none.safetensors")
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint(training_data: Path) -> None:
+    settings = _settings("vae-clean", training_data, 1)
+    Trainer(settings).run()
+    before = settings.out.with_suffix(".checkpoint.pt").read_bytes()
+    broken = Trainer(replace(settings, resume=True, max_steps=40))
+    with torch.no_grad():
+        next(broken.network.parameters()).fill_(float("nan"))
+    with pytest.raises(TrainingError, match="--learning-rate"):
+        broken.run()
+    assert settings.out.with_suffix(".checkpoint.pt").read_bytes() == before
+
+
+def test_ctrl_c_keeps_a_checkpoint(training_data: Path) -> None:
+    """Interrupted while its first point of the curves is reported: step 20 is what it goes on from."""
+    settings = _settings("vae-clean", training_data, 40, batch=1, crop=32)
+
+    def interrupt(status: Status) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Trainer(settings).run(interrupt)
+    assert Trainer(replace(settings, resume=True)).step == 20

@@ -1,0 +1,74 @@
+"""``oldphoto train`` as a user types it, on photographs that the test makes itself."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from cli import train
+from oldphoto_core.errors import UsageError
+from oldphoto_core.training.split import in_validation
+from oldphoto_core.weights.store import read_card
+
+
+@pytest.fixture
+def app() -> typer.Typer:
+    commands = typer.Typer()
+    train.register(commands)
+    return commands
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    folder = tmp_path / "data" / "clean"
+    folder.mkdir(parents=True)
+    names = [n for n in (f"view-{i}.jpg" for i in range(20)) if not in_validation(n)][:2]
+    for number, name in enumerate(names):
+        coarse = np.random.default_rng(number).integers(40, 210, (6, 6, 3), dtype=np.uint8)
+        cv2.imwrite(str(folder / name), cv2.resize(coarse, (120, 90), interpolation=cv2.INTER_CUBIC))
+    return folder.parent
+
+
+def _arguments(network: str, data: Path, out: Path, *more: str) -> list[str]:
+    common = ["--data", str(data), "--out", str(out), "--device", "cpu", "--workers", "0"]
+    return [network, *common, "--batch", "2", "--crop", "64", *more]
+
+
+def test_steps_are_trained_resumed_and_reported_as_json(app: typer.Typer, data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "w" / "vae-clean.safetensors"
+    for steps, more in ((1, ()), (2, ("--resume",))):
+        given = _arguments("vae-clean", data, out, "--steps", str(steps), "--json", *more)
+        result = CliRunner().invoke(app, given, catch_exceptions=False)
+        document = json.loads(result.stdout)
+        assert document["steps"] == steps
+        assert document["weights"] == str(out)
+    assert read_card(out)["steps"] == 2
+
+
+def test_an_ablation_is_a_switch_and_stands_on_the_card(app: typer.Typer, data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "vae-clean.safetensors"
+    given = _arguments("vae-clean", data, out, "--steps", "1", "--no-variational")
+    assert "1 steps" in CliRunner().invoke(app, given, catch_exceptions=False).stdout
+    assert read_card(out)["without"] == ["variational latents"]
+
+
+@pytest.mark.parametrize(
+    ("network", "more", "message"),
+    [
+        ("colours", (), "No network is called"),
+        ("vae-clean", ("--ageing", "cellar"), "workers nor device"),
+        ("faces", (), "--data"),
+    ],
+)
+def test_wrong_usage_names_the_remedy(
+    app: typer.Typer, data: Path, tmp_path: Path, network: str, more: tuple[str, ...], message: str
+) -> None:
+    given = _arguments(network, data, tmp_path / "out.safetensors", "--steps", "1", *more)
+    with pytest.raises(UsageError, match=message):
+        CliRunner().invoke(app, given, catch_exceptions=False)
