@@ -78,27 +78,30 @@ def _own_prompt(catalog: Any) -> None:
 
 
 def _read(catalog: Any, sql: str) -> tuple[list[str], list[Any]]:
-    """Run a statement in a transaction in which the database itself refuses to write."""
-    from sqlalchemy.exc import DBAPIError, ResourceClosedError
+    """Run one statement in a transaction in which the database itself refuses to write. Raises UsageError.
 
+    The driver's own cursor is used: a colon or a percent sign is the user's, and no second statement (such as
+    "COMMIT; DELETE …") gets through. SQLite's driver takes one only, PostgreSQL prepares one only.
+    """
     engine = catalog.engine
     is_sqlite = engine.dialect.name == "sqlite"
-    guard = "PRAGMA query_only = ON" if is_sqlite else "SET TRANSACTION READ ONLY"
+    one_only = {} if is_sqlite else {"prepare": True}
     with engine.execution_options(catalog_reads=True).connect() as connection:
+        cursor = connection.connection.dbapi_connection.cursor()
         try:
-            connection.exec_driver_sql(guard)
-            # Not text(): a colon or a percent sign in a statement is the user's own.
-            result = connection.exec_driver_sql(sql if is_sqlite else sql.replace("%", "%%"))
-            return list(result.keys()), [[_plain(value) for value in row] for row in result]
-        except ResourceClosedError:
-            return [], []
-        except DBAPIError as error:
-            raise UsageError(str(error.orig).strip().splitlines()[0]) from None
+            cursor.execute("PRAGMA query_only = ON" if is_sqlite else "SET TRANSACTION READ ONLY")
+            cursor.execute(sql, **one_only)
+            if cursor.description is None:
+                return [], []
+            columns = [column[0] for column in cursor.description]
+            return columns, [[_plain(value) for value in row] for row in cursor.fetchall()]
+        except engine.dialect.dbapi.Error as error:
+            raise UsageError(str(error).strip().splitlines()[0]) from None
         finally:
+            cursor.close()
             connection.rollback()
-            if is_sqlite:
-                connection.exec_driver_sql("PRAGMA query_only = OFF")
-                connection.rollback()
+            # The connection goes back into the pool; it is not given to others as it is now.
+            connection.invalidate()
 
 
 def _plain(value: Any) -> Any:

@@ -16,7 +16,9 @@ from lxml import etree
 from PIL import Image
 
 from flows.packages import PackageRequest, PackageSummary, collection_folder, export_photos
+from flows.publish import publish
 from flows.request import RestoreRequest
+from flows.verify_fixity import verify_fixity
 from oldphoto_core.errors import FixityError, UsageError
 from schemas.repository import Catalog
 from schemas.review_records import Decision, QueueFilter
@@ -190,3 +192,16 @@ def test_a_collections_folder_is_one_plain_name(name: str) -> None:
     assert "/" not in folder
     assert not folder.startswith(".")
     assert len(folder) <= 80
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_the_flows_do_the_same_under_prefect(archive: Catalog, made: RestoreRequest, tmp_path: Path) -> None:
+    url = made.catalog_url()
+    checked = verify_fixity(catalog=url)
+    assert (checked["photos"], checked["problems"]) == (7, [])
+    with pytest.raises(UsageError, match="not approved"):
+        publish(catalog=url, destination=str(tmp_path / "all"))
+    approve(archive)
+    done = publish(catalog=url, destination=str(tmp_path / "bag"), approved_only=True)
+    assert (done["photos"], done["left_out"]) == (5, 2)
+    bagit.Bag(str(tmp_path / "bag")).validate()
