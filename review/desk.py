@@ -18,7 +18,7 @@ from review.roles import Role
 from review.sessions import Person, SessionStore
 from review.settings import DeskSettings
 from review.storage import Storage
-from review.throttle import Throttle
+from review.throttle import FREE_FAILURES_OF_ADDRESS, Throttle
 from schemas.repository import Catalog
 
 Box = tuple[float, float, float, float]
@@ -36,7 +36,7 @@ class Desk:
     def __init__(self, catalog: Catalog, settings: DeskSettings, link_token: str | None = None) -> None:
         self.catalog, self.settings = catalog, settings
         self.sessions = SessionStore(settings.idle_hours * 3600)
-        self.throttle = Throttle()
+        self.account_throttle, self.address_throttle = Throttle(), Throttle(FREE_FAILURES_OF_ADDRESS)
         self._link_token = link_token
         self._link_guard = threading.Lock()
         # A photo's tiles are asked for by the dozen; its files do not change.

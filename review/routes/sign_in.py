@@ -31,8 +31,8 @@ def sign_in(
 ) -> Response:
     """Check name and password; the session gets a new token, so that none known before is worth anything."""
     name, target, desk = name.strip(), safe_next(next), desk_of(request)
-    address = f"from {request.client.host if request.client else '?'}"
-    wait = desk.throttle.wait(f"as {name}", address)
+    address = request.client.host if request.client else "?"
+    wait = max(desk.account_throttle.wait(name), desk.address_throttle.wait(address))
     if wait > 0:
         problem = f"Too many attempts. Wait {math.ceil(wait)} seconds and try again."
         answer = page(request, "sign_in.html", status=429, next=target, problem=problem, name=name)
@@ -40,10 +40,11 @@ def sign_in(
         return answer
     person = desk.person_by_password(name, password)
     if person is None:
-        desk.throttle.failed(f"as {name}", address)
+        desk.account_throttle.failed(name)
+        desk.address_throttle.failed(address)
         problem = "Name or password is not right."
         return page(request, "sign_in.html", status=401, next=target, problem=problem, name=name)
-    desk.throttle.succeeded(f"as {name}")
+    desk.account_throttle.succeeded(name)
     return _begin(request, person, target)
 
 

@@ -185,7 +185,7 @@ def test_a_wrong_password_is_slowed_down(visitor: Visitor) -> None:
 
 def test_waiting_times_double_and_are_forgotten() -> None:
     now = [0.0]
-    throttle = Throttle(lambda: now[0])
+    throttle = Throttle(clock=lambda: now[0])
     for _ in range(FREE_FAILURES):
         throttle.failed("a")
     assert throttle.wait("a") == 2
