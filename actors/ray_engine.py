@@ -47,6 +47,8 @@ from schemas.records import EventOutcome, EventRecord, EventType
 _log = logging.getLogger(__name__)
 _MAX_RESTARTS = 100
 _PASSES = 3
+_PATIENCE = {"compact": 1, "paper": 20}
+"""How much longer than `EngineSettings.photo_timeout_s` a photo may take: the networks differ so much in cost."""
 _KILLED = (RayActorError, OutOfMemoryError, WorkerCrashedError)
 
 
@@ -63,6 +65,7 @@ def run_ray(
     """
     source = iter(items)
     job = replace(job, at_once=settings.photos_per_worker)
+    settings = replace(settings, photo_timeout_s=settings.photo_timeout_s * _PATIENCE[job.config])
     with ray_session(settings):
         while window := list(islice(source, settings.window)):
             plan = plan_resources(machines(), photos=len(window), device=job.device, settings=settings)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol, cast
 
+import numpy as np
+
 from actors.job import RestoreJob
 from oldphoto_core.errors import WeightsError
 from oldphoto_core.photo import DefectDetection, Face, Flag, Pixels, Tier
@@ -95,6 +97,10 @@ def shipped_restorer(job: RestoreJob) -> PhotoRestorer:
     from oldphoto_core.restore import load_restorer
 
     restorer = load_restorer(device=job.device, config=job.config, weights=job.weights, settings=job.settings)
+    if restorer.available_tiers:
+        # Warm-up: kernels are chosen and memory is laid out at the first photo, which is not to be a real one.
+        blank = np.full((64, 64), 128, np.uint8)
+        restorer.translate(blank, restorer.detect(blank))
     return cast(PhotoRestorer, restorer)
 
 

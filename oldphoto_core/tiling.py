@@ -121,18 +121,24 @@ def run_windows(
 
 
 def run_tiled(
-    function: Callable[[Tensor], Tensor], picture: Tensor, *, tile: int, halo: int, multiple: int
+    function: Callable[[Tensor], Tensor],
+    picture: Tensor,
+    *,
+    tile: int,
+    halo: int,
+    multiple: int,
+    batch: int = 1,
 ) -> Tensor:
     """Apply ``function`` (``B×C×h×w`` to ``B×K×h×w``) to ``1×C×H×W`` tile by tile; return ``1×K×H×W``.
 
-    ``tile`` and ``halo`` are multiples of ``multiple``.
+    ``tile`` and ``halo`` are multiples of ``multiple``; ``batch`` tiles of one shape go through together.
     """
     height, width = picture.shape[-2:]
     grid = Grid(height, width, tile, halo, multiple)
     raster = MemoryRaster(picture[0].permute(1, 2, 0).numpy())
     tiles = ((window, channels_first(grid.read(raster, window))) for window in grid.windows())
     result: Tensor | None = None
-    for window, done in run_windows(function, tiles):
+    for window, done in run_windows(function, tiles, batch=batch):
         if result is None:
             result = torch.empty((1, done.shape[0], height, width), dtype=done.dtype)
         top, left, bottom, right = grid.kept(window)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from oldphoto_core.detection.looks import luminance, reduced
+from oldphoto_core.device import DeviceLink
 from oldphoto_core.models.defect_unet import DefectUNet
 from oldphoto_core.models.layers import fold_batch_norm
 from oldphoto_core.photo import Pixels, Probability
@@ -23,7 +24,7 @@ class DefectDetector:
     def __init__(self, network: DefectUNet, settings: RestoreSettings, device: torch.device) -> None:
         self.network = fold_batch_norm(network).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.settings = settings
-        self.device = device
+        self.link = DeviceLink(device)
 
     def probability(self, pixels: Pixels, enlargement: float = 1.0) -> Probability:
         """Return the probability of damage of ``H×W`` or ``H×W×3`` pixels, ``H×W`` ``float32`` in [0, 1].
@@ -50,15 +51,20 @@ class DefectDetector:
         settings = self.settings
         picture = torch.from_numpy(np.ascontiguousarray(grey, np.float32))[None, None]
         result = run_tiled(
-            self._logits, picture, tile=settings.tile, halo=settings.halo, multiple=self.network.stride
+            self._logits,
+            picture,
+            tile=settings.tile,
+            halo=settings.halo,
+            multiple=self.network.stride,
+            batch=self.link.batch(settings.tile),
         )
         logits: NDArray[np.float32] = result[0, 0].float().numpy()
         return logits
 
     def _logits(self, tile: Tensor) -> Tensor:
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.settings.autocast):
-            logits: Tensor = self.network(tile.to(self.device))
-        return logits.float().cpu()
+        with torch.autocast(self.link.type, dtype=torch.bfloat16, enabled=self.settings.autocast):
+            logits: Tensor = self.network(self.link.to_device(tile))
+        return self.link.to_host(logits)
 
 
 def _resized(values: NDArray[np.float32], size: tuple[int, int], method: int) -> NDArray[np.float32]:
