@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,7 @@ import pytest
 import tifffile
 
 from oldphoto_core.errors import OversizedPhotoError, UnreadablePhotoError, UnsupportedPhotoError
-from oldphoto_core.image_io import AsStored, decode, decode_scan, to_upright
+from oldphoto_core.image_io import AsStored, decode, decode_scan, to_upright, write_derivative
 from oldphoto_core.raster import InMemory, MemoryRaster, OnDisk, whole
 from tests.oldphoto_core.image_io.image_files import (
     SRGB,
@@ -128,3 +131,41 @@ def test_a_region_as_stored_is_the_region_of_the_stored_picture(orientation: int
     assert np.array_equal(raster.read(2, 1, 11, 8), stored[2:11, 1:8])
     raster.write(4, 3, stored[:5, :4])
     assert np.array_equal(raster.read(4, 3, 9, 7), stored[:5, :4])
+
+
+def test_twenty_megapixels_pass_from_file_to_file_in_a_fraction_of_their_memory(tmp_path: Path) -> None:
+    """120 MB of pixels: read by strips, put on disk, turned, and written as a TIFF that holds the same."""
+    row = np.arange(5160 * 3, dtype=np.uint16).reshape(1, 5160, 3)
+    height = 3880
+
+    def strips() -> Iterator[bytes]:
+        for top in range(0, height, 40):
+            yield zlib.compress((row + np.arange(top, top + 40, dtype=np.uint16)[:, None, None]).tobytes(), 1)
+
+    tifffile.imwrite(
+        tmp_path / "a.tif",
+        strips(),
+        shape=(height, 5160, 3),
+        dtype=np.uint16,
+        photometric="rgb",
+        compression="zlib",
+        rowsperstrip=40,
+        metadata=None,
+        extratags=[(274, "H", 1, 6, True)],
+    )
+    tracemalloc.start()
+    with OnDisk() as workspace, (tmp_path / "b.tif").open("w+b") as stream:
+        scan = decode_scan(tmp_path / "a.tif", key="a.tif", workspace=workspace, memory=10**8)
+        assert scan.pixels.shape == (5160, height, 3)
+        stored = AsStored(scan.pixels, 6)
+        write_derivative(stream, stored, scan.header, software="s", recipe_id="r")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 40_000_000
+    with tifffile.TiffFile(tmp_path / "b.tif") as tiff:
+        page = tiff.pages.first
+        assert page.tags[274].value == 6
+        for segment, index, shape in page.segments(maxworkers=1):
+            top = index[2]
+            numbers = np.arange(top, top + shape[1], dtype=np.uint16)
+            assert np.array_equal(segment[0], row + numbers[:, None, None])
