@@ -120,13 +120,11 @@ class _Run:
         return bool(steps) and steps[0].name.startswith(DAMAGE)
 
     def _params(self, steps: list[Operation]) -> Params:
-        names = {name for step in steps for name in step.params} | {"mono"}
-        return {
-            name: torch.tensor(
-                [float(step.params.get(name, 0)) for step in steps], device=self.pixels.device
-            ).view(-1, 1, 1, 1)
-            for name in names
-        }
+        names = sorted({name for step in steps for name in step.params} | {"mono"})
+        # One table, one copy to the device.
+        table = torch.tensor([[float(step.params.get(name, 0)) for name in names] for step in steps])
+        columns = table.to(self.pixels.device, non_blocking=True).unbind(dim=1)
+        return {name: column.view(-1, 1, 1, 1) for name, column in zip(names, columns, strict=True)}
 
 
 def visible_bounds(pixels: Tensor) -> Tensor:
