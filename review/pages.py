@@ -29,7 +29,12 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(static=static_address, includes=includes, Role=Role)
+    environment.globals.update(
+        static=static_address,
+        includes=includes,
+        Role=Role,
+        flags_without_value=words.FLAGS_WITHOUT_VALUE,
+    )
     environment.filters.update(words.FILTERS)
     return environment
 

@@ -20,7 +20,11 @@ FLAG_NAMES: Mapping[str, str] = {
     "sample-variance": "Unsteady result",
     "faces-lost": "Face count changed",
     "lettering": "Lettering in the mask",
+    "redone": "Done again",
 }
+FLAGS_WITHOUT_VALUE = ("redone", "name-conflict", "decode-warnings")
+"""Flags whose value says nothing beyond their explanation."""
+
 DECISION_NAMES: Mapping[str, str] = {
     "undecided": "Undecided",
     "approve": "Approved",

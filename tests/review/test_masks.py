@@ -125,27 +125,25 @@ def test_a_mask_for_a_photo_that_somebody_decided_on_is_refused(catalog: Catalog
     assert not catalog.pending_redos(COLLECTION)
 
 
-@pytest.mark.parametrize(
-    "drawing",
-    [
-        {"base": "../../etc/passwd"},
-        {"base": "scan"},
-        {"base": "edit-999"},
-        {"threshold": 0},
-        {"threshold": "NaN"},
-        {"strokes": [stroke("paint", 0, (1, 1))]},
-        {"strokes": [stroke("paint", 1e9, (1, 1))]},
-        {"strokes": [stroke("paint", 5, (1e30, 1))]},
-        {"strokes": [stroke("draw", 5, (1, 1))]},
-        {"strokes": [{"tool": "paint", "size": 5, "points": []}]},
-        {"reason": "  "},
-    ],
+IMPOSSIBLE: tuple[dict[str, Any], ...] = (
+    {"base": "../../etc/passwd"},
+    {"base": "scan"},
+    {"base": "edit-999"},
+    {"threshold": 0},
+    {"threshold": "NaN"},
+    {"strokes": [stroke("paint", 0, (1, 1))]},
+    {"strokes": [stroke("paint", 1e9, (1, 1))]},
+    {"strokes": [stroke("paint", 5, (1e30, 1))]},
+    {"strokes": [stroke("draw", 5, (1, 1))]},
+    {"strokes": [{"tool": "paint", "size": 5, "points": []}]},
+    {"reason": "  "},
 )
-def test_a_drawing_that_cannot_be_is_refused(
-    drawing: dict[str, Any], catalog: Catalog, reviewer: Visitor
-) -> None:
+
+
+def test_a_drawing_that_cannot_be_is_refused(catalog: Catalog, reviewer: Visitor) -> None:
     item = item_of(catalog, "album/first.png")
-    assert submit(reviewer, item, **drawing).status_code in (400, 422)
+    for drawing in IMPOSSIBLE:
+        assert submit(reviewer, item, **drawing).status_code in (400, 422), drawing
     assert not catalog.history(item)["mask_edits"]
 
 
