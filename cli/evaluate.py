@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Generic, Protocol, TypeVar
 
 import typer
 
@@ -55,32 +55,37 @@ def evaluate(
     weights: Annotated[
         Path | None, typer.Option(help="Folder of weights (default: the shipped ones).")
     ] = None,
+    cards: Annotated[
+        bool, typer.Option("--cards", help="Write the figures into the model cards of --weights.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Measure restoration, detection and faces; the untouched input and an OpenCV chain stand beside ours."""
     from cli.progress import progress_bar
+    from oldphoto_core.errors import UsageError
     from oldphoto_core.evaluation import (
         comparison_sheet,
         evaluate_detection,
         evaluate_directory,
         evaluate_faces,
+        write_metrics,
     )
     from oldphoto_core.evaluation.pairs import damage_library
     from oldphoto_core.restore import load_restorer
 
+    if cards and weights is None:
+        raise UsageError("--cards changes model cards. Name the folder of weights with --weights.")
     restorer = load_restorer(device=device, config=config, weights=weights)  # type: ignore[arg-type]
     ablations = _ablations(ablation or (), config, device, weights)
-    shown: list[ComparedPhoto] = []
-    portraits: list[SeenFace] = []
+    keep = _keep(split, annotated=False)
+    photographs: _Shown[ComparedPhoto] = _Shown()
+    portraits: _Shown[SeenFace] = _Shown()
     with progress_bar() as bar:
         task = bar.add_task("evaluating", total=None, note="")
 
-        def watch(compared: ComparedPhoto, done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total, note=compared.name)
-            if sheet is not None and len(shown) < _SHEET_ROWS:
-                shown.append(compared)
+        def advance(name: str, done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total, note=name)
 
-        keep = _keep(split, annotated=False)
         report = evaluate_directory(
             directory,
             restorer,
@@ -90,7 +95,7 @@ def evaluate(
             size=size,
             seed=seed,
             keep=keep,
-            watch=watch,
+            watch=photographs.watch(advance),
         )
         if annotated is not None:
             bar.update(task, total=None, note="damage marked by hand")
@@ -99,12 +104,6 @@ def evaluate(
             marked = evaluate_detection(old, annotated, restorer, kept, limit=limit, ablations=ablations)
             report = replace(report, annotated=marked)
         if faces is not None and restorer.available_tiers:
-
-            def look(seen: SeenFace, done: int, total: int) -> None:
-                bar.update(task, completed=done, total=total, note=seen.name)
-                if sheet is not None and len(portraits) < _SHEET_ROWS:
-                    portraits.append(seen)
-
             found = evaluate_faces(
                 faces,
                 restorer,
@@ -113,7 +112,7 @@ def evaluate(
                 limit=limit,
                 seed=seed,
                 keep=keep,
-                watch=look,
+                watch=portraits.watch(advance),
             )
             report = replace(report, faces=found)
     if split is not Split.VALIDATION:
@@ -124,8 +123,35 @@ def evaluate(
     if sheet is not None:
         from cli.synthesize import write_picture
 
-        write_picture(sheet, comparison_sheet(shown, portraits))
+        write_picture(sheet, comparison_sheet(photographs.kept, portraits.kept))
+    if weights is not None and cards:
+        write_metrics(report, weights)
     typer.echo(report.to_json() if json else report.to_text())
+
+
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+_Seen = TypeVar("_Seen", bound=_Named)
+
+
+class _Shown(Generic[_Seen]):
+    """The first pictures of an evaluation, kept for its sheet while the bar advances."""
+
+    def __init__(self) -> None:
+        self.kept: list[_Seen] = []
+
+    def watch(self, advance: Callable[[str, int, int], None]) -> Callable[[_Seen, int, int], None]:
+        """Return the callback of an evaluation."""
+
+        def look(seen: _Seen, done: int, total: int) -> None:
+            advance(seen.name, done, total)
+            if len(self.kept) < _SHEET_ROWS:
+                self.kept.append(seen)
+
+        return look
 
 
 def _ablations(given: Sequence[str], config: str, device: str, weights: Path | None) -> dict[str, Restorer]:

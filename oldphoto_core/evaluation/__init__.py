@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from oldphoto_core.evaluation.annotated import evaluate_detection
 from oldphoto_core.evaluation.baseline import OpenCvChain
+from oldphoto_core.evaluation.cards import write_metrics
 from oldphoto_core.evaluation.faces import SeenFace, evaluate_faces
 from oldphoto_core.evaluation.methods import Restores
 from oldphoto_core.evaluation.metrics import DetectionScores, DetectionTally
@@ -33,4 +34,5 @@ __all__ = [
     "evaluate_detection",
     "evaluate_directory",
     "evaluate_faces",
+    "write_metrics",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +29,7 @@ def model_card(
     seconds: float,
     features: str,
     ablations: list[str],
+    curve: dict[str, list[float]],
 ) -> dict[str, Any]:
     """Return the card: who, from what, how, how long, on what. The store adds the SHA-256.
 
@@ -36,6 +39,7 @@ def model_card(
         steps, seconds: what the training took, earlier runs included.
         features: the network that feature matching used, or "none".
         ablations: parts of the method that this network was trained without.
+        curve: the loss over the steps, thinned.
     """
     return {
         "name": f"{settings.network}-{settings.config}",
@@ -43,6 +47,8 @@ def model_card(
         "licence": LICENCE,
         "settings": settings.summary(),
         "data": training_photographs(settings.data, sources),
+        "collections": collections(settings.data, sources),
+        "rights": "as each collection states them; see MODEL_CARD.md",
         "steps": steps,
         "crops": steps * settings.batch,
         "hours": round(seconds / 3600, 3),
@@ -50,6 +56,7 @@ def model_card(
         "date": datetime.now(UTC).date().isoformat(),
         "feature_network": features,
         "without": ablations,
+        "curve": curve,
     }
 
 
@@ -72,6 +79,24 @@ def training_photographs(data: Path, sources: Iterable[str]) -> dict[str, int]:
         names = {name for name in names if not name.endswith("_ignore")}
         counts[_FOLDERS[source]] = sum(not _HELD_OUT.get(source, in_validation)(name) for name in names)
     return counts
+
+
+def collections(data: Path, sources: Iterable[str]) -> dict[str, int]:
+    """Return how many training photographs came from which collection, as ``data/SOURCES.tsv`` says.
+
+    The file has the columns ``file`` (folder/name), ``source`` and ``repository``; without it the answer is empty.
+    """
+    table = data / "SOURCES.tsv"
+    if not table.is_file():
+        return {}
+    held_out = {_FOLDERS[source]: _HELD_OUT.get(source, in_validation) for source in sources}
+    counts: Counter[str] = Counter()
+    with table.open(newline="", encoding="utf-8") as stream:
+        for row in csv.DictReader(stream, delimiter="\t"):
+            folder, _, name = row["file"].partition("/")
+            if folder in held_out and not held_out[folder](name):
+                counts[f"{row['source']} ({row['repository']})"] += 1
+    return dict(sorted(counts.items()))
 
 
 def _hardware(device: torch.device) -> str:

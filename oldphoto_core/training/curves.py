@@ -33,6 +33,19 @@ class Curves:
             for name, value in values.items():
                 self.writer.add_scalar(name, value, step)
 
+    def thinned(self, points: int = 40) -> dict[str, list[float]]:
+        """Return the steps and the total loss, means over about ``points`` stretches of equal length."""
+        if not self.path.exists():
+            return {"step": [], "total": []}
+        with self.path.open(newline="", encoding="utf-8") as stream:
+            rows = [(float(row["step"]), float(row["total"])) for row in csv.DictReader(stream)]
+        stretch = max(1, -(-len(rows) // points))
+        groups = [rows[start : start + stretch] for start in range(0, len(rows), stretch)]
+        return {
+            "step": [group[-1][0] for group in groups],
+            "total": [round(sum(total for _, total in group) / len(group), 5) for group in groups],
+        }
+
     def close(self) -> None:
         """Flush the event files."""
         if self.writer is not None:

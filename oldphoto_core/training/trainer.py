@@ -240,6 +240,7 @@ class Trainer:
             seconds=self.seconds,
             features=self.task.features,
             ablations=ablations(self.settings),
+            curve=self.curves.thinned(),
         )
 
 

@@ -63,6 +63,19 @@ def read_card(path: Path) -> dict[str, Any]:
     return loaded
 
 
+def add_metrics(path: Path, metrics: dict[str, Any]) -> None:
+    """Write what an evaluation measured with these weights into their card, in place of earlier figures.
+
+    Raises:
+        WeightsError: weights or card missing, or the weights are no longer those of the card.
+    """
+    card = read_card(path)
+    if hashlib.sha256(path.read_bytes()).hexdigest() != card["sha256"]:
+        raise WeightsError(f"{path} is not the file that its card describes. Restore the file.")
+    text = json.dumps({**card, "metrics": metrics}, indent=2, sort_keys=True, ensure_ascii=False)
+    path.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
+
+
 def load_weights(network: nn.Module, path: Path) -> WeightsIdentity:
     """Load weights strictly into ``network`` (as float32) and return their identity.
 

@@ -121,3 +121,8 @@ def test_an_ablation_is_measured_beside_ours(app: typer.Typer, photos: Path, tmp
 def test_an_ablation_that_names_no_folder_is_refused(app: typer.Typer, photos: Path, given: str) -> None:
     with pytest.raises(UsageError, match="NAME=DIR"):
         CliRunner().invoke(app, ["evaluate", str(photos), "--ablation", given], catch_exceptions=False)
+
+
+def test_cards_are_only_written_where_the_weights_are_named(app: typer.Typer, photos: Path) -> None:
+    with pytest.raises(UsageError, match="--weights"):
+        CliRunner().invoke(app, ["evaluate", str(photos), "--cards"], catch_exceptions=False)

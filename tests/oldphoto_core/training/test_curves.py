@@ -48,3 +48,11 @@ def test_event_files_are_written(tmp_path: Path) -> None:
     curves.add(1, {"total": 0.5})
     curves.close()
     assert list((tmp_path / "events").iterdir())
+
+
+def test_the_thinned_curve_keeps_the_means_and_the_last_step(tmp_path: Path) -> None:
+    curves = Curves(tmp_path / "network.csv")
+    assert curves.thinned() == {"step": [], "total": []}
+    for step in range(1, 8):
+        curves.add(step, {"total": float(step)})
+    assert curves.thinned(points=3) == {"step": [3, 6, 7], "total": [2.0, 5.0, 7.0]}
