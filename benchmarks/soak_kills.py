@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,7 +64,7 @@ def main() -> None:
         folder = Path(name)
         scans = lay_out(given.photos, folder / "scans", given.number)
         masters = digests(scans)
-        soak = torment(folder, given)
+        soak = torment(folder, given.kills, given.seed, (given.least, given.most))
         problems = examine(folder, masters)
     figures: dict[str, Any] = {
         "photos": given.number,
@@ -78,14 +79,24 @@ def main() -> None:
     sys.exit(1 if problems else 0)
 
 
-def torment(folder: Path, given: argparse.Namespace) -> Soak:
-    """Start the run again and again, killing one of its processes at random moments."""
-    chance = random.Random(given.seed)
-    soak = Soak(given.seed)
-    left = given.kills
+def torment(
+    folder: Path, kills: int, seed: int, pause: tuple[float, float], options: Sequence[str] = ()
+) -> Soak:
+    """Start the run again and again, killing one of its processes at random moments.
+
+    Args:
+        folder: holds ``scans``; results go to ``out`` in it.
+        kills: how many processes are killed.
+        seed: of the choice of moments and victims.
+        pause: the least and the most seconds between two kills.
+        options: further ones for ``oldphoto restore``.
+    """
+    chance = random.Random(seed)
+    soak = Soak(seed)
+    left = kills
     while True:
         mark = f"OLDPHOTO_SOAK={uuid4().hex}"
-        running = start(folder, mark)
+        running = start(folder, mark, options)
         soak.runs += 1
         began = time.monotonic()
         while running.poll() is None:
@@ -96,7 +107,7 @@ def torment(folder: Path, given: argparse.Namespace) -> Soak:
                     running.wait(5)
                 continue
             with suppress(subprocess.TimeoutExpired):
-                running.wait(chance.uniform(given.least, given.most))
+                running.wait(chance.uniform(*pause))
             if running.poll() is None and (victim := kill_one(mark, chance)) is not None:
                 soak.killed[victim] += 1
                 left -= 1
@@ -110,18 +121,11 @@ def torment(folder: Path, given: argparse.Namespace) -> Soak:
             restart(folder)
 
 
-def start(folder: Path, mark: str) -> subprocess.Popen[bytes]:
+def start(folder: Path, mark: str, options: Sequence[str]) -> subprocess.Popen[bytes]:
     """Start the command; every process of it carries ``mark`` in its environment."""
     name, _, value = mark.partition("=")
-    command = [
-        sys.executable,
-        "-m",
-        "cli.main",
-        "restore",
-        str(folder / "scans"),
-        str(folder / "out"),
-        "--json",
-    ]
+    places = [str(folder / "scans"), str(folder / "out")]
+    command = [sys.executable, "-m", "cli.main", "restore", *places, *options, "--json"]
     return subprocess.Popen(
         command,
         cwd=Path(__file__).parents[1],

@@ -121,7 +121,7 @@ class Replayed:
 def recorded_graph(function: TensorFunction, example: Tensor) -> TensorFunction:
     """Record ``function`` as a CUDA graph for tensors like ``example``, and return what replays it."""
     held = example.clone()
-    side = torch.cuda.Stream()
+    side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     side.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(side):
         function(held)

@@ -44,17 +44,15 @@ def decode(
         OversizedPhotoError: more pixels or bytes than ``limits`` allow.
     """
     limits.require_file(key, len(data))
-    header = header or read_header(data, key=key)
-    channels, sample_bytes = max(1, header.channels), 1 if header.bit_depth <= 8 else 2
-    limits.require_picture(
-        key, width=header.width, height=header.height, sample_bytes=channels * sample_bytes
-    )
-    observed = observe(key, lambda: _read(data, header, key, limits), max_pixels=limits.max_pixels)
+    found = header or read_header(data, key=key)
+    channels, sample_bytes = max(1, found.channels), 1 if found.bit_depth <= 8 else 2
+    limits.require_picture(key, width=found.width, height=found.height, sample_bytes=channels * sample_bytes)
+    observed = observe(key, lambda: _read(data, found, key, limits), max_pixels=limits.max_pixels)
     plane = observed.value
-    _require_announced(plane, header, key)
-    header, misfit = with_fitting_profile(header, plane.profile, 1 if plane.pixels.ndim == 2 else 3)
-    remarks = (*header.warnings, *plane.warnings, *misfit, *observed.warnings)
-    return DecodedPhoto(plane.pixels, header, plane.alpha, summarised(remarks))
+    _require_announced(plane, found, key)
+    fitting, misfit = with_fitting_profile(found, plane.profile, 1 if plane.pixels.ndim == 2 else 3)
+    remarks = (*fitting.warnings, *plane.warnings, *misfit, *observed.warnings)
+    return DecodedPhoto(plane.pixels, fitting, plane.alpha, summarised(remarks))
 
 
 def _read(data: bytes, header: PhotoHeader, key: str, limits: DecodeLimits) -> Plane:
