@@ -14,6 +14,7 @@ time; PostgreSQL's by the clock.
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import sys
 import tempfile
@@ -67,9 +68,12 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     figures: dict[str, Any] = {"unit": "ms, median", "photos": options.rows}
     for database in ("sqlite", "postgresql") if options.postgres else ("sqlite",):
-        figures[database] = {
-            str(rows): measure(database, rows, options.repeat, options.folder) for rows in options.rows
-        }
+        figures[database] = {}
+        for rows in options.rows:
+            measured = measure(database, rows, options.repeat, options.folder)
+            figures[database][str(rows)] = measured
+            # A long run that is stopped has told what it knows by then.
+            print(f"{database}, {rows:,} photos: {json.dumps(measured)}", file=sys.stderr)
     figures["floors"] = floors(figures, options.rows)
     report("catalog", figures, options.out)
     draw(figures, options.rows, options.out)
