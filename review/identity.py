@@ -98,7 +98,6 @@ def needs(role: Role) -> Any:
             _refuse(person, role)
         await check_token(request)
 
-    check.needed_role = role  # type: ignore[attr-defined]
     return Depends(check)
 
 
