@@ -101,8 +101,12 @@ class BlockDataset(Dataset[list[Batch]]):
             self._sources[name] = self.mixes[name].open(size=self.patch)
         sample = self._sources[name].draw(rng)
         mix = self.mixes[name]
-        vary = mirrored if mix.upright else turned
-        crops = [vary(cut(sample, self.crop, rng), rng) for _ in range(self.crops_per_sample)]
+        crops = [cut(sample, self.crop, rng) for _ in range(self.crops_per_sample)]
+        if mix.upright:
+            # Every other one: where the crop is the whole sample, none is given twice.
+            crops[1::2] = [mirrored(crop) for crop in crops[1::2]]
+        else:
+            crops = [turned(crop, rng) for crop in crops]
         if any(other.unaged for other in self.mixes.values()):
             return [{**crop, UNAGED: np.full((1, 1), mix.unaged, np.uint8)} for crop in crops]
         return crops
@@ -137,11 +141,9 @@ def batches_from(step: int, dataset: BlockDataset, *, workers: int, pinned: bool
         inside = 0
 
 
-def mirrored(sample: Sample, rng: np.random.Generator) -> Sample:
-    """Mirror every array left to right, or none."""
-    if rng.integers(2):
-        return {name: np.ascontiguousarray(array[:, ::-1]) for name, array in sample.items()}
-    return sample
+def mirrored(sample: Sample) -> Sample:
+    """Mirror every array left to right."""
+    return {name: np.ascontiguousarray(array[:, ::-1]) for name, array in sample.items()}
 
 
 def collate(samples: list[Sample]) -> Batch:
