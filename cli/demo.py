@@ -51,6 +51,7 @@ def demo(
     typer.echo(f"\nreport   {archive / 'report.html'}")
     typer.echo(f"pictures {destination / 'strips'}   (scan, mask, restored, truth)")
     typer.echo(f"catalog  oldphoto flagged --catalog sqlite:///{archive / 'catalog.db'}")
+    typer.echo(f"desk     oldphoto review {archive}")
 
 
 def _counts(summary: dict[str, object]) -> str:
