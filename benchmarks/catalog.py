@@ -99,7 +99,7 @@ def questions(catalog: Catalog, rows: int) -> dict[str, Callable[[], object]]:
     first = catalog.flagged(limit=PAGE)
     deep = catalog.review_queue(limit=1)
     assert deep.next is not None
-    halfway = f"2.0~{middle}"
+    halfway = f"2~{middle}"
     digest = catalog.dossiers(after=middle, limit=1)[0]["sha256"]
     key = catalog.dossiers(after=middle, limit=1)[0]["key"]
     wanted: dict[str, Any] = {

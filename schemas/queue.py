@@ -16,7 +16,6 @@ from sqlalchemy import (
     func,
     literal,
     literal_column,
-    or_,
     select,
     tuple_,
     union_all,
@@ -139,17 +138,18 @@ def _walk(connection: Connection, wanted: QueueFilter, column: Any, after: str |
 def _beyond(column: Any, after: str) -> ColumnElement[bool]:
     place, _, item = after.rpartition("~")
     try:
-        cursor = (float(place), int(item))
+        # Of the column's own kind: PostgreSQL would not search an index of integers for a float.
+        cursor = (float(place) if column is QueueEntry.value else int(place), int(item))
     except ValueError:
         raise CatalogUseError(f"not a place in the queue: {after!r}; use the `next` of a page") from None
-    # The first condition is implied by the second; with it the walk begins at the right place of the index.
-    return (column <= cursor[0]) & or_(
-        column < cursor[0], tuple_(column, QueueEntry.work_item_id) < tuple_(*map(literal, cursor))
+    # Compared as rows, not piece by piece: so both databases begin at this very place of the index.
+    return tuple_(column, QueueEntry.work_item_id) < tuple_(
+        literal(cursor[0], column.type), literal(cursor[1], QueueEntry.work_item_id.type)
     )
 
 
 def _cursor(row: Sequence[Any]) -> str:
-    return f"{float(row[1])!r}~{row[0]}"
+    return f"{row[1]!r}~{row[0]}"
 
 
 def _check(wanted: QueueFilter) -> Any:
