@@ -37,8 +37,11 @@ class DetectorTask(Task):
         return {"total": total}
 
 
-_SUSPECTED = 0.5
-"""Probability above which damage that nobody marked is taken for overlooked damage."""
+_SUSPECTED = 0.9
+"""Probability above which damage that nobody marked is taken for overlooked damage.
+
+At 0.5 nothing between 0.5 and 1 was ever unlearnt, and a sixth of what was found was right instead of a half.
+"""
 
 
 def believed(weight: Tensor, mask: Tensor, logits: Tensor) -> Tensor:
