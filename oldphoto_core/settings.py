@@ -31,12 +31,12 @@ class RestoreSettings:
 
     tile: int = 768
     halo: int = 96
-    seed_probability: float = 0.72
-    grow_probability: float = 0.45
+    seed_probability: float = 0.8
+    grow_probability: float = 0.7
     least_defect: int = 3
     dilation: int = 1
     codec_cancelling: float = 0.0
-    translation_error: float = 0.018
+    translation_error: float = 0.01
     strength: float = 1.0
     needed_mask: float = 2e-5
     needed_change: float = 0.004

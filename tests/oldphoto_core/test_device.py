@@ -48,7 +48,7 @@ def test_leaving_early_leaves_no_thread() -> None:
 
 
 def _tiles(shapes: list[tuple[int, int]]) -> list[tuple[Window, Tensor]]:
-    windows = list(Grid(64 * len(shapes), 64, 64, 0, 1).windows())
+    windows = list(Grid(64 * len(shapes), 64, 64, 0, 1).windows())[: len(shapes)]
     pairs = zip(windows, shapes, strict=True)
     return [(window, torch.full((2, *shape), float(number))) for number, (window, shape) in enumerate(pairs)]
 

@@ -37,10 +37,11 @@ class DetectorTask(Task):
         return {"total": total}
 
 
-_SUSPECTED = 0.9
+_SUSPECTED = 0.5
 """Probability above which damage that nobody marked is taken for overlooked damage.
 
-At 0.5 nothing between 0.5 and 1 was ever unlearnt, and a sixth of what was found was right instead of a half.
+0.9 gave a higher area under the ROC (.930 against .923) and a lower average precision (.17 against .21) on the
+annotated validation photographs, after 1,300 more steps.
 """
 
 
