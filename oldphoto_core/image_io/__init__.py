@@ -18,7 +18,7 @@ from oldphoto_core.image_io.encode import (
 )
 from oldphoto_core.image_io.header import read_header
 from oldphoto_core.image_io.limits import DecodeLimits
-from oldphoto_core.image_io.orientation import AsStored, from_upright, to_upright
+from oldphoto_core.image_io.orientation import AsStored, from_upright, to_upright, turns
 from oldphoto_core.image_io.scan import DecodedScan, decode_scan
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "from_upright",
     "read_header",
     "to_upright",
+    "turns",
     "write_derivative",
     "write_mask",
     "write_probability",

@@ -25,14 +25,14 @@ def to_upright(pixels: _Array, orientation: int) -> _Array:
     Raises:
         ValueError: the orientation is not 1–8.
     """
-    transpose, flip_rows, flip_columns = _steps(orientation)
+    transpose, flip_rows, flip_columns = turns(orientation)
     turned: Any = pixels.swapaxes(0, 1) if transpose else pixels
     return cast(_Array, _contiguous(turned[:: -1 if flip_rows else 1, :: -1 if flip_columns else 1]))
 
 
 def from_upright(pixels: _Array, orientation: int) -> _Array:
     """Undo :func:`to_upright`: ``from_upright(to_upright(p, o), o)`` is ``p`` for every orientation."""
-    transpose, flip_rows, flip_columns = _steps(orientation)
+    transpose, flip_rows, flip_columns = turns(orientation)
     turned: Any = pixels[:: -1 if flip_rows else 1, :: -1 if flip_columns else 1]
     return cast(_Array, _contiguous(turned.swapaxes(0, 1) if transpose else turned))
 
@@ -47,7 +47,7 @@ class AsStored:
 
     def __init__(self, upright: Raster, orientation: int) -> None:
         self._upright, self._orientation = upright, orientation
-        self._transposed, self._flips_rows, self._flips_columns = _steps(orientation)
+        self._transposed, self._flips_rows, self._flips_columns = turns(orientation)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -81,8 +81,12 @@ class AsStored:
         return top, left, bottom, right
 
 
-def _steps(orientation: int) -> tuple[bool, bool, bool]:
-    """Return (transpose first, then reverse rows, then reverse columns)."""
+def turns(orientation: int) -> tuple[bool, bool, bool]:
+    """Return (transpose first, then reverse rows, then reverse columns) for an EXIF orientation.
+
+    Raises:
+        ValueError: no orientation that EXIF knows (1 to 8).
+    """
     steps = {
         1: (False, False, False),
         2: (False, False, True),

@@ -17,23 +17,12 @@ import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
+from oldphoto_core.image_io import turns
 from review.pictures.blocks import StoredPicture
 
 SMALLEST = 254
 """The last level's longer side is at most this."""
 _BAND_ROWS = 512
-
-_TURNS = {
-    1: (False, False, False),
-    2: (False, False, True),
-    3: (False, True, True),
-    4: (False, True, False),
-    5: (True, False, False),
-    6: (True, False, True),
-    7: (True, True, True),
-    8: (True, True, False),
-}
-"""EXIF orientation → (exchange sides, then reverse rows, then reverse columns), as in the core."""
 
 
 @dataclass(frozen=True)
@@ -68,12 +57,12 @@ class Pyramid:
 
 def upright_size(width: int, height: int, orientation: int) -> tuple[int, int]:
     """Return (width, height) of a stored picture when it is looked at."""
-    return (height, width) if _TURNS[orientation][0] else (width, height)
+    return (height, width) if turns(orientation)[0] else (width, height)
 
 
 def stored_view(upright: NDArray[Any], orientation: int) -> NDArray[Any]:
     """Return a view of an upright array in stored orientation: writing into it turns what is written."""
-    exchange, rows, columns = _TURNS[orientation]
+    exchange, rows, columns = turns(orientation)
     view = upright[:: -1 if rows else 1, :: -1 if columns else 1]
     return view.swapaxes(0, 1) if exchange else view
 
