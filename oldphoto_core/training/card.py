@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,11 @@ import torch
 
 from oldphoto_core import __version__
 from oldphoto_core.training.settings import TrainingSettings
-from oldphoto_core.training.split import in_annotated_validation, in_validation
+from oldphoto_core.training.split import held_out_of_wear, in_annotated_validation, in_validation
 from oldphoto_core.weights.store import LICENCE
 
 _FOLDERS = {"aged": "clean", "old": "old", "worn": "old", "annotated": "annotated", "faces": "faces"}
 """Source of samples → the folder of its photographs."""
-_HELD_OUT = {"annotated": in_annotated_validation, "worn": in_annotated_validation}
 
 
 def model_card(
@@ -77,7 +76,7 @@ def training_photographs(data: Path, sources: Iterable[str]) -> dict[str, int]:
     for source in sources:
         names = {p.stem.removesuffix("_mask") for p in (data / _FOLDERS[source]).glob("*.[jp][pn]g")}
         names = {name for name in names if not name.endswith("_ignore")}
-        counts[_FOLDERS[source]] = sum(not _HELD_OUT.get(source, in_validation)(name) for name in names)
+        counts[_FOLDERS[source]] = sum(not _held_out(data, source)(name) for name in names)
     return counts
 
 
@@ -89,7 +88,7 @@ def collections(data: Path, sources: Iterable[str]) -> dict[str, int]:
     table = data / "SOURCES.tsv"
     if not table.is_file():
         return {}
-    held_out = {_FOLDERS[source]: _HELD_OUT.get(source, in_validation) for source in sources}
+    held_out = {_FOLDERS[source]: _held_out(data, source) for source in sources}
     counts: Counter[str] = Counter()
     with table.open(newline="", encoding="utf-8") as stream:
         for row in csv.DictReader(stream, delimiter="\t"):
@@ -97,6 +96,13 @@ def collections(data: Path, sources: Iterable[str]) -> dict[str, int]:
             if folder in held_out and not held_out[folder](name):
                 counts[f"{row['source']} ({row['repository']})"] += 1
     return dict(sorted(counts.items()))
+
+
+def _held_out(data: Path, source: str) -> Callable[[str], bool]:
+    """Return what says of a name whether this source leaves it out."""
+    if source == "worn":
+        return held_out_of_wear(data / "annotated")
+    return in_annotated_validation if source == "annotated" else in_validation
 
 
 def _hardware(device: torch.device) -> str:

@@ -1,7 +1,7 @@
 """Where training samples come from: folders of photographs, aged on the fly, cut into crops.
 
 A sample is a dict of ``uint8`` arrays: ``aged`` and ``clean`` ``H×W×3``, ``mask`` ``H×W`` (1 = damage) and
-``weight`` ``H×W`` (0 = leave out of the loss, see :data:`UNCERTAIN`).
+``weight`` ``H×W`` (0 = leave out of the loss, see ``verdicts``).
 Photographs of the validation split are never drawn.
 """
 
@@ -19,7 +19,8 @@ from oldphoto_core.degradation.library import DefectLibrary
 from oldphoto_core.degradation.profiles import PROFILES, WEAR_PROFILE, sample_recipe
 from oldphoto_core.degradation.synthesize import age
 from oldphoto_core.errors import UsageError
-from oldphoto_core.training.split import in_annotated_validation, in_validation
+from oldphoto_core.training.split import held_out_of_wear, in_annotated_validation, in_validation
+from oldphoto_core.training.verdicts import UNCERTAIN, read_verdicts, weights
 
 Sample = dict[str, NDArray[np.uint8]]
 
@@ -95,31 +96,42 @@ class OldSamples:
         return {"aged": patch, "clean": patch, "mask": empty, "weight": empty}
 
 
-UNCERTAIN = 2
-"""Weight of a pixel that nobody has looked at: most likely sound. The loss decides whether it counts."""
-
-
 class WornSamples:
     """Real old photographs with damage added by the synthesis: real grain, screens and edges around it.
 
-    Their own damage is in no mask, so that all but the added damage has the weight :data:`UNCERTAIN`. Names of the
-    annotated validation half are left out.
+    Their own damage is in no mask, so that all but the added damage is uncertain, except where somebody looked
+    (see ``verdicts``). Half of the patches come from photographs with such places, and most of those cover one.
+    Photographs whose marks measure are left out.
     """
 
     def __init__(self, data: Path, size: int) -> None:
-        self.photos = PhotoFolder(data / "old", in_annotated_validation)
+        self.photos = PhotoFolder(data / "old", held_out_of_wear(data / "annotated"))
         self.library = _library(data)
         self.size = size
+        places = read_verdicts()
+        self.looked_at = [(path, places[path.stem]) for path in self.photos.paths if path.stem in places]
 
     def draw(self, rng: np.random.Generator) -> Sample:
         """Return one patch with added damage; ``clean`` is the patch before."""
-        _, photo = self.photos.draw(rng)
-        scaled = _resized(photo, float(np.exp(rng.uniform(np.log(0.75), np.log(1.6)))), "aged")
-        patch = _retoned(cut({"aged": scaled}, self.size, rng)["aged"], rng)
-        worn = age(patch, sample_recipe(int(rng.integers(2**31)), WEAR_PROFILE), self.library)
+        photo, weight = self._photo(rng)
+        scale = float(np.exp(rng.uniform(np.log(0.75), np.log(1.6))))
+        scaled = {"aged": _resized(photo, scale, "aged"), "weight": _resized(weight, scale, "weight")}
+        looked_at = np.asarray(scaled["weight"] != UNCERTAIN, np.uint8)
+        patch = cut(scaled, self.size, rng, towards=looked_at)
+        before = _retoned(patch["aged"], rng)
+        worn = age(before, sample_recipe(int(rng.integers(2**31)), WEAR_PROFILE), self.library)
         mask = worn.mask.astype(np.uint8)
-        weight = np.where(mask > 0, ~worn.faint, UNCERTAIN).astype(np.uint8)
-        return {"aged": _bytes(worn.aged), "clean": patch, "mask": mask, "weight": weight}
+        weight = np.where(mask > 0, ~worn.faint, patch["weight"]).astype(np.uint8)
+        return {"aged": _bytes(worn.aged), "clean": before, "mask": mask, "weight": weight}
+
+    def _photo(self, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Return a photograph and the weights of its places, ``H×W``."""
+        if self.looked_at and rng.random() < 0.5:
+            path, places = self.looked_at[rng.integers(len(self.looked_at))]
+            photo = self.photos.read(path)
+            return photo, weights(places, *photo.shape[:2])
+        _, photo = self.photos.draw(rng)
+        return photo, weights([], *photo.shape[:2])
 
 
 class AnnotatedSamples:

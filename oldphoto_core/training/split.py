@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from pathlib import PurePosixPath
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
 
 VALIDATION_SHARE = 0.12
 ANNOTATED_VALIDATION_SHARE = 0.5
@@ -38,3 +39,17 @@ def in_validation(name: str) -> bool:
 def in_annotated_validation(name: str) -> bool:
     """Say whether a hand-annotated photograph is in the validation half."""
     return position(name) < ANNOTATED_VALIDATION_SHARE
+
+
+def held_out_of_wear(annotated: Path) -> Callable[[str], bool]:
+    """Return what says whether an old photograph may not even be shown unmarked to the detector.
+
+    Those are the validation photographs, and those (or their sister plates) that have a NAME_mask.png in
+    ``annotated`` and are of its validation half.
+    """
+    marked = {split_group(path.name.removesuffix("_mask.png")) for path in annotated.glob("*_mask.png")}
+
+    def held_out(name: str) -> bool:
+        return in_validation(name) or (in_annotated_validation(name) and split_group(name) in marked)
+
+    return held_out

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 
-from oldphoto_core.training.samples import UNCERTAIN, AnnotatedSamples, PhotoFolder, WornSamples, cut, turned
+from oldphoto_core.training.samples import AnnotatedSamples, PhotoFolder, WornSamples, cut, turned
 from oldphoto_core.training.split import in_annotated_validation, in_validation, split_group
+from oldphoto_core.training.verdicts import CERTAIN, UNCERTAIN, Place
 
 
 def _pair(height: int = 50, width: int = 70) -> dict[str, np.ndarray]:
@@ -74,10 +76,32 @@ def test_worn_photographs_are_sure_of_added_damage_only(training_data: Path) -> 
     for sample in damaged:
         marked = sample["mask"] > 0
         assert set(np.unique(sample["weight"][marked])) <= {0, 1}, "sure, or too faint to be taught"
-        assert set(np.unique(sample["weight"][~marked])) == {UNCERTAIN}
+        assert UNCERTAIN in sample["weight"][~marked]
+        assert CERTAIN not in sample["weight"][~marked], "what was mirrored outwards does not count at all"
         changed = np.abs(sample["aged"].astype(int) - sample["clean"]).max(axis=-1)
         assert changed[marked].mean() > 3 * changed[~marked].mean()
 
 
 def test_no_worn_photograph_is_one_that_measures(training_data: Path) -> None:
-    assert not any(in_annotated_validation(p.name) for p in WornSamples(training_data, 96).photos.paths)
+    drawn = {p.stem for p in WornSamples(training_data, 96).photos.paths}
+    measuring = next(f"old-{n}" for n in range(99) if _only_annotated_validation(f"old-{n}"))
+    unmarked = next(f"more-{n}" for n in range(99) if _only_annotated_validation(f"more-{n}"))
+    picture = np.zeros((120, 160, 3), np.uint8)
+    for name in (measuring, unmarked):
+        cv2.imwrite(str(training_data / "old" / f"{name}.jpg"), picture)
+    cv2.imwrite(str(training_data / "annotated" / f"{measuring}_mask.png"), picture)
+    assert {p.stem for p in WornSamples(training_data, 96).photos.paths} == drawn | {unmarked}
+
+
+def _only_annotated_validation(name: str) -> bool:
+    return in_annotated_validation(name) and not in_validation(name)
+
+
+def test_places_found_sound_are_certain(training_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = sorted((training_data / "old").glob("*.jpg"))[0].stem
+    places = {name: [Place(20, 30, 10, 6, CERTAIN)]}
+    monkeypatch.setattr("oldphoto_core.training.samples.read_verdicts", lambda: places)
+    source, rng = WornSamples(training_data, 96), np.random.default_rng(0)
+    sure = [(s["weight"] == 1) & (s["mask"] == 0) for s in (source.draw(rng) for _ in range(30))]
+    assert 5 < sum(bool(places.any()) for places in sure) < 25, "half of the patches are drawn towards them"
+    assert max(int(places.sum()) for places in sure) <= (14 * 10) * 1.7**2
