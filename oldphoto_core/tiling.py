@@ -1,4 +1,4 @@
-"""Run a convolutional network over a picture of any size: mirror the border, cut into tiles with a halo, run, crop.
+"""Run a convolutional network over a picture of any size: cut into tiles with a halo, run, crop.
 
 Law: where the halo covers the network's reach, tiled = whole. The grid depends on the picture's size alone,
 not on where its pixels lie, so that a scan on disk gives the same result as one in memory.
@@ -37,19 +37,21 @@ class Window:
 class Grid:
     """The tiles of one picture.
 
-    The picture is mirrored outwards by ``border`` pixels and up to a multiple of it, so that no network meets a
-    zero border; ``tile`` and ``halo`` are multiples of it too.
+    The picture is mirrored outwards by ``border`` pixels, and below and on the right up to a multiple of ``multiple``;
+    ``tile``, ``halo`` and ``border`` are multiples of it too. Without a border the networks meet their own zero
+    padding, as they do at the edges of the crops that they learnt from.
     """
 
     height: int
     width: int
     tile: int
     halo: int
-    border: int
+    multiple: int
+    border: int = 0
 
     def windows(self) -> Iterator[Window]:
         """Yield the tiles that keep at least one pixel of the picture."""
-        padded = (_padded(self.height, self.border), _padded(self.width, self.border))
+        padded = (self._padded(self.height), self._padded(self.width))
         for window in windows(*padded, self.tile, self.halo):
             top, left, bottom, right = self.kept(window)
             if top < bottom and left < right:
@@ -66,8 +68,8 @@ class Grid:
 
     def read(self, raster: Raster, window: Window) -> NDArray[Any]:
         """Return the window's outer span of ``raster``, mirrored where it leaves the picture."""
-        rows = _mirrored(window.top, window.bottom, self.height, self.border)
-        columns = _mirrored(window.left, window.right, self.width, self.border)
+        rows = self._mirrored(window.top, window.bottom, self.height)
+        columns = self._mirrored(window.left, window.right, self.width)
         top, left = int(rows.min()), int(columns.min())
         block = raster.read(top, left, int(rows.max()) + 1, int(columns.max()) + 1)
         if block.shape[:2] == (len(rows), len(columns)):
@@ -78,6 +80,20 @@ class Grid:
         """Return what is kept of a window's result ``…×h×w``."""
         top, left, bottom, right = (edge + self.border for edge in self.kept(window))
         return done[..., top - window.top : bottom - window.top, left - window.left : right - window.left]
+
+    def _padded(self, length: int) -> int:
+        return length + 2 * self.border + (-length) % self.multiple
+
+    def _mirrored(self, first: int, last: int, length: int) -> NDArray[np.intp]:
+        """Return the positions in a picture's side that the padded positions ``first … last`` show.
+
+        A side shorter than its border is repeated at the edge instead: it has nothing to mirror.
+        """
+        positions = np.arange(first - self.border, last - self.border)
+        if self._padded(length) - self.border - length >= length:
+            return np.clip(positions, 0, length - 1)
+        positions = np.abs(positions)
+        return np.where(positions >= length, 2 * (length - 1) - positions, positions)
 
 
 def windows(height: int, width: int, tile: int, halo: int) -> Iterator[Window]:
@@ -131,7 +147,8 @@ def run_tiled(
 ) -> Tensor:
     """Apply ``function`` (``B×C×h×w`` to ``B×K×h×w``) to ``1×C×H×W`` tile by tile; return ``1×K×H×W``.
 
-    ``tile`` and ``halo`` are multiples of ``multiple``; ``batch`` tiles of one shape go through together.
+    ``tile`` and ``halo`` are multiples of ``multiple``; ``batch`` tiles of one shape go through together. The
+    picture has no mirrored border (see :class:`Grid`).
     """
     height, width = picture.shape[-2:]
     grid = Grid(height, width, tile, halo, multiple)
@@ -150,19 +167,3 @@ def run_tiled(
 def channels_first(block: NDArray[Any]) -> Tensor:
     """Return ``h×w×C`` as a tensor ``C×h×w`` of the same memory where that is contiguous."""
     return torch.from_numpy(np.ascontiguousarray(block)).permute(2, 0, 1)
-
-
-def _padded(length: int, border: int) -> int:
-    return length + 2 * border + (-length) % border
-
-
-def _mirrored(first: int, last: int, length: int, border: int) -> NDArray[np.intp]:
-    """Return the positions in a picture's side that the padded positions ``first … last`` show.
-
-    A side shorter than its border is repeated at the edge instead: it has nothing to mirror.
-    """
-    positions = np.arange(first - border, last - border)
-    if _padded(length, border) - border - length >= length:
-        return np.clip(positions, 0, length - 1)
-    positions = np.abs(positions)
-    return np.where(positions >= length, 2 * (length - 1) - positions, positions)

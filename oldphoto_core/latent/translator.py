@@ -64,7 +64,7 @@ class LatentTranslator:
 
     def grid(self, height: int, width: int, tile: int | None = None) -> Grid:
         """Return the tiles of a photo of this size."""
-        return Grid(height, width, tile or self.settings.tile, self.settings.halo, MULTIPLE)
+        return Grid(height, width, tile or self.settings.tile, self.settings.halo, MULTIPLE, border=MULTIPLE)
 
     def translate(self, unit: NDArray[np.float32], mask: Mask) -> NDArray[np.float32]:
         """Return the restored photo, ``H×W×3`` in [0, 1] (not clipped), of ``unit`` and its damage mask."""

@@ -60,7 +60,7 @@ class TrainingSettings:
     focal_weight: float = 10.0
     focal_gamma: float = 2.0
     positive_cap: float = 20.0
-    real_share: float = 0.4
+    real_share: float = 0.3
     missed_share: float = 0.15
     adversarial_from: float = 1.0
     adversarial_weight: float = 1.0
