@@ -25,7 +25,7 @@ class RestoreSettings:
         strength: how much of the translation is applied outside the mask.
         needed_mask, needed_change: a photo whose mask share and mean absolute change (of the full range)
             both stay below these needs nothing.
-        autocast: run the heavy networks in bfloat16.
+        autocast: run the networks in bfloat16 (of the autoencoders, what their residual blocks add).
         max_keys: cap on attention keys per tile (see PartialNonlocal).
     """
 
@@ -41,7 +41,7 @@ class RestoreSettings:
     needed_mask: float = 2e-5
     needed_change: float = 0.004
     autocast: bool = True
-    max_keys: int = 16384
+    max_keys: int = 2048
 
     def parameters(self) -> dict[str, Any]:
         """Return the settings as JSON-safe parameters."""

@@ -22,7 +22,10 @@ class DefectDetector:
     """A trained U-Net, folded, ready to look at photos."""
 
     def __init__(self, network: DefectUNet, settings: RestoreSettings, device: torch.device) -> None:
-        self.network = fold_batch_norm(network).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.number = torch.bfloat16 if settings.autocast else torch.float32
+        self.network = fold_batch_norm(network).to(  # type: ignore[call-overload]
+            device, self.number, memory_format=torch.channels_last
+        )
         self.settings = settings
         self.link = DeviceLink(device)
 
@@ -62,8 +65,7 @@ class DefectDetector:
         return logits
 
     def _logits(self, tile: Tensor) -> Tensor:
-        with torch.autocast(self.link.type, dtype=torch.bfloat16, enabled=self.settings.autocast):
-            logits: Tensor = self.network(self.link.to_device(tile))
+        logits: Tensor = self.network(self.link.to_device(tile).to(self.number))
         return self.link.to_host(logits)
 
 

@@ -21,7 +21,7 @@ from oldphoto_core.latent.restraint import restrained
 from oldphoto_core.models.autoencoder import LATENT_STRIDE, Autoencoder
 from oldphoto_core.models.interpolation import interpolated
 from oldphoto_core.models.latent_mapping import LatentMapping, latent_mask
-from oldphoto_core.models.layers import fold_batch_norm
+from oldphoto_core.models.layers import fold_batch_norm, round_residuals
 from oldphoto_core.photo import Mask
 from oldphoto_core.pixels import to_unit
 from oldphoto_core.raster import MemoryRaster, Raster
@@ -54,6 +54,9 @@ class LatentTranslator:
             fold_batch_norm(network).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
             for network in (old, mapping, clean)
         )
+        if settings.autocast:
+            for codec in (self.old, self.clean):
+                round_residuals(codec)
         if self.mapping.nonlocal_block is not None:
             self.mapping.nonlocal_block.max_keys = settings.max_keys
         self.settings = settings
