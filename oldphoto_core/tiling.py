@@ -38,8 +38,8 @@ class Grid:
     """The tiles of one picture.
 
     The picture is mirrored outwards by ``border`` pixels, and below and on the right up to a multiple of
-    ``multiple``; ``tile``, ``halo`` and ``border`` are multiples of it too. Without a border the networks meet their own zero
-    padding, as they do at the edges of the crops that they learnt from.
+    ``multiple``; ``tile``, ``halo`` and ``border`` are multiples of it too. Without a border the networks meet their
+    own zero padding, as they do at the edges of the crops that they learnt from.
     """
 
     height: int
