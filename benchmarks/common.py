@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 RESULTS = Path(__file__).parent / "results"
 PHOTOS = Path(__file__).parents[2] / "shared" / "data" / "old"
 """Real photographs; every benchmark that uses them takes another folder by ``--photos``."""
@@ -76,15 +78,24 @@ def machine() -> dict[str, Any]:
     }
 
 
-def lay_out(photos: Path, folder: Path, number: int) -> Path:
-    """Fill ``folder`` with ``number`` photographs, copied in turn under names of their own."""
+def lay_out(photos: Path, folder: Path, number: int, side: int | None = None) -> Path:
+    """Fill ``folder`` with ``number`` photographs, copied in turn under names of their own.
+
+    With a ``side`` they are reduced to at most so many pixels a side, as JPEG.
+    """
     found = sorted(path for path in photos.rglob("*") if path.suffix.lower() in _SUFFIXES)
     if not found:
         sys.exit(f"{photos} holds no photographs. Name a folder that does: --photos FOLDER.")
     folder.mkdir(parents=True)
     for turn in range(number):
         path = found[turn % len(found)]
-        shutil.copyfile(path, folder / f"{turn // len(found):03d}-{path.name}")
+        name = f"{turn // len(found):03d}-{path.name}"
+        if side is None:
+            shutil.copyfile(path, folder / name)
+            continue
+        with Image.open(path) as photo:
+            photo.thumbnail((side, side))
+            photo.convert("RGB").save((folder / name).with_suffix(".jpg"), quality=90)
     return folder
 
 

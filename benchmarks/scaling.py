@@ -1,6 +1,7 @@
 """How the flow scales: from one worker to two, and from 100 photos to 2,000; and what the catalog costs.
 
     python -m benchmarks.scaling                                    # a quarter of an hour on two cores
+    python -m benchmarks.scaling --side 160                         # the runs of many photos: small copies, minutes
     python -m benchmarks.scaling --number 8 --sizes 6 12 --rows 200
 
 Every worker has one thread, so that two workers have twice the processor of one. Cost per photo is the time
@@ -28,6 +29,7 @@ def main() -> None:
     parser.add_argument("--number", type=int, default=100, help="photos for the comparison of workers")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--sizes", type=int, nargs="+", default=[100, 500, 2000], help="photos a run")
+    parser.add_argument("--side", type=int, help="reduce the photos of the growing runs to so many pixels")
     parser.add_argument("--rows", type=int, default=5000, help="outcomes recorded in the catalog")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="oldphoto-scaling-") as folder:
@@ -36,7 +38,7 @@ def main() -> None:
             for workers in given.workers
         }
         by_size = {
-            size: run(given.photos, Path(folder, f"photos-{size}"), size, max(given.workers))
+            size: run(given.photos, Path(folder, f"photos-{size}"), size, max(given.workers), given.side)
             for size in given.sizes
         }
         recorded = catalog_rate(Path(folder), given.rows)
@@ -45,6 +47,7 @@ def main() -> None:
     figures = {
         "workers": by_workers,
         "speed_up": rates[-1] / rates[0],
+        "side": given.side,
         "runs": by_size,
         "cost_of_a_photo_s": dict(zip(by_size, costs, strict=True)),
         "largest_deviation": max(abs(cost / costs[0] - 1) for cost in costs),
@@ -60,9 +63,9 @@ def main() -> None:
     )
 
 
-def run(photos: Path, folder: Path, number: int, workers: int) -> dict[str, Any]:
+def run(photos: Path, folder: Path, number: int, workers: int, side: int | None = None) -> dict[str, Any]:
     """Restore so many photos with so many workers of one thread."""
-    scans = lay_out(photos, folder / "scans", number)
+    scans = lay_out(photos, folder / "scans", number, side)
     return python(
         "benchmarks.flow_run", str(scans), str(folder / "out"), "--workers", str(workers), threads=1
     )
