@@ -31,8 +31,8 @@ class RestoreSettings:
 
     tile: int = 768
     halo: int = 96
-    seed_probability: float = 0.95
-    grow_probability: float = 0.8
+    seed_probability: float = 0.8
+    grow_probability: float = 0.7
     least_defect: int = 3
     dilation: int = 1
     codec_cancelling: float = 0.0

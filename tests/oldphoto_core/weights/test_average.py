@@ -1,0 +1,43 @@
+"""Law: the average of checkpoints is the mean of their weights, and the card says of which."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from oldphoto_core.errors import WeightsError
+from oldphoto_core.models.build import build
+from oldphoto_core.weights.average import average
+from oldphoto_core.weights.store import load_weights, read_card, save_weights
+
+
+def _checkpoint(folder: Path, name: str, steps: int, value: float, network: str = "detector") -> Path:
+    made = build(network, "compact")
+    with torch.no_grad():
+        for parameter in made.parameters():
+            parameter.fill_(value)
+    path = folder / f"{name}.safetensors"
+    settings = {"network": network, "config": "compact"}
+    card = {"name": "x", "version": "0", "licence": "Apache-2.0", "settings": settings, "steps": steps}
+    save_weights(made, path, card)
+    return path
+
+
+def test_weights_are_averaged_and_the_card_says_of_what(tmp_path: Path) -> None:
+    checkpoints = [_checkpoint(tmp_path, "a", 10, 0.25), _checkpoint(tmp_path, "b", 20, 0.75)]
+    out = tmp_path / "mean.safetensors"
+    average(checkpoints, out)
+    network = build("detector", "compact")
+    load_weights(network, out)
+    assert all((parameter == 0.5).all() for parameter in network.parameters())
+    card = read_card(out)
+    assert card["steps"] == 20
+    assert [one["steps"] for one in card["averaged"]] == [10, 20]
+
+
+def test_different_networks_are_not_averaged(tmp_path: Path) -> None:
+    checkpoints = [_checkpoint(tmp_path, "a", 1, 0.1), _checkpoint(tmp_path, "b", 1, 0.1, "mapping")]
+    with pytest.raises(WeightsError, match="detector"):
+        average(checkpoints, tmp_path / "mean.safetensors")
