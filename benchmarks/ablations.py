@@ -5,7 +5,7 @@
 
 Four sets of weights are trained from scratch with one seed and the same numbers of steps: the whole method, without
 the partial nonlocal block, without the latent alignment of eq 3, and with plain autoencoders instead of VAEs. Then
-`oldphoto evaluate` measures them on the validation photographs. A set whose weights are in ``FOLDER`` already is
+`oldphoto evaluate` measures them on the validation photographs. What ``FOLDER`` holds already is
 not trained again.
 """
 
@@ -83,9 +83,8 @@ def evaluated(data: Path, out: Path, photos: int) -> dict[str, Any]:
 
 
 def _train(network: str, data: Path, out: Path, options: list[str]) -> None:
-    if out.is_file():
-        return
-    _oldphoto("train", network, "--data", str(data), "--out", str(out), *options)
+    # A training that was cut short leaves weights too: its checkpoint goes on where it stopped.
+    _oldphoto("train", network, "--data", str(data), "--out", str(out), "--resume", *options)
 
 
 def _oldphoto(*arguments: str, stdout: int | None = None) -> subprocess.CompletedProcess[str]:
