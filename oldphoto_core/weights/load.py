@@ -1,4 +1,7 @@
-"""Build the networks that have trained weights; the others stay None and their stages off."""
+"""Build the networks that have trained weights; the others stay None and their stages off.
+
+The latent domain lies beside them and belongs to one autoencoder: for any other it says nothing.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import TypeVar
 
 from torch import nn
 
-from oldphoto_core.errors import UsageError
+from oldphoto_core.errors import UsageError, WeightsError
 from oldphoto_core.models.autoencoder import Autoencoder
 from oldphoto_core.models.build import (
     CONFIGS,
@@ -17,10 +20,12 @@ from oldphoto_core.models.build import (
     build_autoencoder,
     build_detector,
     build_face_generator,
+    build_latent_domain,
     build_mapping,
 )
 from oldphoto_core.models.defect_unet import DefectUNet
 from oldphoto_core.models.face_generator import FaceGenerator
+from oldphoto_core.models.latent_domain import LatentDomain
 from oldphoto_core.models.latent_mapping import LatentMapping
 from oldphoto_core.weights.store import WeightsIdentity, load_weights, read_card, shipped
 
@@ -36,6 +41,7 @@ class Networks:
     vae_clean: Autoencoder | None = None
     mapping: LatentMapping | None = None
     faces: FaceGenerator | None = None
+    latent_domain: LatentDomain | None = None
     identities: dict[str, WeightsIdentity] = field(default_factory=dict)
 
 
@@ -67,7 +73,25 @@ def load_networks(config: Config, folder: Path | None = None, *, lacking: Path |
     networks.vae_clean = trained("vae-clean", lambda path: build_autoencoder(config))
     networks.mapping = trained("mapping", lambda path: _mapping_of(config, path))
     networks.faces = trained("faces", lambda path: build_face_generator(config))
+    if networks.vae_old is not None:
+        own = folder is None or shipped(config, "vae-old", folder).is_file()
+        beside = shipped(config, "latent-domain", folder if own else lacking)
+        networks.latent_domain = _domain_of(config, beside, networks.identities["vae-old"])
     return networks
+
+
+def _domain_of(config: Config, path: Path, vae_old: WeightsIdentity) -> LatentDomain | None:
+    """Return the domain at ``path``, if there is one. Raises WeightsError if it is another autoencoder's."""
+    if not path.is_file():
+        return None
+    if (measured_with := read_card(path).get("vae_old_sha256")) != vae_old.sha256:
+        raise WeightsError(
+            f"{path} was measured with the autoencoder {str(measured_with)[:12]}…, beside it lies "
+            f"{vae_old.sha256[:12]}…. Measure it again with `oldphoto train latent-domain`, or remove the file."
+        )
+    domain = build_latent_domain(config)
+    load_weights(domain, path)
+    return domain.eval()
 
 
 def _mapping_of(config: Config, path: Path) -> LatentMapping:
