@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from oldphoto_core.detection.masks import is_flock
 from oldphoto_core.raster import BAND_PIXELS, Raster, bands
 from oldphoto_core.settings import RestoreSettings
 
@@ -58,15 +59,16 @@ def hysteresis_into(
         band = _Band.of(probability.read(top, 0, bottom, width), settings)
         judged.append(joined.judge(band, first=number == 0, last=number == len(spans) - 1))
     kept_open = joined.kept()
+    kept = np.concatenate([verdict.areas for verdict in judged] + [joined.kept_areas()]).astype(np.float64)
+    flock = is_flock(len(kept), kept.sum(), np.square(kept).sum())
     masked = undecided = 0
     for (top, bottom), verdict in zip(spans, judged, strict=True):
         found = probability.read(top, 0, bottom, width)
-        part = verdict.keep(kept_open)[_labelled(found, settings)[1]]
+        part = verdict.keep(kept_open)[_labelled(found, settings)[1]] & (not flock)
         mask.write(top, 0, part)
         masked += int(part.sum())
         undecided += int(((found > UNDECIDED[0]) & (found < UNDECIDED[1]) & ~part).sum())
-    components = sum(int(verdict.closed.sum()) for verdict in judged) + joined.count_kept()
-    return MaskFacts(masked, undecided, components, height * width)
+    return MaskFacts(masked, undecided, 0 if flock else len(kept), height * width)
 
 
 def dilate_into(mask: Raster, grown: Raster, pixels: int, *, band_pixels: int = BAND_PIXELS) -> None:
@@ -100,9 +102,13 @@ class _Band:
 
 @dataclass(frozen=True)
 class _Verdict:
-    """Per label of a band: kept for sure, and the number of the joined component for those still open."""
+    """Per label of a band: kept for sure, and the number of the joined component for those still open.
+
+    ``areas`` are those of the labels that are kept for sure.
+    """
 
     closed: NDArray[np.bool_]
+    areas: NDArray[np.int64]
     open_labels: NDArray[np.intp]
     open_numbers: NDArray[np.intp]
 
@@ -140,17 +146,18 @@ class _Joined:
         self._above = number_of[band.labels[-1]]
         closed = band.seeded & (band.areas >= self.least)
         closed[is_open] = False
-        return _Verdict(closed, is_open, numbers)
+        return _Verdict(closed, band.areas[closed], is_open, numbers)
 
     def kept(self) -> NDArray[np.bool_]:
         """Return for each open component's number whether all of it together is kept."""
         roots = (self._root(number) for number in range(len(self.parents)))
         return np.array([self.seeded[root] and self.areas[root] >= self.least for root in roots], bool)
 
-    def count_kept(self) -> int:
-        """Return the number of joined components that are kept."""
+    def kept_areas(self) -> NDArray[np.int64]:
+        """Return the areas of the joined components that are kept."""
         roots = {self._root(number) for number in range(len(self.parents))}
-        return sum(self.seeded[root] and self.areas[root] >= self.least for root in roots)
+        areas = [self.areas[root] for root in sorted(roots) if self.seeded[root]]
+        return np.array([area for area in areas if area >= self.least], np.int64)
 
     def _root(self, number: int) -> int:
         while self.parents[number] != number:

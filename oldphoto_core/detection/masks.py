@@ -8,11 +8,32 @@ import numpy as np
 from oldphoto_core.photo import Mask, Probability
 from oldphoto_core.settings import RestoreSettings
 
+_FLOCK = 60
+_FLOCK_AREA = 16.0
+_FLOCK_SPREAD = 0.65
+
+
+def is_flock(count: int, area: float, squares: float) -> bool:
+    """Say whether marks are so many, so large and so alike that they are things: birds, aeroplanes, windows.
+
+    Dust has every size: in photographs with 60 marks and more made by hand, areas scatter by 0.8 of their mean and
+    more. Such marks are left alone, all of them.
+
+    Args:
+        count: of marks.
+        area: of all of them together, in pixels.
+        squares: sum of their squared areas.
+    """
+    if count < _FLOCK or area < _FLOCK_AREA * count:
+        return False
+    mean = area / count
+    return squares / count - mean * mean < (_FLOCK_SPREAD * mean) ** 2
+
 
 def hysteresis(probability: Probability, settings: RestoreSettings) -> Mask:
     """Keep each connected region above the growing threshold that reaches the seed threshold somewhere.
 
-    Regions smaller than ``least_defect`` pixels are dropped.
+    Regions smaller than ``least_defect`` pixels are dropped, and all of them where they are a flock.
     """
     grown = (probability >= settings.grow_probability).astype(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(grown, connectivity=8)
@@ -20,6 +41,9 @@ def hysteresis(probability: Probability, settings: RestoreSettings) -> Mask:
     kept[np.unique(labels[probability >= settings.seed_probability])] = True
     kept &= stats[:, cv2.CC_STAT_AREA] >= settings.least_defect
     kept[0] = False
+    areas = stats[kept, cv2.CC_STAT_AREA].astype(np.float64)
+    if is_flock(len(areas), areas.sum(), np.square(areas).sum()):
+        kept[:] = False
     mask: Mask = kept[labels]
     return mask
 

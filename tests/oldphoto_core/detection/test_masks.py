@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
+from oldphoto_core.detection.banded import hysteresis_into
 from oldphoto_core.detection.masks import count_components, dilated, hysteresis
+from oldphoto_core.raster import MemoryRaster
 from oldphoto_core.settings import RestoreSettings
 
 SETTINGS = RestoreSettings(seed_probability=0.8, grow_probability=0.5, least_defect=3)
@@ -39,3 +42,35 @@ def test_dilation_and_components() -> None:
     assert dilated(mask, 1).sum() == 10
     assert np.array_equal(dilated(mask, 0), mask)
     assert count_components(np.zeros((3, 3), bool)) == 0
+
+
+def _marks(sides: list[int]) -> np.ndarray:
+    """One square mark of each side, 16 to a row of 40-pixel cells."""
+    probability = np.zeros((40 * -(-len(sides) // 16), 640), np.float32)
+    for number, side in enumerate(sides):
+        top, left = 40 * (number // 16) + 5, 40 * (number % 16) + 5
+        probability[top : top + side, left : left + side] = 0.95
+    return probability
+
+
+@pytest.mark.parametrize(
+    ("sides", "kept"),
+    [
+        ([5] * 64, False),
+        ([4, 5, 6, 5] * 16, False),
+        ([5] * 59, True),
+        ([3] * 64, True),
+        ([2, 3, 4, 12] * 16, True),
+    ],
+)
+def test_many_large_marks_that_are_alike_are_things_and_dust_is_not(sides: list[int], kept: bool) -> None:
+    probability = _marks(sides)
+    mask = hysteresis(probability, SETTINGS)
+    assert mask.any() == kept
+    banded = np.empty(mask.shape, bool)
+    for band_pixels in (640 * 7, 640 * 1000):
+        facts = hysteresis_into(
+            MemoryRaster(probability), MemoryRaster(banded), SETTINGS, band_pixels=band_pixels
+        )
+        assert np.array_equal(banded, mask)
+        assert (facts.components, facts.masked) == ((len(sides), mask.sum()) if kept else (0, 0))
