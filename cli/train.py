@@ -1,4 +1,7 @@
-"""``oldphoto train``: train one network within a wall-clock budget or a number of steps."""
+"""``oldphoto train``: train one network within a wall-clock budget or a number of steps.
+
+``latent-domain`` is no network: it measures, in a minute or two, what ``vae-old`` was trained on.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ from typing import Annotated
 
 import typer
 
+LATENT_DOMAIN = "latent-domain"
+
 
 def register(app: typer.Typer) -> None:
     """Add ``train`` to the command line."""
@@ -15,7 +20,13 @@ def register(app: typer.Typer) -> None:
 
 
 def train(
-    network: Annotated[str, typer.Argument(help="detector | vae-old | vae-clean | mapping | faces")],
+    network: Annotated[
+        str,
+        typer.Argument(
+            help="detector | vae-old | vae-clean | mapping | faces; or latent-domain, once vae-old is trained "
+            "(--data --out --vae-old --config --seed)"
+        ),
+    ],
     data: Annotated[Path, typer.Option(help="Folder with clean/, old/, annotated/, defects/, faces/.")],
     out: Annotated[Path, typer.Option(help="Weights to write; card, curves and checkpoint lie beside.")],
     budget: Annotated[float, typer.Option(min=0.01, help="Wall-clock minutes.")] = 60.0,
@@ -81,6 +92,9 @@ def train(
     from oldphoto_core.training.settings import TrainingSettings, default_adversarial_from
     from oldphoto_core.training.trainer import Trainer
 
+    if network == LATENT_DOMAIN:
+        _measure_domain(data, out, config=config, vae_old=vae_old, seed=seed, as_json=json)
+        return
     if ageing not in ("workers", "device"):
         raise UsageError(f"--ageing {ageing!r} is neither workers nor device.")
     chosen = pick_device(device).type
@@ -127,3 +141,26 @@ def train(
         if json
         else f"{written}: {trainer.step} steps in {trainer.seconds / 60:.1f} minutes"
     )
+
+
+def _measure_domain(
+    data: Path, out: Path, *, config: str, vae_old: Path | None, seed: int, as_json: bool
+) -> None:
+    """Measure the latent domain and say what was written."""
+    from cli.progress import progress_bar
+    from oldphoto_core.training.domain import measure_domain
+    from oldphoto_core.weights.store import read_card
+
+    with progress_bar() as bar:
+        task = bar.add_task("measuring", total=None, note="")
+        written = measure_domain(
+            data,
+            out,
+            config=config,  # type: ignore[arg-type]
+            vae_old=vae_old,
+            seed=seed,
+            report=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    photographs = read_card(written)["photographs"]
+    done = {"weights": str(written), "photographs": photographs}
+    typer.echo(json_format.dumps(done) if as_json else f"{written}: of {photographs} photographs")

@@ -75,6 +75,42 @@ RULES: tuple[Rule, ...] = (
         Severity.WARNING,
         "A refined face moved by a visible share of its eye distance. Compare the person with the original.",
     ),
+    Rule(
+        "faces-lost",
+        "faces_lost",
+        1.0,
+        Severity.WARNING,
+        "A face that is plain in the original is not found in the result. Look whether it was painted over.",
+    ),
+    Rule(
+        "faces-invented",
+        "faces_invented",
+        1.0,
+        Severity.WARNING,
+        "The result shows a face where the original has none to be seen. Look whether it was made up.",
+    ),
+    Rule(
+        "lettering",
+        "lettering",
+        5.0,
+        Severity.WARNING,
+        "Marks that were filled in stand in rows like writing. Check that no caption or signature was removed.",
+    ),
+    Rule(
+        "latent-distance",
+        "latent_distance",
+        0.9,
+        Severity.NOTICE,
+        "The picture is unlike the photographs that the networks learnt from (a drawing, a page, a negative?). "
+        "They may do anything with it.",
+    ),
+    Rule(
+        "sample-variance",
+        "sample_deviation",
+        0.006,
+        Severity.NOTICE,
+        "Restoring the same places again gave visibly different results. Trust the original where they differ.",
+    ),
 )
 
 

@@ -228,7 +228,9 @@ def load_restorer(
     where = pick_device(device)
     networks = load_networks(config, weights, lacking=lacking)
     translator = (
-        LatentTranslator(networks.vae_old, networks.mapping, networks.vae_clean, chosen, where)
+        LatentTranslator(
+            networks.vae_old, networks.mapping, networks.vae_clean, chosen, where, networks.latent_domain
+        )
         if networks.vae_old and networks.mapping and networks.vae_clean
         else None
     )

@@ -12,6 +12,7 @@ import numpy as np
 
 from oldphoto_core.detection.banded import MaskFacts, hysteresis_into
 from oldphoto_core.detection.detector import DefectDetector
+from oldphoto_core.detection.lettering import measure_lettering
 from oldphoto_core.detection.looks import Looks, enlarged_region
 from oldphoto_core.latent.translator import LatentTranslator
 from oldphoto_core.measure import ChangeMeter
@@ -89,7 +90,10 @@ def translate_into(
             return Change(needed=False, measurements={"mean_change": probed}, complete=False)
     grid = translator.grid(height, width)
     measured = _translated(translator, settings, pixels, mask, restored, grid, list(grid.windows()))
-    return Change(damaged or measured["mean_change"] >= settings.needed_change, measured)
+    needed = damaged or measured["mean_change"] >= settings.needed_change
+    if needed:
+        measured |= {**translator.doubts(pixels, mask), **measure_lettering(pixels, mask)}
+    return Change(needed, measured)
 
 
 def _translated(

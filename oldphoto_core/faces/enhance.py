@@ -16,6 +16,7 @@ from torch import Tensor
 
 from oldphoto_core.errors import UsageError
 from oldphoto_core.faces.align import Alignment, FloatImage
+from oldphoto_core.faces.before_after import compare_faces
 from oldphoto_core.faces.blend import (
     BlendSettings,
     add_change,
@@ -110,8 +111,8 @@ class FaceEnhancer:
             The picture (``restored`` itself where no face was refined; otherwise a copy, bit-identical
             outside the blend regions); every face found, the surest first; and the measurements
             ``faces_found``, ``faces_enhanced``, ``faces_too_large``, ``faces_without_landmarks``,
-            ``faces_refused``, ``faces_refused_<reason>`` for each reason met, and ``face_drift_max`` (in eye
-            distances).
+            ``faces_refused``, ``faces_refused_<reason>`` for each reason met, ``face_drift_max`` (in eye
+            distances), and those of :func:`compare_faces`, taken before anything was refined.
 
         Raises:
             UsageError: pixels of another type, or two pictures that do not match.
@@ -122,7 +123,10 @@ class FaceEnhancer:
                 f"The restored photo is {restored.shape} {restored.dtype}, the original {original.shape} "
                 f"{original.dtype}. Give the two as they belong together."
             )
-        return self.refine(original, restored, self.detector.detect(restored))
+        faces = self.detector.detect(restored)
+        compared = compare_faces(self.detector, original, restored, faces)
+        picture, recorded, measured = self.refine(original, restored, faces)
+        return picture, recorded, {**measured, **compared}
 
     def refine(
         self, original: Pixels, restored: Pixels, faces: tuple[Face, ...]

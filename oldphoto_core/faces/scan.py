@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from oldphoto_core.faces.before_after import compare_faces
 from oldphoto_core.faces.enhance import FaceEnhancer
 from oldphoto_core.photo import Face
 from oldphoto_core.raster import Raster, copied, reduced, whole
@@ -27,11 +28,14 @@ def enhance_into(
             enhanced.write(0, 0, picture)
         return faces, measurements
     small, factor = reduced(restored, SEARCHED_SIDE)
-    faces = tuple(_enlarged(face, factor) for face in enhancer.detector.detect(small))
-    if enhanced is None:
-        return _refined(enhancer, original, restored, faces)
-    copied(restored, enhanced)
-    return _refined(enhancer, original, enhanced, faces, write=True)
+    found = enhancer.detector.detect(small)
+    compared = compare_faces(enhancer.detector, reduced(original, SEARCHED_SIDE)[0], small, found)
+    faces = tuple(_enlarged(face, factor) for face in found)
+    if enhanced is not None:
+        copied(restored, enhanced)
+    canvas = restored if enhanced is None else enhanced
+    faces, measured = _refined(enhancer, original, canvas, faces, write=enhanced is not None)
+    return faces, {**measured, **compared}
 
 
 def _refined(

@@ -17,9 +17,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from oldphoto_core.device import DeviceLink
+from oldphoto_core.latent.draws import sample_deviation
 from oldphoto_core.latent.restraint import restrained
+from oldphoto_core.latent.strangeness import latent_distance
 from oldphoto_core.models.autoencoder import LATENT_STRIDE, Autoencoder
 from oldphoto_core.models.interpolation import interpolated
+from oldphoto_core.models.latent_domain import LatentDomain
 from oldphoto_core.models.latent_mapping import LatentMapping, latent_mask
 from oldphoto_core.models.layers import fold_batch_norm, round_residuals
 from oldphoto_core.photo import Mask
@@ -40,7 +43,7 @@ class Patch(NamedTuple):
 
 
 class LatentTranslator:
-    """VAE₁, T and VAE₂ in evaluation, folded."""
+    """VAE₁, T and VAE₂ in evaluation, folded; with ``domain``, how far a photo is from what they were trained on."""
 
     def __init__(
         self,
@@ -49,6 +52,7 @@ class LatentTranslator:
         clean: Autoencoder,
         settings: RestoreSettings,
         device: torch.device,
+        domain: LatentDomain | None = None,
     ) -> None:
         self.old, self.mapping, self.clean = (
             fold_batch_norm(network).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -60,6 +64,7 @@ class LatentTranslator:
         if self.mapping.nonlocal_block is not None:
             self.mapping.nonlocal_block.max_keys = settings.max_keys
         self.settings = settings
+        self.domain = domain
         self.link = DeviceLink(device)
         # Attention over a mask has another shape each time; only intact tiles repeat themselves exactly.
         self._damaged = partial(self._network, damaged_here=True)
@@ -94,6 +99,41 @@ class LatentTranslator:
             unit = (grid.crop(window, done).permute(1, 2, 0) + 1) / 2
             yield Patch(top, left, unit.numpy())
 
+    def doubts(self, pixels: Raster, mask: Raster) -> dict[str, float]:
+        """Return what speaks against trusting these networks with a photo, of a bounded part of it.
+
+        Args:
+            pixels: the photo as stored.
+            mask: the dilated mask, ``H×W`` bool.
+
+        Returns:
+            ``latent_distance`` (see `latent.strangeness`; only with a domain) and ``sample_deviation`` (see
+            `latent.draws`); a photo too narrow for one of them lacks it.
+        """
+        distance = (
+            latent_distance(self.old.encoder, self.domain, pixels, self.link.device) if self.domain else None
+        )
+        measured = {"latent_distance": distance, "sample_deviation": sample_deviation(self, pixels, mask)}
+        return {name: value for name, value in measured.items() if value is not None}
+
+    @torch.inference_mode()
+    def drawn(self, stacked: Tensor, generator: torch.Generator) -> Tensor:
+        """Return ``B×3×h×w`` in [0, 1] (not clipped) restored from draws of the latents instead of their means.
+
+        Args:
+            stacked: ``B×4×h×w``, three channels in [-1, 1] and the mask, on the CPU.
+            generator: of the CPU, so that every device draws the same.
+        """
+        on_device = self.link.to_device(stacked)
+        picture, damaged = on_device[:, :3].contiguous(memory_format=torch.channels_last), on_device[:, 3:]
+        damaged_here = _is_damaged(stacked)
+        posterior = self.old.encoder.posterior(
+            interpolated(picture, damaged > 0) if damaged_here else picture
+        )
+        noise = torch.randn(posterior.mean.shape, generator=generator).to(posterior.mean)
+        latents = posterior.mean + (0.5 * posterior.log_variance).exp() * noise
+        return (self.link.to_host(self._decoded(latents, damaged if damaged_here else None)) + 1) / 2
+
     @torch.inference_mode()
     def _tiles(self, stacked: Tensor) -> Tensor:
         """Translate ``B×4×h×w``: three channels in [-1, 1] and the mask. A batch is damaged or it is not."""
@@ -103,16 +143,20 @@ class LatentTranslator:
     def _network(self, stacked: Tensor, *, damaged_here: bool) -> Tensor:
         picture, damaged = stacked[:, :3].contiguous(memory_format=torch.channels_last), stacked[:, 3:]
         latents = self.old.encoder(interpolated(picture, damaged > 0) if damaged_here else picture)
-        # No cache of converted weights: one made while a CUDA graph is recorded belongs to the recording.
-        with torch.autocast(
-            self.link.type, dtype=torch.bfloat16, enabled=self.settings.autocast, cache_enabled=False
-        ):
-            mapped = self.mapping(latents, latent_mask(damaged) if damaged_here else None)
-        restored = self.clean.generator(mapped.float())
+        restored = self._decoded(latents, damaged if damaged_here else None)
         if self.settings.codec_cancelling:
             lost = picture - self.old.generator(latents)
             restored = restored + self.settings.codec_cancelling * lost * intact_weight(damaged)
         return restrained(picture, restored, damaged, 2 * self.settings.translation_error)
+
+    def _decoded(self, latents: Tensor, damaged: Tensor | None) -> Tensor:
+        """Return ``G_Y(T(z, m))``; with no damage the global branch is skipped."""
+        # No cache of converted weights: one made while a CUDA graph is recorded belongs to the recording.
+        with torch.autocast(
+            self.link.type, dtype=torch.bfloat16, enabled=self.settings.autocast, cache_enabled=False
+        ):
+            mapped = self.mapping(latents, latent_mask(damaged) if damaged is not None else None)
+        return self.clean.generator(mapped.float())
 
 
 def _stacked(grid: Grid, window: Window, pixels: Raster, mask: Raster) -> Tensor:

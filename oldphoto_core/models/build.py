@@ -15,6 +15,7 @@ from oldphoto_core.errors import UsageError
 from oldphoto_core.models.autoencoder import Autoencoder, Encoder, Generator
 from oldphoto_core.models.defect_unet import DefectUNet
 from oldphoto_core.models.face_generator import COMPACT_WIDTHS, PAPER_WIDTHS, FaceGenerator
+from oldphoto_core.models.latent_domain import LatentDomain
 from oldphoto_core.models.latent_mapping import LatentMapping
 from oldphoto_core.models.patch_discriminator import MultiScaleDiscriminator, PatchDiscriminator
 
@@ -96,12 +97,18 @@ def build_latent_judge(config: Config) -> PatchDiscriminator:
     return PatchDiscriminator(64 if config == "paper" else 48, width=64, layers=2)
 
 
+def build_latent_domain(config: Config) -> LatentDomain:
+    """Return an empty description of what the old photos' latents are like."""
+    return LatentDomain(64 if config == "paper" else 48)
+
+
 BUILDERS: dict[str, Callable[[Config], nn.Module]] = {
     "detector": build_detector,
     "vae-old": build_autoencoder,
     "vae-clean": build_autoencoder,
     "mapping": build_mapping,
     "faces": build_face_generator,
+    "latent-domain": build_latent_domain,
 }
 
 

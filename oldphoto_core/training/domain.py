@@ -1,0 +1,119 @@
+"""Measure what the old photos' autoencoder was trained on: the statistics behind ``latent_distance``.
+
+No gradient is taken: the trained encoder looks once at every training photograph, at the real old ones as they are
+and at the clean ones aged by the synthesis, and the mean and covariance of what it says are kept. The same data and
+encoder give the same statistics.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from oldphoto_core import __version__
+from oldphoto_core.degradation.library import DefectLibrary
+from oldphoto_core.degradation.profiles import PROFILES, sample_recipe
+from oldphoto_core.degradation.synthesize import age
+from oldphoto_core.errors import UsageError
+from oldphoto_core.latent.strangeness import overview
+from oldphoto_core.models.autoencoder import Encoder
+from oldphoto_core.models.build import Config, build_autoencoder
+from oldphoto_core.models.latent_domain import LatentDomain, latent_features
+from oldphoto_core.pixels import to_tensor
+from oldphoto_core.raster import MemoryRaster
+from oldphoto_core.training.card import collections, training_photographs
+from oldphoto_core.training.samples import PhotoFolder
+from oldphoto_core.weights.store import LICENCE, load_weights, save_weights, shipped
+
+LEAST_PHOTOGRAPHS = 8
+"""Fewer say nothing about a covariance; a few hundred say it well."""
+_AGED_BY = ("seed", "archive")
+
+Report = Callable[[int, int], None]
+"""Called after each photograph with how many are done and how many there are."""
+
+
+def measure_domain(
+    data: Path,
+    out: Path,
+    *,
+    config: Config = "compact",
+    vae_old: Path | None = None,
+    seed: int = 0,
+    report: Report = lambda done, total: None,
+) -> Path:
+    """Write the latent domain of the training photographs of ``data``, with its card; return its path.
+
+    Args:
+        data: folder with ``old/`` and ``clean/`` (``defects/`` for the ageing, where there is one).
+        out: the file to write, ``latent-domain.safetensors`` beside the autoencoder's weights.
+        config: the networks' configuration.
+        vae_old: the trained VAE₁; the shipped one when not given.
+        seed: of the ageing.
+        report: see :data:`Report`.
+
+    Raises:
+        UsageError: too few training photographs.
+        WeightsError: the autoencoder's weights are missing or are not those of their card.
+    """
+    started = time.monotonic()
+    network = build_autoencoder(config)
+    identity = load_weights(network, vae_old or shipped(config, "vae-old"))
+    encoder = network.eval().requires_grad_(False).encoder
+    old, clean = PhotoFolder(data / "old").paths, PhotoFolder(data / "clean").paths
+    total = len(old) + len(clean)
+    rows = []
+    for done, photo in enumerate(_photographs(data, old, clean, seed), start=1):
+        if (features := _features(encoder, photo)) is not None:
+            rows.append(features)
+        report(done, total)
+    if len(rows) < LEAST_PHOTOGRAPHS:
+        raise UsageError(
+            f"{data} gives {len(rows)} photographs; {LEAST_PHOTOGRAPHS} are the least, hundreds are meant."
+        )
+    card: dict[str, Any] = {
+        "name": f"latent-domain-{config}",
+        "version": __version__,
+        "licence": LICENCE,
+        "vae_old_sha256": identity.sha256,
+        "photographs": len(rows),
+        "data": training_photographs(data, ("old", "aged")),
+        "collections": collections(data, ("old", "aged")),
+        "settings": {"config": config, "seed": seed, "aged_by": list(_AGED_BY)},
+        "hours": round((time.monotonic() - started) / 3600, 3),
+        "date": datetime.now(UTC).date().isoformat(),
+    }
+    save_weights(LatentDomain.of(torch.stack(rows)), out, card)
+    return out
+
+
+def _photographs(data: Path, old: list[Path], clean: list[Path], seed: int) -> Iterator[NDArray[np.uint8]]:
+    """Yield the old photographs, then the clean ones, each aged by its own recipe."""
+    yield from (_read(path) for path in old)
+    defects = data / "defects"
+    library = DefectLibrary.from_directory(defects) if defects.is_dir() else DefectLibrary.procedural()
+    for number, path in enumerate(clean):
+        profile = PROFILES[_AGED_BY[number % len(_AGED_BY)]]
+        aged = age(_read(path), sample_recipe(seed * len(clean) + number, profile), library).aged
+        yield np.asarray(np.rint(np.clip(aged, 0, 1) * 255), np.uint8)
+
+
+@torch.inference_mode()
+def _features(encoder: Encoder, photo: NDArray[np.uint8]) -> torch.Tensor | None:
+    unit = overview(MemoryRaster(photo))
+    return None if unit is None else latent_features(encoder(to_tensor(unit)))[0]
+
+
+def _read(path: Path) -> NDArray[np.uint8]:
+    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise UsageError(f"{path} cannot be decoded. Remove it from the training folder.")
+    return np.ascontiguousarray(picture[..., ::-1], np.uint8)
