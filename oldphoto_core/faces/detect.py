@@ -150,10 +150,8 @@ class _CascadeMethod:
         view = GreyView(pixels, min(_GLIMPSED_SIDE, settings.working_side))
         smallest = max(settings.smallest_side, round(_GLIMPSED_SHARE * max(view.image.shape)))
         hits = self._proposers[0].search(view.image, step=1.2, neighbours=3, smallest=smallest)
-        return [
-            Face(box=tuple(side / view.scale for side in (h.x, h.y, h.width, h.height)), score=h.weight)  # type: ignore[arg-type]
-            for h in hits
-        ]
+        by = view.scale
+        return [Face(box=(h.x / by, h.y / by, h.width / by, h.height / by), score=h.weight) for h in hits]
 
     def scores(self, pixels: Pixels, boxes: list[Box], settings: DetectorSettings) -> list[float]:
         view = GreyView(pixels, settings.working_side)

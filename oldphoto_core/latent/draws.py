@@ -85,5 +85,5 @@ def _deviation(translator: LatentTranslator, square: Tensor, seed: int) -> float
 
 
 def _seed(block: np.ndarray[tuple[int, ...], np.dtype[np.uint8 | np.uint16]]) -> int:
-    digest = hashlib.sha256(np.ascontiguousarray(block)).digest()
+    digest = hashlib.sha256(block.tobytes()).digest()
     return int.from_bytes(digest[:7])
