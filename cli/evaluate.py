@@ -33,7 +33,9 @@ def register(app: typer.Typer) -> None:
 def evaluate(
     directory: Annotated[Path, typer.Argument(help="Clean photographs, or clean/ and aged/ (and masks/).")],
     profile: Annotated[str, typer.Option(help="How clean photographs are aged: seed | archive")] = "seed",
-    limit: Annotated[int | None, typer.Option(min=1, help="At most so many photographs, and portraits.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="At most so many photographs, and portraits.")
+    ] = None,
     split: Annotated[Split, typer.Option(help="Which photographs take part.")] = Split.ALL,
     size: Annotated[int, typer.Option(min=32, help="Side of the middle crop that is aged, in pixels.")] = 256,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the ageing.")] = 0,

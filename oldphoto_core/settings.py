@@ -16,6 +16,7 @@ class RestoreSettings:
         tile, halo: side of a tile's kept square, and the context read around it.
         seed_probability: a defect needs at least one pixel this likely …
         grow_probability: … and then takes in every connected pixel this likely (hysteresis).
+        line_probability: a long thin defect needs one pixel this likely: poles, wires and edges are lines too.
         least_defect: components of fewer pixels are left alone.
         dilation: the mask is grown by so much before the fill.
         codec_cancelling: add back what the old photos' autoencoder loses: ``r + G_Y(T(E(r))) − G_RX(E(r))``,
@@ -33,6 +34,7 @@ class RestoreSettings:
     halo: int = 96
     seed_probability: float = 0.8
     grow_probability: float = 0.7
+    line_probability: float = 0.98
     least_defect: int = 3
     dilation: int = 1
     codec_cancelling: float = 0.0

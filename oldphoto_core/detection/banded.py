@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from oldphoto_core.detection.masks import is_flock
+from oldphoto_core.detection.masks import is_defect, is_flock, peaks_of
 from oldphoto_core.raster import BAND_PIXELS, Raster, bands
 from oldphoto_core.settings import RestoreSettings
 
@@ -53,10 +53,10 @@ def hysteresis_into(
     """
     height, width = probability.shape
     spans = list(bands(height, width, band_pixels))
-    joined = _Joined(settings.least_defect)
+    joined = _Joined(settings)
     judged = []
     for number, (top, bottom) in enumerate(spans):
-        band = _Band.of(probability.read(top, 0, bottom, width), settings)
+        band = _Band.of(probability.read(top, 0, bottom, width), top, settings)
         judged.append(joined.judge(band, first=number == 0, last=number == len(spans) - 1))
     kept_open = joined.kept()
     kept = np.concatenate([verdict.areas for verdict in judged] + [joined.kept_areas()]).astype(np.float64)
@@ -85,19 +85,23 @@ def dilate_into(mask: Raster, grown: Raster, pixels: int, *, band_pixels: int = 
 
 @dataclass(frozen=True)
 class _Band:
-    """The components of one band; index 0 of every array is the background."""
+    """The components of one band; index 0 of every array is the background.
+
+    ``boxes`` are top, left, bottom and right in the scan's rows and columns, ``N×4``.
+    """
 
     labels: NDArray[np.int32]
     areas: NDArray[np.int64]
-    seeded: NDArray[np.bool_]
+    peaks: NDArray[np.float32]
+    boxes: NDArray[np.int64]
 
     @classmethod
-    def of(cls, probability: NDArray[np.float32], settings: RestoreSettings) -> _Band:
-        count, labels, areas = _labelled(probability, settings)
-        seeded = np.zeros(count, bool)
-        seeded[labels[probability >= settings.seed_probability]] = True
-        seeded[0] = False
-        return cls(labels, areas, seeded)
+    def of(cls, probability: NDArray[np.float32], top: int, settings: RestoreSettings) -> _Band:
+        count, labels, stats = _labelled(probability, settings)
+        boxes = stats[:, [cv2.CC_STAT_TOP, cv2.CC_STAT_LEFT]]
+        boxes = np.hstack([boxes, boxes + stats[:, [cv2.CC_STAT_HEIGHT, cv2.CC_STAT_WIDTH]]])
+        boxes += np.array([top, 0, top, 0])
+        return cls(labels, stats[:, cv2.CC_STAT_AREA], peaks_of(probability, labels, count), boxes)
 
 
 @dataclass(frozen=True)
@@ -120,12 +124,13 @@ class _Verdict:
 
 @dataclass
 class _Joined:
-    """Components that cross bands: a union-find forest with area and seed at the roots."""
+    """Components that cross bands: a union-find forest with area, peak and box at the roots."""
 
-    least: int
+    settings: RestoreSettings
     parents: list[int] = field(default_factory=list)
     areas: list[int] = field(default_factory=list)
-    seeded: list[bool] = field(default_factory=list)
+    peaks: list[float] = field(default_factory=list)
+    boxes: list[tuple[int, ...]] = field(default_factory=list)
     _above: NDArray[np.intp] | None = None
 
     def judge(self, band: _Band, *, first: bool, last: bool) -> _Verdict:
@@ -137,27 +142,34 @@ class _Joined:
         numbers = np.arange(len(self.parents), len(self.parents) + len(is_open))
         self.parents.extend(numbers.tolist())
         self.areas.extend(band.areas[is_open].tolist())
-        self.seeded.extend(band.seeded[is_open].tolist())
+        self.peaks.extend(band.peaks[is_open].tolist())
+        self.boxes.extend(map(tuple, band.boxes[is_open].tolist()))
         number_of = np.full(len(band.areas), -1, np.intp)
         number_of[is_open] = numbers
         if self._above is not None:
             for one, other in _touching(self._above, number_of[band.labels[0]]):
                 self._join(one, other)
         self._above = number_of[band.labels[-1]]
-        closed = band.seeded & (band.areas >= self.least)
-        closed[is_open] = False
+        closed = _judged(band.areas, band.peaks, band.boxes, self.settings)
+        closed[0] = closed[is_open] = False
         return _Verdict(closed, band.areas[closed], is_open, numbers)
 
     def kept(self) -> NDArray[np.bool_]:
         """Return for each open component's number whether all of it together is kept."""
-        roots = (self._root(number) for number in range(len(self.parents)))
-        return np.array([self.seeded[root] and self.areas[root] >= self.least for root in roots], bool)
+        roots = np.array([self._root(number) for number in range(len(self.parents))], np.intp)
+        return self._kept_roots()[roots]
 
     def kept_areas(self) -> NDArray[np.int64]:
         """Return the areas of the joined components that are kept."""
-        roots = {self._root(number) for number in range(len(self.parents))}
-        areas = [self.areas[root] for root in sorted(roots) if self.seeded[root]]
-        return np.array([area for area in areas if area >= self.least], np.int64)
+        roots = sorted({self._root(number) for number in range(len(self.parents))})
+        kept = self._kept_roots()
+        return np.array([self.areas[root] for root in roots if kept[root]], np.int64)
+
+    def _kept_roots(self) -> NDArray[np.bool_]:
+        """Return what is kept by the numbers at the roots; the others' values mean nothing."""
+        boxes = np.array(self.boxes, np.int64).reshape(-1, 4)
+        areas, peaks = np.array(self.areas, np.int64), np.array(self.peaks, np.float32)
+        return _judged(areas, peaks, boxes, self.settings)
 
     def _root(self, number: int) -> int:
         while self.parents[number] != number:
@@ -171,18 +183,28 @@ class _Joined:
             return
         self.parents[goes] = keeps
         self.areas[keeps] += self.areas[goes]
-        self.seeded[keeps] = self.seeded[keeps] or self.seeded[goes]
+        self.peaks[keeps] = max(self.peaks[keeps], self.peaks[goes])
+        here, there = self.boxes[keeps], self.boxes[goes]
+        low, high = map(min, here[:2], there[:2]), map(max, here[2:], there[2:])
+        self.boxes[keeps] = (*low, *high)
+
+
+def _judged(
+    areas: NDArray[np.int64],
+    peaks: NDArray[np.float32],
+    boxes: NDArray[np.int64],
+    settings: RestoreSettings,
+) -> NDArray[np.bool_]:
+    return is_defect(areas, peaks, boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1], settings)
 
 
 def _labelled(
     probability: NDArray[np.float32], settings: RestoreSettings
 ) -> tuple[int, NDArray[np.int32], NDArray[np.int64]]:
-    """Return the number of labels, the 8-connected labels (0 = none) and their areas."""
+    """Return the number of labels, the 8-connected labels (0 = none) and their statistics as OpenCV's."""
     grown = (probability >= settings.grow_probability).astype(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(grown, connectivity=8)
-    areas = stats[:, cv2.CC_STAT_AREA].astype(np.int64)
-    areas[0] = 0
-    return count, labels.astype(np.int32, copy=False), areas
+    return count, labels.astype(np.int32, copy=False), stats.astype(np.int64)
 
 
 def _touching(above: NDArray[np.intp], below: NDArray[np.intp]) -> Iterator[tuple[int, int]]:

@@ -74,3 +74,17 @@ def test_many_large_marks_that_are_alike_are_things_and_dust_is_not(sides: list[
         )
         assert np.array_equal(banded, mask)
         assert (facts.components, facts.masked) == ((len(sides), mask.sum()) if kept else (0, 0))
+
+
+@pytest.mark.parametrize(("peak", "length", "kept"), [(0.95, 60, False), (0.99, 60, True), (0.95, 20, True)])
+@pytest.mark.parametrize("downwards", [False, True])
+def test_a_long_thin_mark_must_be_surer(peak: float, length: int, kept: bool, downwards: bool) -> None:
+    probability = np.zeros((80, 80), np.float32)
+    probability[10, 5 : 5 + length] = 0.9
+    probability[10, 9] = peak
+    probability = probability.T.copy() if downwards else probability
+    mask = hysteresis(probability, SETTINGS)
+    assert mask.sum() == (length if kept else 0)
+    banded = np.empty(mask.shape, bool)
+    hysteresis_into(MemoryRaster(probability), MemoryRaster(banded), SETTINGS, band_pixels=80 * 7)
+    assert np.array_equal(banded, mask)
