@@ -1,4 +1,4 @@
-"""The desk as an object: the catalog, the pictures, and who is signed in. One per process."""
+"""The desk as an object: the catalog, the pictures, and who may sign in. One a process; many may share a catalog."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Desk:
 
     def __init__(self, catalog: Catalog, settings: DeskSettings, link_token: str | None = None) -> None:
         self.catalog, self.settings = catalog, settings
-        self.sessions = SessionStore(settings.idle_hours * 3600)
+        self.sessions = SessionStore(catalog, settings.idle_hours * 3600)
         self.account_throttle, self.address_throttle = Throttle(), Throttle(FREE_FAILURES_OF_ADDRESS)
         self._link_token = link_token
         self._link_guard = threading.Lock()

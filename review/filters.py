@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from fastapi import Depends, HTTPException, Query
 
+from review.numbers import whole_number
 from schemas.review_records import SEVERITY_RANKS, QueueFilter, QueueOrder, QueueRow, Standing
 
 ANY_DECISION = "any"
@@ -72,17 +73,17 @@ def queue_query(
     unflagged: Annotated[bool, Query()] = False,
 ) -> QueueQuery:
     """Read the query of an address. Raises HTTPException for words that mean nothing."""
+    number = whole_number(run)
     known = (
         (severity == "" or severity in SEVERITY_RANKS)
         and decision in DECISIONS
         and order in list(QueueOrder)
-        and (run == "" or run.isdigit())
+        and (run == "" or number is not None)
     )
     if not known:
         raise HTTPException(
             400, "This address asks for a queue that does not exist. Start again from the queue."
         )
-    number = int(run) if run else None
     return QueueQuery(flag, severity, collection, decision, text.strip(), order, number, unflagged)
 
 

@@ -44,10 +44,15 @@ def cookie_name(desk: Desk) -> str:
     return "__Host-oldphoto" if desk.settings.https else "oldphoto"
 
 
-def set_cookie(response: Response, desk: Desk, token: str) -> None:
+def set_cookie(response: Response, desk: Desk, session: Session) -> None:
     """Give the browser its session."""
     response.set_cookie(
-        cookie_name(desk), token, httponly=True, samesite="strict", secure=desk.settings.https, path="/"
+        cookie_name(desk),
+        session.token,
+        httponly=True,
+        samesite="strict",
+        secure=desk.settings.https,
+        path="/",
     )
 
 
@@ -57,9 +62,8 @@ def current_session(request: Request) -> Session | None:
     session = desk.sessions.find(request.cookies.get(cookie_name(desk)))
     name = proxied_name(request)
     if name is not None and (session is None or session.person is None or session.person.name != name):
-        person = desk.person_of_account(name)
-        token, session = desk.sessions.begin(person)
-        request.state.new_token = token
+        session = desk.sessions.begin(desk.person_of_account(name))
+        request.state.new_session = session
     return session
 
 
@@ -78,12 +82,6 @@ def person_of(request: Request) -> Person:
     request.state.session = session
     if session is None or session.person is None:
         raise SignInNeeded
-    if not session.person.is_local:
-        person = desk_of(request).person_of_account(session.person.name)
-        if person is None:
-            session.person = None
-            raise SignInNeeded
-        session.person = person
     return session.person
 
 

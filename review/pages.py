@@ -68,9 +68,9 @@ def page(request: Request, template: str, *, status: int = 200, **context: Any) 
     """
     desk = desk_of(request)
     session = getattr(request.state, "session", None) or current_session(request)
-    token = getattr(request.state, "new_token", None)
+    begun = getattr(request.state, "new_session", None)
     if session is None:
-        token, session = desk.sessions.begin()
+        begun = session = desk.sessions.begin()
     everywhere = {
         "person": session.person,
         "csrf": session.csrf,
@@ -78,8 +78,8 @@ def page(request: Request, template: str, *, status: int = 200, **context: Any) 
         "path": request.url.path,
     }
     response = _templates.TemplateResponse(request, template, {**everywhere, **context}, status_code=status)
-    if token is not None:
-        set_cookie(response, desk, token)
+    if begun is not None:
+        set_cookie(response, desk, begun)
     return response
 
 

@@ -1,23 +1,21 @@
-"""Sessions: who is signed in at which browser, kept in this process only.
+"""Sessions: who is signed in at which browser, kept in the catalog, so that every process of the desk knows.
 
-The browser holds a random token, the desk its digest; signing out or restarting the desk ends it. Every
-session has a token of its own against forged requests (CSRF), also before anybody has signed in.
+The browser holds a random token, the catalog its digest; signing out ends the session everywhere. The token
+against forged requests (CSRF) is made from the browser's own, so that it needs no keeping, also before anybody has
+signed in: who cannot read the cookie cannot make it.
 """
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import secrets
-import threading
-import time
-from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from datetime import timedelta
 
 from review.roles import Role
-
-_MOST_SESSIONS = 10_000
+from schemas.desk_sessions import StepRecord
+from schemas.repository import Catalog
 
 
 @dataclass(frozen=True)
@@ -30,72 +28,74 @@ class Person:
     """Signed in by the link in the terminal, without an account."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Session:
-    """One browser's session; ``person`` is None until somebody signs in.
+    """One browser's session; ``person`` is None where nobody is signed in, and there is nothing to take back."""
 
-    ``undo`` holds the last decisions: ``decision``, ``key`` and ``reviews`` as (item, review) pairs.
-    """
+    token: str
+    person: Person | None
+    catalog: Catalog
 
-    person: Person | None = None
-    csrf: str = field(default_factory=lambda: secrets.token_urlsafe(32))
-    last_seen: float = 0.0
-    undo: list[dict[str, Any]] = field(default_factory=list)
+    @property
+    def csrf(self) -> str:
+        """The token that a change has to carry."""
+        return hmac.new(_bytes(self.token), b"oldphoto csrf", hashlib.sha256).hexdigest()
+
+    def remember(self, step: StepRecord) -> None:
+        """Note a decision, so that it can be shown on the next page and taken back."""
+        self.catalog.add_step(_digest(self.token), step)
+
+    @property
+    def last(self) -> StepRecord | None:
+        """The last decision that can be taken back."""
+        return self.catalog.last_step(_digest(self.token)) if self.person else None
+
+    def take_last(self) -> StepRecord | None:
+        """Return :attr:`last` and strike it out."""
+        return self.catalog.take_step(_digest(self.token))
 
 
 class SessionStore:
-    """All sessions of this process; safe to share between threads.
+    """The sessions of a catalog, as one start of the desk sees them; safe to share between threads.
 
     Args:
+        catalog: where they are kept.
         idle_seconds: a session ends after so long without a request.
-        clock: seconds, never going back.
     """
 
-    def __init__(self, idle_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self.idle_seconds, self.clock = idle_seconds, clock
-        self._sessions: OrderedDict[str, Session] = OrderedDict()
-        self._guard = threading.Lock()
+    def __init__(self, catalog: Catalog, idle_seconds: float) -> None:
+        self.catalog, self.idle = catalog, timedelta(seconds=idle_seconds)
+        self._desk = secrets.token_hex(16)
 
-    def begin(self, person: Person | None = None) -> tuple[str, Session]:
-        """Return a new session and the token that the browser gets."""
+    def begin(self, person: Person | None = None) -> Session:
+        """Return a new session with a new token; with nobody in it, it costs the catalog nothing."""
         token = secrets.token_urlsafe(32)
-        session = Session(person, last_seen=self.clock())
-        with self._guard:
-            self._sessions[_digest(token)] = session
-            while len(self._sessions) > _MOST_SESSIONS:
-                self._sessions.popitem(last=False)
-        return token, session
+        if person is not None:
+            desk = self._desk if person.is_local else None
+            self.catalog.begin_session(_digest(token), person.name, self.idle, desk=desk)
+        return Session(token, person, self.catalog)
 
     def find(self, token: str | None) -> Session | None:
-        """Return the token's session if it has not ended, and note that it was used."""
+        """Return the browser's session, with its account's role as of now; None for a browser without a token."""
         if not token:
             return None
-        name, now = _digest(token), self.clock()
-        with self._guard:
-            session = self._sessions.get(name)
-            if session is None:
-                return None
-            if now - session.last_seen > self.idle_seconds:
-                del self._sessions[name]
-                return None
-            session.last_seen = now
-            self._sessions.move_to_end(name)
-            return session
+        found = self.catalog.find_session(_digest(token), self.idle)
+        person = None
+        if found is not None and found.role is not None:
+            person = Person(found.name, found.role)
+        elif found is not None and found.desk == self._desk:
+            person = Person(found.name, Role.ADMIN, is_local=True)
+        return Session(token, person, self.catalog)
 
     def end(self, token: str | None) -> None:
         """Forget a session."""
         if token:
-            with self._guard:
-                self._sessions.pop(_digest(token), None)
-
-    def end_all_of(self, name: str) -> None:
-        """Forget every session of a person."""
-        with self._guard:
-            for token in [
-                key for key, one in self._sessions.items() if one.person and one.person.name == name
-            ]:
-                del self._sessions[token]
+            self.catalog.end_session(_digest(token))
 
 
 def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(_bytes(token)).hexdigest()
+
+
+def _bytes(token: str) -> bytes:
+    return token.encode("utf-8", "surrogatepass")

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from schemas import accounts, audit, dossier, lots, queue, queue_rows, redos, reviews, session
+from schemas import accounts, audit, desk_sessions, dossier, lots, queue, queue_rows, redos, reviews, session
 from schemas.review_records import (
     AccountRecord,
     AuditEntry,
@@ -68,14 +68,20 @@ class DeskOperations:
             return accounts.change(connection, name, by, "role changed", role=Role(role).value)
 
     def set_password(self, name: str, password_hash: str | None, *, by: str = SYSTEM) -> AccountRecord:
-        """Replace an account's encoded password; None takes it away. Raises UnknownAccountError."""
+        """Replace an account's encoded password (None takes it away) and end its sessions.
+
+        Raises UnknownAccountError.
+        """
         with session.write(self.engine) as connection:
+            desk_sessions.end_all(connection, name)
             return accounts.change(connection, name, by, "password changed", password_hash=password_hash)
 
     def disable(self, name: str, *, disabled: bool = True, by: str = SYSTEM) -> AccountRecord:
-        """Disable an account, or enable it again. Raises as :meth:`set_role`."""
+        """Disable an account, which ends its sessions, or enable it again. Raises as :meth:`set_role`."""
         action = "account disabled" if disabled else "account enabled"
         with session.write(self.engine) as connection:
+            if disabled:
+                desk_sessions.end_all(connection, name)
             return accounts.change(connection, name, by, action, disabled=disabled)
 
     # --- queue --------------------------------------------------------------------------------------------

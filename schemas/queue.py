@@ -6,6 +6,8 @@ counts are read from ``tally``. :mod:`schemas.queue_upkeep` keeps both in step.
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,6 +24,7 @@ from sqlalchemy import (
 )
 
 from schemas.errors import CatalogUseError
+from schemas.folding import fold, folded
 from schemas.queries import require_collection
 from schemas.queue_upkeep import ITEM
 from schemas.review_records import SEVERITY_RANKS, QueueCount, QueueFilter, QueueOrder, Standing
@@ -30,6 +33,8 @@ from schemas.tables import Asset, QueueEntry, Tally, WorkItem
 SEARCH_WINDOW = 20_000
 """How many items a search for a part of a key looks at for one page."""
 
+_HIGHEST = {True: sys.float_info.max, False: max(SEVERITY_RANKS.values())}
+"""The highest place there can be, in a queue by value or by severity; PostgreSQL refuses larger numbers."""
 _RANK_NAMES = {rank: name for name, rank in SEVERITY_RANKS.items()}
 
 
@@ -92,7 +97,7 @@ def _searched(
         select(item, place, value)
         .join(WorkItem, WorkItem.id == item)
         .join(Asset, Asset.id == WorkItem.asset_id)
-        .where(Asset.key.icontains(text, autoescape=True))
+        .where(folded(connection, Asset.key).contains(fold(text), autoescape=True))
         .order_by(place.desc(), item.desc())
         .limit(limit)
     )
@@ -141,7 +146,9 @@ def _beyond(column: Any, after: str) -> ColumnElement[bool]:
         # Of the column's own kind: PostgreSQL would not search an index of integers for a float.
         cursor = (float(place) if column is QueueEntry.value else int(place), int(item))
     except ValueError:
-        raise CatalogUseError(f"not a place in the queue: {after!r}; use the `next` of a page") from None
+        cursor = (math.nan, 0)
+    if not abs(cursor[0]) <= _HIGHEST[column is QueueEntry.value] or not 0 <= cursor[1] < 2**63:
+        raise CatalogUseError(f"not a place in the queue: {after!r}; use the `next` of a page")
     # Compared as rows, not piece by piece: so both databases begin at this very place of the index.
     return tuple_(column, QueueEntry.work_item_id) < tuple_(
         literal(cursor[0], column.type), literal(cursor[1], QueueEntry.work_item_id.type)

@@ -5,7 +5,8 @@ record_outcomes → finish_run``. Each method opens and ends its own transaction
 them loses nothing and a repeated call changes nothing. The work is in :mod:`schemas.listing`,
 :mod:`schemas.ingest`, :mod:`schemas.runs`, :mod:`schemas.planning`, :mod:`schemas.outcomes`,
 :mod:`schemas.queries` and :mod:`schemas.dossier`. What the review desk uses (accounts, queue, decisions, redo,
-lots, audit) is in :mod:`schemas.desk`; flag rules, fixity and rebuilding in :mod:`schemas.upkeep`.
+lots, audit) is in :mod:`schemas.desk`, its sessions in :mod:`schemas.desk_sessions`; flag rules, fixity and
+rebuilding in :mod:`schemas.upkeep`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from sqlalchemy import Engine
 
 from schemas import dossier, ingest, listing, outcomes, planning, queries, runs, session
 from schemas.desk import DeskOperations
+from schemas.desk_sessions import SessionOperations
 from schemas.records import (
     AssetRecord,
     IngestCounts,
@@ -36,7 +38,7 @@ MAX_ATTEMPTS = 3
 """How often a photo may fail under one recipe before later runs leave it alone."""
 
 
-class Catalog(DeskOperations, UpkeepOperations):
+class Catalog(DeskOperations, SessionOperations, UpkeepOperations):
     """An open catalog; safe to share between threads, not between processes."""
 
     def __init__(self, engine: Engine) -> None:

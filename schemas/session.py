@@ -21,6 +21,7 @@ from sqlalchemy import URL, Connection, Engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
 from schemas.errors import CatalogError, CatalogUnavailableError, CatalogVersionError
+from schemas.folding import SQLITE_FUNCTION, fold
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 
@@ -65,6 +66,7 @@ def create_engine(text: str) -> Engine:
 
 
 def _prepare_sqlite(connection: Any, record: object) -> None:
+    connection.create_function(SQLITE_FUNCTION, 1, fold, deterministic=True)
     # The driver's own way of opening transactions is switched off: see _begin_sqlite.
     connection.isolation_level = None
     cursor = connection.cursor()

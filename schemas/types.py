@@ -16,13 +16,10 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, DateTime, Double, Integer, String, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 BigId = BigInteger().with_variant(Integer(), "sqlite")
 """A 64-bit key; SQLite numbers rows by itself only for a column that is called INTEGER."""
-
-BinaryText = String().with_variant(String(collation="C"), "postgresql")
-"""Text that sorts by code point on both, as S3 lists keys and Python sorts strings."""
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -51,6 +48,25 @@ def clean_json(value: Any) -> Any:
     if isinstance(value, list | tuple | set | frozenset):
         return [clean_json(item) for item in value]
     return clean_text(str(value))
+
+
+class BinaryText(TypeDecorator[str]):
+    """Text that sorts by code point on both, as S3 lists keys and Python sorts strings.
+
+    What no database stores is replaced (see :func:`clean_text`): asked for such a text, PostgreSQL would refuse
+    the whole statement, where SQLite finds nothing.
+    """
+
+    impl = String
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Return the column type: on PostgreSQL with the collation "C"."""
+        return dialect.type_descriptor(String(collation="C" if dialect.name == "postgresql" else None))
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Clean a value on its way in."""
+        return None if value is None else clean_text(value)
 
 
 class SafeText(TypeDecorator[str]):

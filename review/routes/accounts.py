@@ -49,9 +49,7 @@ def set_password(
     request: Request, person: CurrentPerson, name: Name, password: Annotated[str, Form(max_length=2000)]
 ) -> Response:
     """Give an account a new password and end its sessions."""
-    desk = desk_of(request)
-    desk.catalog.set_password(name, hashed(password), by=person.name)
-    desk.sessions.end_all_of(name)
+    desk_of(request).catalog.set_password(name, hashed(password), by=person.name)
     return RedirectResponse("/accounts", 303)
 
 
@@ -59,9 +57,6 @@ def set_password(
 def disable(
     request: Request, person: CurrentPerson, name: Name, disabled: Annotated[bool, Form()]
 ) -> Response:
-    """Shut an account out, or let it in again."""
-    desk = desk_of(request)
-    desk.catalog.disable(name, disabled=disabled, by=person.name)
-    if disabled:
-        desk.sessions.end_all_of(name)
+    """Shut an account out, which ends its sessions, or let it in again."""
+    desk_of(request).catalog.disable(name, disabled=disabled, by=person.name)
     return RedirectResponse("/accounts", 303)

@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from review.filters import Wanted
 from review.identity import CurrentPerson, desk_of, needs
+from review.numbers import whole_number
 from review.pages import page
 from review.roles import Role
 from review.routes.decisions import MAX_REASON, opinion_of, remember
@@ -84,10 +85,10 @@ def marked_request(text: str) -> DecisionRequest:
     """Read ``item:output:review`` as a queue's card writes it. Raises HTTPException."""
     item, _, rest = text.partition(":")
     output, _, review = rest.partition(":")
-    sound = item.isascii() and item.isdigit() and len(output) == 64 and (review == "" or review.isdigit())
-    if not sound:
+    photo, seen = whole_number(item), whole_number(review)
+    if photo is None or len(output) != 64 or (review and seen is None):
         raise HTTPException(400, "The form was changed on its way. Reload the page.")
-    return DecisionRequest(int(item), output, int(review) if review else None)
+    return DecisionRequest(photo, output, seen)
 
 
 def _told(request: Request, wanted: object, opinion: Decision, results: list[DecisionResult]) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Form, HTTPException, Path, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -10,10 +10,12 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from review.desk import Desk
 from review.filters import Wanted
 from review.identity import CurrentPerson, desk_of, needs
+from review.numbers import whole_number
 from review.pages import wants_json
 from review.roles import Role
 from review.routes.photo import next_item
 from review.sessions import Session
+from schemas.desk_sessions import StepRecord
 from schemas.errors import CatalogError
 from schemas.review_records import Decision
 
@@ -61,25 +63,25 @@ def decide(
 def undo(request: Request, wanted: Wanted, person: CurrentPerson) -> Response:
     """Take back this session's last decision (of a batch, all of it) and show the photo again."""
     desk, session = desk_of(request), request.state.session
-    if not session.undo:
+    last = session.take_last()
+    if last is None:
         raise HTTPException(
             409, "There is nothing to undo: you have not decided anything since you signed in."
         )
-    last = session.undo.pop()
     problems = take_back(desk, person.name, last)
-    if problems and len(problems) == len(last["reviews"]):
+    if problems and len(problems) == len(last.reviews):
         raise HTTPException(409, problems[0])
-    single = last["reviews"][0][0] if len(last["reviews"]) == 1 else None
+    single = last.reviews[0][0] if len(last.reviews) == 1 else None
     address = wanted.address(f"/photo/{single}") if single else wanted.address()
     if wants_json(request):
         return JSONResponse({"next": address, "problems": problems})
     return RedirectResponse(address, 303)
 
 
-def take_back(desk: Desk, name: str, last: dict[str, Any]) -> list[str]:
+def take_back(desk: Desk, name: str, last: StepRecord) -> list[str]:
     """Undo each review; return what could not be undone because somebody decided anew since."""
     problems = []
-    for _, review in last["reviews"]:
+    for _, review in last.reviews:
         try:
             desk.catalog.undo(review, name)
         except CatalogError as error:
@@ -89,8 +91,7 @@ def take_back(desk: Desk, name: str, last: dict[str, Any]) -> list[str]:
 
 def remember(session: Session, decision: Decision, key: str, reviews: list[tuple[int, int]]) -> None:
     """Note a decision, so that it can be shown on the next page and taken back."""
-    session.undo.append({"decision": decision.value, "key": key, "reviews": reviews})
-    del session.undo[:-50]
+    session.remember(StepRecord(decision.value, key, tuple(reviews)))
 
 
 def opinion_of(decision: str, reason: str) -> Decision:
@@ -107,6 +108,7 @@ def number_or_none(text: str) -> int | None:
     """Return a form field's number; None where it is empty."""
     if not text:
         return None
-    if not text.isascii() or not text.isdigit():
+    number = whole_number(text)
+    if number is None:
         raise HTTPException(400, "The form was changed on its way. Reload the page.")
-    return int(text)
+    return number

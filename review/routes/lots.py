@@ -23,7 +23,7 @@ _PAGE = 50
 
 @router.get("/lots", dependencies=[needs(Role.VIEWER)])
 def lots(
-    request: Request, person: CurrentPerson, before: Annotated[int | None, Query(ge=1)] = None
+    request: Request, person: CurrentPerson, before: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None
 ) -> Response:
     """Show the lots and, to curators, the form that draws one."""
     desk = desk_of(request)

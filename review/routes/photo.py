@@ -75,7 +75,6 @@ def photo(request: Request, item: ItemNumber, wanted: Wanted, person: CurrentPer
         story=story_of(history),
         decided_by=current_review(desk.catalog.reviews(item)),
         can_decide=includes(person.role, Role.REVIEWER) and row is not None,
-        last_decision=last_decision(request),
         picture=picture_address,
         warm=warming(following),
     )
@@ -110,12 +109,6 @@ def current_review(reviews: Sequence[ReviewRecord]) -> ReviewRecord | None:
     undone = {review.undoes for review in reviews}
     counting = [one for one in reviews if one.undoes is None and one.review_id not in undone]
     return counting[-1] if counting else None
-
-
-def last_decision(request: Request) -> dict[str, Any] | None:
-    """Return this session's last decision that can be taken back."""
-    undo = request.state.session.undo
-    return undo[-1] if undo else None
 
 
 def stage_of(layers: PhotoLayers) -> Stage:

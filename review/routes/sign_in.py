@@ -87,7 +87,7 @@ def safe_next(wanted: str) -> str:
 def _begin(request: Request, person: Person, target: str) -> Response:
     desk = desk_of(request)
     desk.sessions.end(request.cookies.get(cookie_name(desk)))
-    token, _ = desk.sessions.begin(person)
+    session = desk.sessions.begin(person)
     response = RedirectResponse(target, 303)
-    set_cookie(response, desk, token)
+    set_cookie(response, desk, session)
     return response

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, FromClause
 
 from schemas.cells import csv_cell, json_text
 from schemas.errors import CatalogUseError
-from schemas.tables import Account, Base
+from schemas.tables import Account, Base, DeskSession, DeskStep
 from schemas.types import FiniteFloat, SafeJson, UtcDateTime
 from schemas.views import VIEWS
 
@@ -38,8 +38,11 @@ def views() -> dict[str, FromClause]:
 
 
 def tables() -> dict[str, FromClause]:
-    """Return every table by name; accounts without their passwords."""
-    found: dict[str, FromClause] = {table.name: table for table in Base.metadata.sorted_tables}
+    """Return every table by name; accounts without their passwords, and nobody's sessions."""
+    passing = (DeskSession.__tablename__, DeskStep.__tablename__)
+    found: dict[str, FromClause] = {
+        table.name: table for table in Base.metadata.sorted_tables if table.name not in passing
+    }
     account = Account.__table__
     shown = [column for column in account.c if column.name != "password_hash"]
     found["account"] = sa.select(*shown).subquery("account")

@@ -1,4 +1,4 @@
-"""The catalog's tables, split by concept: holdings, work, results, provenance, review, desk."""
+"""The catalog's tables, split by concept: holdings, work, results, provenance, review, desk, sessions."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from schemas.tables.holdings import Asset, Collection, Content, Location
 from schemas.tables.provenance import Agent, Audit, Event
 from schemas.tables.results import Derivative, Face, Flag, FlagRule, Mask, Measurement
 from schemas.tables.review import Account, MaskEdit, QcLot, QcMember, RedoRequest, Review
+from schemas.tables.sessions import DeskSession, DeskStep
 from schemas.tables.work import Model, Recipe, RecipeModel, Run, RunInput, WorkItem
 
 __all__ = [
@@ -19,6 +20,8 @@ __all__ = [
     "Collection",
     "Content",
     "Derivative",
+    "DeskSession",
+    "DeskStep",
     "Event",
     "Face",
     "Flag",

@@ -75,11 +75,11 @@ def damage(size: tuple[int, int]) -> NDArray[np.bool_]:
     return mask
 
 
-def make_archive(folder: Path, samples: tuple[Sample, ...] = SAMPLES) -> Path:
-    """Write the files and the catalog; return the destination."""
+def make_archive(folder: Path, samples: tuple[Sample, ...] = SAMPLES, url: str | None = None) -> Path:
+    """Write the files and the catalog (at ``url``, or beside the results); return the destination."""
     scans, out = folder / "scans", folder / "out"
     by_key = {sample.key: (number, sample) for number, sample in enumerate(samples)}
-    with Catalog.open(f"sqlite:///{out / 'catalog.db'}") as catalog:
+    with Catalog.open(url or f"sqlite:///{out / 'catalog.db'}") as catalog:
         collection = catalog.collection_id(COLLECTION)
         recipe = catalog.recipe_id(hashlib.sha256(b"{}").hexdigest(), "{}")
         run = catalog.start_run(None, collection, recipe, {"source": str(scans), "destination": str(out)})

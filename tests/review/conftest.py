@@ -1,4 +1,4 @@
-"""A running desk for each test: a copy of one archive, a real server, and people who sign in."""
+"""A running desk for each test, on SQLite and on PostgreSQL: a copy of one archive, a real server, people."""
 
 from __future__ import annotations
 
@@ -24,8 +24,11 @@ from review.places import known_roots
 from review.serve import bind
 from review.settings import DeskSettings
 from schemas.repository import Catalog
+from schemas.session import create_engine
 from tests.review.archive import PASSWORD, make_archive
+from tests.schemas.conftest import BOTH, PostgresServer, postgres  # noqa: F401
 
+TEMPLATE = "desk-template"
 TOKEN = re.compile(r'<meta name="csrf" content="([^"]+)">')
 
 
@@ -68,29 +71,52 @@ def archive_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def postgres_template(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Path:  # noqa: F811
+    """The same archive with its catalog in the database :data:`TEMPLATE`."""
+    folder = tmp_path_factory.mktemp("review-archive-postgres")
+    make_archive(folder, url=postgres.copy(TEMPLATE, "template1"))
+    return folder
+
+
+@pytest.fixture(params=BOTH)
+def database(request: pytest.FixtureRequest) -> str:
+    """Which database holds the catalog; a module whose laws do not touch it may name one."""
+    return str(request.param)
+
+
 @pytest.fixture
-def archive(archive_template: Path, tmp_path: Path) -> Path:
-    """A fresh copy of the archive; the catalog's addresses are those of the copy."""
+def archive(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A fresh copy of the archive's files, and on SQLite of its catalog."""
+    template = "archive_template" if database == "sqlite" else "postgres_template"
     folder = tmp_path / "archive"
-    shutil.copytree(archive_template, folder)
-    engine = sa.create_engine(f"sqlite:///{folder / 'out' / 'catalog.db'}")
-    with engine.begin() as connection:
-        for table in ("location", "derivative", "mask"):
-            connection.execute(
-                sa.text(f"UPDATE {table} SET uri = replace(uri, :old, :new)"),
-                {"old": str(archive_template), "new": str(folder)},
-            )
-        connection.execute(
-            sa.text("UPDATE run SET parameters = replace(parameters, :old, :new)"),
-            {"old": str(archive_template), "new": str(folder)},
-        )
-    engine.dispose()
+    shutil.copytree(request.getfixturevalue(template), folder)
     return folder
 
 
 @pytest.fixture
-def catalog(archive: Path) -> Iterator[Catalog]:
-    with Catalog.open(f"sqlite:///{archive / 'out' / 'catalog.db'}", create=False) as opened:
+def catalog_url(database: str, archive: Path, request: pytest.FixtureRequest) -> str:
+    """The URL of a fresh copy of the catalog, whose addresses are those of the copied files."""
+    if database == "sqlite":
+        url, template = f"sqlite:///{archive / 'out' / 'catalog.db'}", "archive_template"
+    else:
+        url, template = request.getfixturevalue("postgres").copy("desk", TEMPLATE), "postgres_template"
+    moved = {"old": str(request.getfixturevalue(template)), "new": str(archive)}
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        for table in ("location", "derivative", "mask"):
+            connection.execute(sa.text(f"UPDATE {table} SET uri = replace(uri, :old, :new)"), moved)
+        text = "parameters" if database == "sqlite" else "CAST(parameters AS text)"
+        replaced = f"replace({text}, :old, :new)"
+        parameters = replaced if database == "sqlite" else f"CAST({replaced} AS jsonb)"
+        connection.execute(sa.text(f"UPDATE run SET parameters = {parameters}"), moved)
+    engine.dispose()
+    return url
+
+
+@pytest.fixture
+def catalog(catalog_url: str) -> Iterator[Catalog]:
+    with Catalog.open(catalog_url, create=False) as opened:
         yield opened
 
 

@@ -34,6 +34,12 @@ PATIENCE = 60_000
 """Milliseconds; how long a busy machine may take, not how long it should."""
 
 
+@pytest.fixture
+def database() -> str:
+    """The pages' own tests run on both databases; a browser sees no difference."""
+    return "sqlite"
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

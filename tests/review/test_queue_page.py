@@ -116,3 +116,55 @@ def test_addresses_say_what_they_filter() -> None:
     assert address == "/queue?flag=a+b&text=%C3%BC%26x&unflagged=1"
     assert replace(wanted, flag="").is_narrowed
     assert QueueQuery().address("/photo/3") == "/photo/3"
+
+
+HUGE = "9" * 20
+"""More than a 64-bit number holds, which databases refuse each in their own way."""
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/queue?run={HUGE}",
+        "/queue?run=²",
+        f"/queue?after=1~{HUGE}",
+        f"/queue?after={HUGE}~1",
+        "/queue?after=nan~1",
+        "/queue?flag=mask-share&order=value&after=nan~1",
+        f"/photo/{HUGE}",
+        f"/lots/{HUGE}",
+        f"/batch?run={HUGE}",
+    ],
+)
+def test_numbers_beyond_any_database_are_nobodys_page(
+    signed_in: Callable[[str], Visitor], path: str
+) -> None:
+    assert signed_in("curator").get(path).status_code in (400, 404)
+
+
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        ("/photo/1/decide", {"decision": "approve", "output_sha256": "0" * 64, "seen_review": HUGE}),
+        (
+            "/photo/1/decide",
+            {"decision": "redo", "reason": "x", "output_sha256": "0" * 64, "mask_edit": HUGE},
+        ),
+        ("/marked", {"decision": "approve", "marked": f"{HUGE}:{'0' * 64}:"}),
+        ("/marked", {"decision": "approve", "marked": f"1:{'0' * 64}:{HUGE}"}),
+        ("/marked", {"decision": "approve", "marked": f"1:{'0' * 64}:²"}),
+    ],
+)
+def test_forms_with_such_numbers_are_refused(
+    catalog: Catalog, signed_in: Callable[[str], Visitor], path: str, fields: dict[str, str]
+) -> None:
+    answer = signed_in("reviewer").post(path, **fields)
+    assert answer.status_code in (400, 409)
+    assert catalog.reviews(1) == []
+
+
+@pytest.mark.parametrize("name", ["\x00", "a\x00b", "\ud800".encode("utf-8", "surrogatepass")])
+def test_names_that_no_database_holds_are_nobody(visitor: Visitor, name: str | bytes) -> None:
+    visitor.get("/sign-in")
+    answer = visitor.client.post("/sign-in", data={"csrf": visitor.token, "name": name, "password": "guess"})
+    assert answer.status_code in (400, 401)

@@ -269,3 +269,22 @@ def test_the_history_of_an_item_has_everything(archive: Archive) -> None:
     assert {"content", "locations", "events", "derivatives", "faces", "measurements", "flags"} <= set(told)
     with pytest.raises(UnknownItemError):
         catalog.history(10_000)
+
+
+@pytest.mark.parametrize("text", ["ÖLBERG", "ölberg", "Ölberg", "lberg", "O\u0308LBERG", "žižkov", "ŽIŽKOV"])
+def test_searching_makes_no_difference_between_capitals_or_ways_to_write_an_accent(
+    catalog: Catalog, text: str
+) -> None:
+    """One key composed as Linux writes it, one decomposed as a Mac does."""
+    keys = ["album/Ölberg, Žižkov.tif", "album/O\u0308lberg, Z\u030ciz\u030ckov.tif", "album/other.tif"]
+    Archive(catalog).run([photo(key) for key in keys], lambda item: done(item, flags=(flag("a", 1.0),)))
+    found = {row.key for row in catalog.review_queue(QueueFilter(text=text)).rows}
+    assert found == set(keys[:2])
+
+
+@pytest.mark.parametrize("text", ["\x00", "a\x00b", "\ud800", "_", "/", "\\"])
+def test_what_no_key_can_hold_is_looked_for_and_not_found(archive: Archive, text: str) -> None:
+    assert archive.catalog.review_queue(QueueFilter(text=text)).rows == ()
+    assert archive.catalog.review_queue(QueueFilter(flag=text)).rows == ()
+    assert archive.catalog.account(text) is None
+    assert archive.catalog.show(text) == []

@@ -1,0 +1,11 @@
+"""Numbers that strangers write into addresses and forms."""
+
+from __future__ import annotations
+
+_MOST_DIGITS = 18
+
+
+def whole_number(text: str) -> int | None:
+    """Return the number, if these are digits and the catalog's databases can hold it; otherwise None."""
+    plain = text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
+    return int(text) if plain else None

@@ -1,0 +1,30 @@
+"""Searching in keys as people search: capitals and the two ways to write an accent make no difference.
+
+SQLite itself knows the capitals of English only, and so does PostgreSQL for text that is sorted by code point, as
+our keys are. A Mac hands on ``a`` and a combining diaeresis where others write ``ä``.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Text, collate, func, literal_column
+
+from schemas.types import clean_text
+
+SQLITE_FUNCTION = "oldphoto_fold"
+"""Under this name :mod:`schemas.session` makes :func:`fold` known to SQLite."""
+
+
+def fold(text: str) -> str:
+    """Return ``text`` composed (NFC) and in small letters."""
+    return unicodedata.normalize("NFC", clean_text(text)).lower()
+
+
+def folded(connection: Connection, column: Any) -> ColumnElement[str]:
+    """Return the expression for what :func:`fold` makes of a text column."""
+    if connection.dialect.name == "postgresql":
+        composed = func.normalize(collate(column, "default"), literal_column("NFC"), type_=Text)
+        return func.lower(composed, type_=Text)
+    return getattr(func, SQLITE_FUNCTION)(column, type_=Text)
