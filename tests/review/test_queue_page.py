@@ -136,9 +136,7 @@ HUGE = "9" * 20
         f"/batch?run={HUGE}",
     ],
 )
-def test_numbers_beyond_any_database_are_nobodys_page(
-    signed_in: Callable[[str], Visitor], path: str
-) -> None:
+def test_numbers_beyond_any_database_are_nobodys_page(signed_in: Callable[[str], Visitor], path: str) -> None:
     assert signed_in("curator").get(path).status_code in (400, 404)
 
 

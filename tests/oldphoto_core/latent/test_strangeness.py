@@ -105,6 +105,16 @@ def test_overviews_are_small_and_whole_in_latents(
     assert (None if found is None else found.shape[:2]) == expected
 
 
+def test_a_stranger_that_was_restored_is_flagged() -> None:
+    restorer = load_restorer(device="cpu")
+    if restorer.translator is None or restorer.translator.domain is None:
+        pytest.skip("no latent domain is shipped")
+    noise = np.random.default_rng(0).normal(128, 60, (96, 128, 3)).clip(0, 255).astype(np.uint8)
+    result = restorer.restore(noise)
+    assert result.needed
+    assert "latent-distance" in {flag.code for flag in result.flags}
+
+
 def test_the_shipped_domain_knows_a_photograph_from_a_page() -> None:
     translator = load_restorer(device="cpu").translator
     if translator is None or translator.domain is None:
