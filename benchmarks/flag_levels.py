@@ -4,8 +4,10 @@
     python -m benchmarks.flag_levels --photos DATA/old --limit 200 --only levels
 
 ``levels``: percentiles of every measurement behind a rule over restored photographs, and the share that each rule
-flags. ``strangers``: ``latent_distance`` of pictures that are none (benchmarks/strangers.py). ``cost``: processor
-time of the measurements that look at pixels again, as shares of a whole restoration, over sizes.
+flags. ``strangers``: ``latent_distance`` of pictures that are none (benchmarks/strangers.py). ``steadiness``: whether
+``sample_deviation`` foretells the true error, over photographs of ``clean/`` beside the folder that are aged here.
+``damage``: how often the damage that our synthesis draws passes for lettering. ``cost``: processor time of the
+measurements that look at pixels again, as shares of a whole restoration, over sizes.
 """
 
 from __future__ import annotations
@@ -19,11 +21,16 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from benchmarks.common import PHOTOS, report
 from benchmarks.strangers import Picture, strangers
+from oldphoto_core.degradation.library import DefectLibrary
+from oldphoto_core.degradation.profiles import PROFILES, WEAR_PROFILE, sample_recipe
+from oldphoto_core.degradation.synthesize import age
 from oldphoto_core.detection.lettering import measure_lettering
 from oldphoto_core.detection.masks import dilated
+from oldphoto_core.evaluation.pairs import find_pairs
 from oldphoto_core.faces.before_after import compare_faces
 from oldphoto_core.flags import RULES
 from oldphoto_core.raster import MemoryRaster
@@ -32,7 +39,7 @@ from oldphoto_core.training.split import in_validation
 
 PERCENTILES = (50, 90, 95, 97, 98, 99, 100)
 SIDES = (500, 1500, 3000)
-PARTS = ("levels", "strangers", "cost")
+PARTS = ("levels", "strangers", "steadiness", "damage", "cost")
 
 
 def main() -> None:
@@ -54,6 +61,8 @@ def main() -> None:
     parts: dict[str, Callable[[], Any]] = {
         "levels": lambda: levels(restorer, chosen),
         "strangers": lambda: strange(restorer, [read(path) for path in spread(chosen, 40)]),
+        "steadiness": lambda: steadiness(restorer, given.photos.parent, given.limit or 60),
+        "damage": lambda: damage([read(path) for path in spread(chosen, given.limit or 200)]),
         "cost": lambda: cost(restorer, [read(path) for path in spread(chosen, 4)]),
     }
     wanted = [given.only] if given.only else PARTS
@@ -118,6 +127,44 @@ def doubts(restorer: Restorer, picture: Picture) -> dict[str, float]:
     """Return what the translator measures of a picture without damage."""
     assert restorer.translator is not None
     return restorer.translator.doubts(MemoryRaster(picture), MemoryRaster(np.zeros(picture.shape[:2], bool)))
+
+
+def steadiness(restorer: Restorer, data: Path, number: int) -> dict[str, Any]:
+    """Return the rank correlation of ``sample_deviation`` with the error against the truth, by ageing profile."""
+    table = {}
+    for profile in sorted(PROFILES):
+        _, pairs = find_pairs(data, profile=profile, limit=number, size=256, seed=0, keep=in_validation)
+        rows = []
+        for pair in pairs:
+            result = restorer.restore(pair.aged)
+            error = np.sqrt(np.mean((result.image / 255.0 - pair.clean / 255.0) ** 2))
+            rows.append((result.measurements.get("sample_deviation", np.nan), error))
+        deviation, error = np.array(rows).T
+        known = np.isfinite(deviation)
+        table[profile] = {
+            "photographs": int(known.sum()),
+            "rank correlation": round(float(rank_correlation(deviation[known], error[known])), 2),
+        }
+    return table
+
+
+def rank_correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    """Return Spearman's coefficient of two lists without ties."""
+    ranks = [np.argsort(np.argsort(values)) for values in (one, other)]
+    return float(np.corrcoef(*ranks)[0, 1])
+
+
+def damage(photos: list[Picture]) -> dict[str, Any]:
+    """Return how many photographs with drawn damage have lettering in the true mask, as the rule sees it."""
+    threshold = next(rule.threshold for rule in RULES if rule.measurement == "lettering")
+    found = []
+    for number, photo in enumerate(photos):
+        worn = age(photo, sample_recipe(number, WEAR_PROFILE), DefectLibrary.procedural())
+        pixels = np.asarray(np.rint(np.clip(worn.aged, 0, 1) * 255), np.uint8)
+        if worn.mask.any():
+            mask = MemoryRaster(dilated(worn.mask, 1))
+            found.append(measure_lettering(MemoryRaster(pixels), mask)["lettering"])
+    return {"damaged": len(found), "flagged": float((np.array(found) >= threshold).mean())}
 
 
 def cost(restorer: Restorer, photos: list[Picture]) -> dict[str, dict[str, float]]:

@@ -284,6 +284,11 @@ def check_weights() -> list[Finding]:
         else:
             found = f"{identity.name} {identity.version}, sha256 {identity.sha256[:12]} checked"
             findings.append(Finding(f"weights {stage}", "ok", found))
+    if restorer.translator is not None and restorer.translator.domain is None:
+        remedy = (
+            "The flag latent-distance is not raised until `oldphoto train latent-domain` has measured it."
+        )
+        findings.append(Finding("latent domain", "note", "none", remedy))
     if not restorer.available_tiers:
         remedy = "Nothing can be restored: train at least the detector, or install a release with weights."
         findings.append(Finding("tiers", "problem", "none available", remedy))

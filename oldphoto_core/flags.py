@@ -107,7 +107,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "sample-variance",
         "sample_deviation",
-        0.006,
+        0.0055,
         Severity.NOTICE,
         "Restoring the same places again gave visibly different results. Trust the original where they differ.",
     ),

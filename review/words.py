@@ -18,12 +18,23 @@ FLAG_NAMES: Mapping[str, str] = {
     "name-conflict": "Name conflict",
     "latent-distance": "Unlike the training",
     "sample-variance": "Unsteady result",
-    "faces-lost": "Face count changed",
+    "faces-lost": "Face lost",
+    "faces-invented": "Face made up",
     "lettering": "Lettering in the mask",
     "redone": "Done again",
 }
 FLAGS_WITHOUT_VALUE = ("redone", "name-conflict", "decode-warnings")
 """Flags whose value says nothing beyond their explanation."""
+
+FLAGS_OF_SHARES = (
+    "mask-share",
+    "everything-masked",
+    "detector-uncertainty",
+    "strong-change",
+    "identity-drift",
+    "sample-variance",
+)
+"""Flags whose value is a share in [0, 1]."""
 
 DECISION_NAMES: Mapping[str, str] = {
     "undecided": "Undecided",
@@ -44,8 +55,13 @@ MEASUREMENT_NAMES: Mapping[str, tuple[str, str]] = {
     "faces_enhanced": ("Faces refined", ""),
     "faces_refused": ("Faces left alone", ""),
     "face_drift_max": ("Largest face drift", "%"),
+    "faces_lost": ("Faces lost", ""),
+    "faces_invented": ("Faces made up", ""),
+    "lettering": ("Letters in the mask, about", ""),
+    "latent_distance": ("Distance from the training (usual: 0.5)", ""),
+    "sample_deviation": ("Unsteadiness of the result", "%"),
 }
-"""Hot measurements → (words, unit); ``%`` marks shares in [0, 1]."""
+"""Measurements → (words, unit); ``%`` marks shares in [0, 1]."""
 
 EVENT_NAMES: Mapping[str, str] = {
     "ingestion": "Taken in",
@@ -106,8 +122,7 @@ def flag_value(value: float | None, code: str) -> str:
     """Return a flag's value or threshold as a curator reads it."""
     if value is None:
         return "–"
-    shares = ("mask-share", "everything-masked", "detector-uncertainty", "strong-change", "identity-drift")
-    if code in shares:
+    if code in FLAGS_OF_SHARES:
         return percent(value)
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.3g}"
 
