@@ -14,10 +14,15 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from oldphoto_core.errors import OldPhotoError
 from review.desk import Desk
 from review.identity import SignInNeeded
-from review.pages import is_fragment, page, wants_json
+from review.pages import bare_page, is_fragment, page, wants_json
 from review.routes import ROUTERS
-from review.security import SameOriginOnly, SecurityHeaders
+from review.security import HEADERS, SameOriginOnly, SecurityHeaders
 from schemas.errors import CatalogError, CatalogUseError, ReviewConflictError, UnknownItemError
+
+FAILURE = (
+    "The desk could not do this; perhaps its catalog cannot be reached. What was recorded before is safe. "
+    "Go back, look how the photo stands, and try again."
+)
 
 
 def create_app(desk: Desk) -> FastAPI:
@@ -35,6 +40,7 @@ def create_app(desk: Desk) -> FastAPI:
     app.add_exception_handler(ReviewConflictError, _conflict)
     app.add_exception_handler(CatalogError, _catalog_error)
     app.add_exception_handler(OldPhotoError, _photo_error)
+    app.add_exception_handler(Exception, _failure)
     app.add_middleware(GZipMiddleware, minimum_size=2000, compresslevel=4)
     app.add_middleware(SameOriginOnly)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(desk.settings.hosts))
@@ -85,11 +91,25 @@ def _conflict(request: Request, error: Exception) -> Response:
 
 
 def _catalog_error(request: Request, error: Exception) -> Response:
-    status = (
-        404 if isinstance(error, UnknownItemError) else 400 if isinstance(error, CatalogUseError) else 503
-    )
-    return tell(request, status, str(error))
+    if isinstance(error, UnknownItemError):
+        return tell(request, 404, "There is no such photo in this catalog, or nothing of it to decide on.")
+    return tell(request, 400 if isinstance(error, CatalogUseError) else 503, _sentence(str(error)))
 
 
 def _photo_error(request: Request, error: Exception) -> Response:
-    return tell(request, 422, str(error))
+    return tell(request, 422, _sentence(str(error)))
+
+
+def _failure(request: Request, error: Exception) -> Response:
+    """Tell of what nobody foresaw, such as a database that went away; the server's log has the particulars.
+
+    It is answered outside everything else, so it brings the headers and needs neither session nor catalog.
+    """
+    if wants_json(request):
+        return JSONResponse({"problem": FAILURE}, 500, dict(HEADERS))
+    return bare_page("failure.html", 500, HEADERS, problem=FAILURE)
+
+
+def _sentence(text: str) -> str:
+    """Return a message of the command line as a page tells it."""
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from oldphoto_core.errors import StorageError
+from oldphoto_core.photo import Tier
 from review.pictures import PictureRequest
 from review.pictures.pyramid import upright_size
 from schemas.records import DerivativeKind
@@ -95,9 +96,9 @@ def layers_of(history: Mapping[str, Any]) -> PhotoLayers:
     for file in files:
         if file["kind"] == DerivativeKind.RESTORED:
             add("restored", LayerKind.RESULT, file)
-    for file in reversed(files):
-        if file["kind"] == DerivativeKind.TIER and file["tier"]:
-            add(f"tier-{file['tier']}", LayerKind.RESULT, file)
+    kept = [file for file in files if file["kind"] == DerivativeKind.TIER and file["tier"]]
+    for file in sorted(kept, key=lambda file: _rank(file["tier"]), reverse=True):
+        add(f"tier-{file['tier']}", LayerKind.RESULT, file)
     for file in files:
         if file["kind"] in (DerivativeKind.MASK, DerivativeKind.PROBABILITY):
             add(file["kind"], LayerKind(file["kind"]), file, is_mask=True)
@@ -105,6 +106,11 @@ def layers_of(history: Mapping[str, Any]) -> PhotoLayers:
         add(f"edit-{edit['mask_edit_id']}", LayerKind.EDIT, edit, is_mask=True)
     width, height = content.get("width") or 0, content.get("height") or 0
     return PhotoLayers(history["work_item"], *upright_size(width, height, orientation), orientation, found)
+
+
+def _rank(tier: str) -> int:
+    known = [one.value for one in Tier]
+    return known.index(tier) if tier in known else -1
 
 
 def orientation_of(content: Mapping[str, Any]) -> int:

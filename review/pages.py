@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from fastapi import Request
 from fastapi.templating import Jinja2Templates
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 
 from review import words
 from review.identity import current_session, desk_of, set_cookie
@@ -81,6 +82,12 @@ def page(request: Request, template: str, *, status: int = 200, **context: Any) 
     if begun is not None:
         set_cookie(response, desk, begun)
     return response
+
+
+def bare_page(template: str, status: int, headers: Mapping[str, str], **context: Any) -> Response:
+    """Return a page that needs neither session nor catalog."""
+    text = _templates.get_template(template).render(context)
+    return HTMLResponse(text, status, {**headers, "Cache-Control": "no-store"})
 
 
 def is_fragment(request: Request) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from schemas.records import DerivativeKind, FlagState
+from schemas.review_records import SEVERITY_RANKS
 from schemas.tables import Asset, Collection, Derivative, Flag, Location, Mask, Recipe, WorkItem
 
 Record = dict[str, Any]
@@ -18,7 +19,7 @@ def item_rows(connection: Connection, items: Sequence[int], *, open_flags_only: 
     """Return a row for each work item id, from five statements whatever their number.
 
     ``outcome`` is the work item's state (pending and running included); ``restored`` and ``mask`` are URIs
-    or None; ``source`` is where the photo was seen last; ``flags`` come in the order they were raised.
+    or None; ``source`` is where the photo was seen last; the gravest of ``flags`` comes first.
     """
     query = (
         select(
@@ -56,7 +57,7 @@ def item_rows(connection: Connection, items: Sequence[int], *, open_flags_only: 
 
 
 def flags_of(connection: Connection, items: Sequence[int], *, open_only: bool) -> dict[int, list[Record]]:
-    """Return the flags of each work item."""
+    """Return the flags of each work item, the gravest first."""
     query = (
         select(
             Flag.work_item_id,
@@ -73,7 +74,10 @@ def flags_of(connection: Connection, items: Sequence[int], *, open_only: bool) -
     )
     if open_only:
         query = query.where(Flag.state == FlagState.OPEN.value)
-    return grouped(connection.execute(query), "work_item_id")
+    found = grouped(connection.execute(query), "work_item_id")
+    for flags in found.values():
+        flags.sort(key=lambda flag: -SEVERITY_RANKS.get(flag["severity"], 0))
+    return found
 
 
 def files_of(connection: Connection, items: Sequence[int]) -> dict[int, dict[str, str]]:

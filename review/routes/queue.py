@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from review.collections import collection_names
 from review.desk import Desk
-from review.filters import QueueQuery, Wanted
+from review.filters import ANY_DECISION, QueueQuery, Wanted
 from review.identity import desk_of, needs
 from review.pages import is_fragment, page
 from review.roles import Role
@@ -26,14 +25,18 @@ class Facet:
     """One choice of a filter with the number of photos behind it."""
 
     value: str
-    photos: int
+    photos: int | None
     severity: str | None = None
 
 
 @dataclass(frozen=True)
 class Facets:
-    """The choices beside a queue; numbers come from the catalog's running counts, nothing is counted."""
+    """The choices beside a queue; numbers come from the catalog's running counts, nothing is counted.
 
+    ``photos`` is what the queue itself holds; None, as in each facet, while a search narrows it further.
+    """
+
+    photos: int | None
     flags: tuple[Facet, ...]
     severities: tuple[Facet, ...]
     decisions: tuple[Facet, ...]
@@ -53,61 +56,55 @@ def queue(request: Request, wanted: Wanted, after: Annotated[str, Query(max_leng
 
 
 def facets_of(desk: Desk, wanted: QueueQuery) -> Facets:
-    """Return the choices for a queue, each with what it would show."""
-    counts = desk.catalog.queue_counts(QueueFilter(collection=wanted.collection or None, run=wanted.run))
-    standing = [one for one in counts if wanted.decision in ("any", one.decision.value)]
-    items = [one for one in counts if one.flag is None and (wanted.unflagged or one.severity)]
+    """Return the choices for a queue, each with what it would show beside the other conditions."""
+    counts = _counts(desk, wanted)
+
+    def facet(value: str, mark: str | None = None, **change: Any) -> Facet:
+        return Facet(value, _photos(counts, replace(wanted, **change)), mark)
+
+    gravest = _gravest_by_flag(counts, wanted)
+    flags = [facet(code, word, flag=code, unflagged=False) for code, word in gravest.items()]
+    kept = [one for one in flags if one.photos != 0 or one.value == wanted.flag]
     return Facets(
-        flags=_flags(standing),
-        severities=_severities(standing, wanted.flag or None),
-        decisions=_decisions(items),
+        photos=_photos(counts, wanted),
+        flags=tuple(sorted(kept, key=_gravest_first)),
+        severities=tuple(facet(word, word, severity=word) for word in reversed(SEVERITY_RANKS)),
+        decisions=tuple(facet(standing.value, decision=standing.value) for standing in Standing),
         collections=collection_names(desk.catalog),
     )
 
 
 def matching(desk: Desk, wanted: QueueQuery) -> int | None:
     """Return how many photos a queue holds; None where only looking through it would tell (a search)."""
+    return _photos(_counts(desk, wanted), wanted)
+
+
+def _counts(desk: Desk, wanted: QueueQuery) -> list[QueueCount]:
+    return desk.catalog.queue_counts(QueueFilter(collection=wanted.collection or None, run=wanted.run))
+
+
+def _photos(counts: Iterable[QueueCount], wanted: QueueQuery) -> int | None:
     if wanted.text:
         return None
-    narrowed = QueueFilter(
-        flag=wanted.flag or None,
-        severity=wanted.severity or None,
-        collection=wanted.collection or None,
-        run=wanted.run,
-    )
-    counts = desk.catalog.queue_counts(narrowed)
     return sum(
         one.photos
         for one in counts
         if (one.flag or "") == wanted.flag
-        and wanted.decision in ("any", one.decision.value)
+        and wanted.decision in (ANY_DECISION, one.decision.value)
+        and wanted.severity in ("", one.severity)
         and (wanted.flag or wanted.unflagged or one.severity)
     )
 
 
-def _flags(counts: Iterable[QueueCount]) -> tuple[Facet, ...]:
-    photos: Counter[str] = Counter()
-    gravest: dict[str, str] = {}
+def _gravest_by_flag(counts: Iterable[QueueCount], wanted: QueueQuery) -> dict[str, str]:
+    """Return every flag that photos with the wanted decision have, with the gravest severity it comes in."""
+    found: dict[str, str] = {}
     for one in counts:
-        if one.flag is None or one.severity is None:
-            continue
-        photos[one.flag] += one.photos
-        before = gravest.get(one.flag, one.severity)
-        gravest[one.flag] = max(before, one.severity, key=lambda word: SEVERITY_RANKS[word])
-    ordered = sorted(photos, key=lambda code: (-SEVERITY_RANKS[gravest[code]], -photos[code], code))
-    return tuple(Facet(code, photos[code], gravest[code]) for code in ordered)
+        if one.flag and one.severity and wanted.decision in (ANY_DECISION, one.decision.value):
+            before = found.get(one.flag, one.severity)
+            found[one.flag] = max(before, one.severity, key=lambda word: SEVERITY_RANKS[word])
+    return found
 
 
-def _severities(counts: Iterable[QueueCount], flag: str | None) -> tuple[Facet, ...]:
-    photos: Counter[str] = Counter()
-    for one in counts:
-        if one.flag == flag and one.severity is not None:
-            photos[one.severity] += one.photos
-    return tuple(Facet(word, photos[word], word) for word in reversed(SEVERITY_RANKS))
-
-
-def _decisions(counts: Iterable[QueueCount]) -> tuple[Facet, ...]:
-    photos: Counter[str] = Counter()
-    for one in counts:
-        photos[one.decision.value] += one.photos
-    return tuple(Facet(standing.value, photos[standing.value]) for standing in Standing)
+def _gravest_first(facet: Facet) -> tuple[int, int, str]:
+    return -SEVERITY_RANKS.get(facet.severity or "", 0), -(facet.photos or 0), facet.value

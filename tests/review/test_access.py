@@ -262,3 +262,21 @@ def test_accounts_are_managed_by_admins(catalog: Catalog, signed_in: Callable[[s
     refused = admin.post("/accounts/role", name="admin", role="viewer")
     assert "last admin" in refused.text
     assert "10 to 1024" in admin.post("/accounts", name="short", role="viewer", password="short").text
+
+
+def test_a_failure_is_told_without_its_particulars(
+    address: str, signed_in: Callable[[str], Visitor], catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    viewer = signed_in("viewer")
+
+    def fail(*given: object, **named: object) -> None:
+        raise RuntimeError("password=hunter2 of the database")
+
+    monkeypatch.setattr(type(catalog), "review_queue", fail)
+    answer = viewer.get("/queue")
+    assert answer.status_code == 500
+    assert "What was recorded before is safe" in answer.text
+    assert "hunter2" not in answer.text
+    assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
+    told = viewer.get("/queue", headers={"Accept": "application/json"})
+    assert (told.status_code, list(told.json())) == (500, ["problem"])

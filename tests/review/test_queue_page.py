@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +13,7 @@ import sqlalchemy as sa
 from review.desk import Desk
 from review.filters import QueueQuery, place_of
 from schemas.repository import Catalog
-from schemas.review_records import QueueFilter, QueueOrder
+from schemas.review_records import Decision, QueueFilter, QueueOrder
 from tests.review.conftest import Visitor, running
 
 CARD = re.compile(r'href="/photo/(\d+)[^"]*"')
@@ -50,6 +51,59 @@ def test_filters_narrow_the_queue(catalog: Catalog, signed_in: Callable[[str], V
         expected = [row.item_id for row in catalog.review_queue(wanted).rows]
         assert expected
         assert cards(viewer, path) == expected, path
+
+
+FACET = re.compile(r'id="((?:decision|severity|flag)-[\w-]+)" href="([^"]+)"[^\n]*')
+NUMBER = re.compile(r'<span class="number">(\d+)')
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/queue", "/queue?flag=mask-share", "/queue?severity=warning", "/queue?unflagged=1&decision=any"],
+)
+def test_every_choice_leads_to_as_many_photos_as_it_says(
+    path: str, catalog: Catalog, signed_in: Callable[[str], Visitor]
+) -> None:
+    viewer = signed_in("viewer")
+    row = catalog.review_queue(QueueFilter(flag="mask-share")).rows[0]
+    catalog.decide(row.item_id, Decision.APPROVE, "", "somebody", row.output_sha256, None)
+    text = viewer.get(path).text
+    facets = {found[1]: (html.unescape(found[2]), found[0]) for found in FACET.finditer(text)}
+    assert {"decision-approve", "severity-warning", "flag-mask-share"} <= set(facets)
+    told = {name: NUMBER.search(line) for name, (_, line) in facets.items()}
+    for name, (address, _) in facets.items():
+        found = len(cards(viewer, address))
+        number = told[name]
+        assert number is None or int(number[1]) == found, (name, address)
+    assert NUMBER.search(text[text.index('id="queue-title"') :])[1] == str(len(cards(viewer, path)))  # type: ignore[index]
+
+
+def test_a_search_shows_no_numbers_that_it_did_not_count(signed_in: Callable[[str], Visitor]) -> None:
+    text = signed_in("viewer").get("/queue?text=first").text
+    assert "flag-mask-share" in text
+    assert NUMBER.search(text) is None
+
+
+def test_one_gets_back_from_photos_without_flags(signed_in: Callable[[str], Visitor]) -> None:
+    text = signed_in("viewer").get("/queue?unflagged=1").text
+    (back,) = (found[2] for found in FACET.finditer(text) if found[1] == "flag-all")
+    assert back == "/queue"
+
+
+def test_what_narrows_the_queue_stays_while_searching(signed_in: Callable[[str], Visitor]) -> None:
+    text = signed_in("viewer").get("/queue?run=1&severity=warning&unflagged=1").text
+    form = text[text.index('role="search"') : text.index('id="search"')]
+    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', form))
+    assert (fields["run"], fields["severity"], fields["unflagged"]) == ("1", "warning", "1")
+
+
+def test_the_gravest_flag_is_told_first_and_the_one_asked_for_before_it(
+    signed_in: Callable[[str], Visitor],
+) -> None:
+    viewer = signed_in("viewer")
+    chips = re.compile(r'class="chip chip-(\w+)"')
+    assert chips.search(viewer.get("/queue").text)[1] == "serious"  # type: ignore[index]
+    assert chips.search(viewer.get("/queue?flag=mask-share").text)[1] == "warning"  # type: ignore[index]
 
 
 def test_an_address_that_means_nothing_is_told_so(signed_in: Callable[[str], Visitor]) -> None:
