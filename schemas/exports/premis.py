@@ -31,8 +31,8 @@ def premis_document(dossier: Dossier) -> bytes:
     events = dossier["events"]
     _entity(root, dossier)
     _master(root, dossier)
-    for file in _files(dossier):
-        _derivative(root, dossier, file)
+    for files in _files(dossier):
+        _derivative(root, dossier, files)
     for number, event in enumerate(events, start=1):
         _event(root, dossier, number, event)
     for name in dict.fromkeys(event["agent"] for event in events):
@@ -61,19 +61,28 @@ def _master(root: Node, dossier: Dossier) -> None:
     _relationship(master, "structural", "represents", _asset(dossier))
 
 
-def _derivative(root: Node, dossier: Dossier, file: Mapping[str, Any]) -> None:
-    node = _object(root, "file")
-    _identifier(node, "object", _file(file["sha256"]))
-    _characteristics(node, file["sha256"], file["size"], file["media_type"], file)
-    _storage(node, file["uri"])
+def _derivative(root: Node, dossier: Dossier, files: Sequence[Mapping[str, Any]]) -> None:
+    """Add the object of files that are the same bytes, such as two tiers of a photo without faces."""
+    node, first = _object(root, "file"), files[0]
+    _identifier(node, "object", _file(first["sha256"]))
+    for file in files:
+        what = _add(node, "significantProperties")
+        _text(what, "significantPropertiesType", "kind")
+        _text(what, "significantPropertiesValue", " ".join(filter(None, (file["kind"], file["tier"]))))
+    _characteristics(node, first["sha256"], first["size"], first["media_type"], first)
+    for file in files:
+        _storage(node, file["uri"])
     if dossier["sha256"]:
         _relationship(node, "derivation", "has source", _file(dossier["sha256"]))
 
 
-def _files(dossier: Dossier) -> list[Mapping[str, Any]]:
-    """Return the files that were made, each digest once: one object has one identifier."""
+def _files(dossier: Dossier) -> list[list[Mapping[str, Any]]]:
+    """Return the files that were made, those of one digest together: one object has one identifier."""
     taken = {dossier["content"]["sha256"]} if dossier["content"] else set()
-    found = {file["sha256"]: file for file in dossier["derivatives"] if file["sha256"] not in taken}
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for file in dossier["derivatives"]:
+        if file["sha256"] not in taken:
+            found.setdefault(file["sha256"], []).append(file)
     return list(found.values())
 
 
@@ -94,6 +103,11 @@ def _event(root: Node, dossier: Dossier, number: int, event: Mapping[str, Any]) 
         for model in dossier["models"]:
             _link(node, "Agent", _model_name(model), ["executing program"])
     _link(node, "Object", _asset(dossier), [])
+    if event["type"] == "modification" and event["work_item"] == dossier.get("work_item"):
+        if dossier["content"]:
+            _link(node, "Object", _file(dossier["content"]["sha256"]), ["source"])
+        for files in _files(dossier):
+            _link(node, "Object", _file(files[0]["sha256"]), ["outcome"])
 
 
 def _agent(root: Node, name: str, kind: str) -> None:
