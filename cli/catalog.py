@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -81,9 +82,10 @@ def calibrate(
     from schemas.repository import Catalog
 
     with Catalog.open(catalog_url(catalog), create=False) as opened:
-        rules = _rules(parse_thresholds(threshold)) if threshold else _ladder(opened.flag_rules())
+        present = _present(opened.flag_rules())
+        rules = _rules(parse_thresholds(threshold) if threshold else _ladder(present))
         photos, counts = opened.calibrate(rules, collection=collection, run_id=run)
-    _print_counts(counts, photos, as_json=as_json)
+    _print_counts(counts, photos, present, as_json=as_json)
 
 
 def reflag(
@@ -112,7 +114,7 @@ def reflag(
             by=user_name(),
             on_progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
-    _print_counts(counts, None, as_json=as_json)
+    _print_counts(counts, None, {}, as_json=as_json)
 
 
 def verify_audit(catalog: CatalogOption = None, as_json: JsonOption = False) -> None:
@@ -197,22 +199,40 @@ def _rules(wanted: list[tuple[str, float]]) -> list[FlagRuleRecord]:
     ]
 
 
-def _ladder(own: list[FlagRuleRecord]) -> list[FlagRuleRecord]:
-    """Return every rule at several thresholds around the one in force."""
+def _present(own: list[FlagRuleRecord]) -> dict[str, float]:
+    """Return the thresholds in force: the catalog's own before the program's."""
     from oldphoto_core.flags import RULES
 
-    present = {rule.code: rule.threshold for rule in RULES} | {rule.code: rule.threshold for rule in own}
-    return _rules([(code, factor * value) for code, value in present.items() for factor in FACTORS])
+    return {rule.code: rule.threshold for rule in RULES} | {rule.code: rule.threshold for rule in own}
 
 
-def _print_counts(counts: list[FlagCount], photos: int | None, *, as_json: bool) -> None:
+def _ladder(present: Mapping[str, float]) -> list[tuple[str, float]]:
+    """Return several thresholds around each in force: counts are whole, and no share is above 1."""
+    from review.words import FLAGS_OF_COUNTS, FLAGS_OF_SHARES
+
+    steps: list[tuple[str, float]] = []
+    for code, value in present.items():
+        values = [factor * value for factor in FACTORS]
+        if code in FLAGS_OF_COUNTS:
+            values = [float(max(1, round(one))) for one in values]
+        if code in FLAGS_OF_SHARES:
+            values = [min(1.0, one) for one in values]
+        steps += [(code, one) for one in dict.fromkeys(values)]
+    return steps
+
+
+def _print_counts(
+    counts: list[FlagCount], photos: int | None, present: Mapping[str, float], *, as_json: bool
+) -> None:
     from dataclasses import asdict
 
     if as_json:
         typer.echo(json.dumps({"photos": photos, "flags": [asdict(count) for count in counts]}))
         return
+    typer.echo(f"{'flag':24} {'threshold':>10} {'photos':>12}")
     for count in counts:
         share = f"{100 * count.photos / photos:6.1f} %" if photos else ""
-        typer.echo(f"{count.flag:24} {count.threshold:>10.4g} {count.photos:>12,} {share}".rstrip())
+        mark = "  in force" if present.get(count.flag) == count.threshold else ""
+        typer.echo(f"{count.flag:24} {count.threshold:>10.4g} {count.photos:>12,} {share}{mark}".rstrip())
     if photos is not None:
         typer.echo(f"of {photos:,} restored photos")

@@ -59,7 +59,13 @@ def _result(tree: Tree, row: Row) -> None:
     _list(branch, "models", row["models"], "{name} {version}, weights {weights_sha256}, {licence}")
     _list(branch, "files", row["derivatives"], "{kind} {tier}: {uri}, {size} bytes, {sha256}")
     if row["mask_coverage"] is not None:
-        _add(branch, f"mask: {100 * row['mask_coverage']:.2f} % in {row['mask_components']} places")
+        places = row["mask_components"]
+        share = (
+            f"{100 * row['mask_coverage']:.2g} %"
+            if row["mask_coverage"] < 0.1
+            else f"{row['mask_coverage']:.0%}"
+        )
+        _add(branch, f"mask: {share} in {places} {'place' if places == 1 else 'places'}")
     _list(branch, "faces", row["faces"], "box {box}, score {score}, drift {drift}, applied {applied}")
     _facts(_add(branch, "measurements"), row["measurements"], tuple(row["measurements"]))
     _list(branch, "flags", row["flags"], _FLAG)

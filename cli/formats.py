@@ -146,7 +146,11 @@ def print_dossiers(rows: Sequence[Row], output: Path | None) -> None:
         for row in rows:
             print_dossier(row, console)
         if not rows:
-            console.print("nothing found", style="dim")
+            console.print(
+                "nothing found: a photo is named by its whole key, as oldphoto flagged prints it, or by the "
+                "beginning of a SHA-256",
+                style="dim",
+            )
 
 
 def _console(stream: IO[str]) -> Console:

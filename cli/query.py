@@ -135,6 +135,8 @@ def flagged(
     """List what a curator should look at, newest first."""
     form = _form(form, as_json)
     with _answering(catalog) as opened:
+        if flag is not None:
+            _check_flag(opened, flag)
         rows = opened.flagged(
             flag=flag,
             minimum=minimum,
@@ -224,6 +226,15 @@ def parse_since(text: str, now: Callable[[], datetime] = lambda: datetime.now(UT
             f"--since {text!r} is neither an age such as 7d nor a date such as 2024-05-31"
         ) from None
     return instant.astimezone(UTC)
+
+
+def _check_flag(catalog: Catalog, code: str) -> None:
+    """Tell a mistyped flag from one that no photo has. Raises UsageError."""
+    from review.words import FLAG_NAMES
+
+    known = {*FLAG_NAMES, *(row["flag"] for row in catalog.stats("flag"))}
+    if code not in known:
+        raise UsageError(f"there is no flag {code!r} (there are: {', '.join(sorted(known))})")
 
 
 def _form(form: Format, as_json: bool) -> Format:

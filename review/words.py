@@ -36,6 +36,9 @@ FLAGS_OF_SHARES = (
 )
 """Flags whose value is a share in [0, 1]."""
 
+FLAGS_OF_COUNTS = ("face-refused", "faces-lost", "faces-invented", "lettering")
+"""Flags whose value counts something."""
+
 DECISION_NAMES: Mapping[str, str] = {
     "undecided": "Undecided",
     "approve": "Approved",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,20 @@ from schemas.repository import Catalog
 from tests.schemas.archive import Archive, full, photo, refused
 
 
-@pytest.fixture
-def destination(tmp_path: Path) -> Path:
-    folder = tmp_path / "out"
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("commands") / "out"
     with Catalog.open(f"sqlite:///{folder / 'catalog.db'}") as catalog:
         Archive(catalog).run(
             [photo("a.tif"), photo("=1+1.tif"), photo("\x1b[31mred.tif"), refused("c.txt")], full
         )
     return folder
+
+
+@pytest.fixture
+def destination(filled: Path, tmp_path: Path) -> Path:
+    """The same, the test's own: making a catalog takes longer than any test here."""
+    return Path(shutil.copytree(filled, tmp_path / "out"))
 
 
 def oldphoto(destination: Path, *arguments: object, stdin: str | None = None) -> Result:
@@ -59,6 +66,19 @@ def test_calibrating_and_reflagging(destination: Path) -> None:
     back = answer(oldphoto(destination, "catalog", "reflag", "--defaults", "--json"))
     assert {one["flag"]: one["photos"] for one in back["flags"]}["mask-share"] == 3
     assert len(answer(oldphoto(destination, "flagged", "--flag", "mask-share", "--json"))) == 3
+
+
+def test_calibrating_by_hand_tells_what_is_in_force(destination: Path) -> None:
+    oldphoto(destination, "catalog", "reflag", "--threshold", "mask-share=0.3")
+    lines = oldphoto(destination, "catalog", "calibrate").stdout.splitlines()
+    assert lines[0].split() == ["flag", "threshold", "photos"]
+    assert lines[-1] == "of 3 restored photos"
+    (kept,) = (line for line in lines if line.startswith("mask-share") and line.endswith("in force"))
+    assert kept.split()[:3] == ["mask-share", "0.3", "0"]
+    steps = [(line.split()[0], float(line.split()[1])) for line in lines[1:-1]]
+    assert len(steps) == len(set(steps))
+    assert all(value <= 1 for code, value in steps if code == "everything-masked")
+    assert all(value.is_integer() for code, value in steps if code in ("faces-lost", "lettering"))
 
 
 @pytest.mark.parametrize(
