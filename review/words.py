@@ -133,6 +133,8 @@ def flag_value(value: float | None, code: str) -> str:
 def percent(value: float) -> str:
     """Return a share in [0, 1] as a percentage with a sensible number of digits."""
     shown = value * 100
+    if 0 < shown < 0.01:
+        return "< 0.01 %"
     return (
         f"{shown:.0f} %"
         if shown >= 10

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Form, HTTPException, Request
 from starlette.responses import RedirectResponse, Response
 
-from review.filters import Wanted
+from review.filters import QueueQuery, Wanted
 from review.identity import CurrentPerson, desk_of, needs
 from review.numbers import whole_number
 from review.pages import page
 from review.roles import Role
-from review.routes.decisions import MAX_REASON, opinion_of, remember
+from review.routes.decisions import MAX_REASON, REASON_NEEDED, opinion_of, remember
 from review.routes.queue import matching
 from review.sessions import Session
 from schemas.review_records import Decision, DecisionRequest, DecisionResult, Standing
@@ -27,17 +28,7 @@ _MOST_MARKED = 500
 @router.get("/batch", dependencies=[needs(Role.CURATOR)])
 def batch_page(request: Request, wanted: Wanted) -> Response:
     """Show what a decision on the whole queue would touch."""
-    desk = desk_of(request)
-    undecided = (
-        wanted
-        if wanted.decision == Standing.UNDECIDED
-        else wanted.__class__(**{**wanted.__dict__, "decision": Standing.UNDECIDED.value})
-    )
-    found = desk.catalog.review_queue(undecided.filter(), limit=24)
-    total = matching(desk, undecided)
-    return page(
-        request, "batch.html", wanted=undecided, rows=found.rows, total=total, most=MOST, results=None
-    )
+    return _form(request, replace(wanted, decision=Standing.UNDECIDED.value))
 
 
 @router.post("/batch", dependencies=[needs(Role.CURATOR)])
@@ -53,6 +44,8 @@ def decide_all(
     desk = desk_of(request)
     if wanted.decision != Standing.UNDECIDED.value:
         raise HTTPException(400, "Only undecided photos are decided on together.")
+    if decision in REASON_NEEDED and not reason.strip():
+        return _form(request, wanted, "Say why: the reason is recorded with every photo.")
     opinion = opinion_of(decision, reason)
     results: list[DecisionResult] = []
     limit = min(expected, MOST)
@@ -89,6 +82,22 @@ def marked_request(text: str) -> DecisionRequest:
     if photo is None or len(output) != 64 or (review and seen is None):
         raise HTTPException(400, "The form was changed on its way. Reload the page.")
     return DecisionRequest(photo, output, seen)
+
+
+def _form(request: Request, wanted: QueueQuery, problem: str = "") -> Response:
+    desk = desk_of(request)
+    found = desk.catalog.review_queue(wanted.filter(), limit=24)
+    return page(
+        request,
+        "batch.html",
+        status=400 if problem else 200,
+        wanted=wanted,
+        rows=found.rows,
+        total=matching(desk, wanted),
+        most=MOST,
+        results=None,
+        problem=problem,
+    )
 
 
 def _told(request: Request, wanted: object, opinion: Decision, results: list[DecisionResult]) -> Response:

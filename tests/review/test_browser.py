@@ -224,6 +224,32 @@ def approve_reject_and_undo(page: Page, catalog: Catalog) -> None:
     assert (review.decision.value, review.reason, review.reviewer) == ("reject", "Tones changed", "curator")
 
 
+def test_marked_photos_are_rejected_with_a_reason_and_never_by_enter(
+    browser: Browser, address: str, catalog: Catalog
+) -> None:
+    with tab(browser, address) as page:
+        page.locator("#severity-warning").focus()
+        page.keyboard.press("Enter")
+        page.wait_for_url("**severity=warning**")
+        page.wait_for_function("document.activeElement.id === 'severity-warning'")
+        for _ in range(2):
+            page.keyboard.press("j")
+            page.keyboard.press("x")
+        marked = [int(box.input_value().split(":")[0]) for box in page.locator("[data-mark]:checked").all()]
+        assert len(marked) == 2
+        page.get_by_role("button", name="Reject").click()
+        reason = page.get_by_role("textbox", name="Reason")
+        assert reason.evaluate("(one) => one.validationMessage") != ""
+        reason.fill("Both blurred")
+        reason.press("Enter")
+        page.wait_for_timeout(300)
+        assert [catalog.reviews(item) for item in marked] == [[], []]
+        page.get_by_role("button", name="Reject").click()
+        page.wait_for_function("document.querySelectorAll('[data-mark]:checked').length === 0")
+    found = [catalog.reviews(item)[0] for item in marked]
+    assert [(one.decision.value, one.reason) for one in found] == [("reject", "Both blurred")] * 2
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits_a_phone(
     scheme: str, browser: Browser, address: str, catalog: Catalog, pictures: Path

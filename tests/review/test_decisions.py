@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from schemas.repository import Catalog
-from schemas.review_records import Decision, Standing
+from schemas.review_records import Decision, QueueFilter, Standing
 from tests.review.archive import item_of
 from tests.review.conftest import Visitor
 
@@ -122,6 +122,18 @@ def test_a_batch_decides_on_what_the_filter_shows_and_is_undone_as_one(
     assert standing(catalog, item_of(catalog, "album/unsure.png")) is Standing.UNDECIDED
     assert curator.post("/undo").status_code == 303
     assert all(standing(catalog, item) is Standing.UNDECIDED for item in wanted)
+
+
+def test_a_batch_without_its_reason_is_asked_for_it_and_loses_nothing(
+    catalog: Catalog, signed_in: Callable[[str], Visitor]
+) -> None:
+    curator = signed_in("curator")
+    curator.get("/batch?flag=mask-share")
+    answer = curator.post("/batch?flag=mask-share", decision="reject", expected="4", reason=" ")
+    assert answer.status_code == 400
+    assert "Say why" in answer.text
+    assert 'action="/batch?flag=mask-share"' in answer.text
+    assert catalog.review_queue(QueueFilter(decision=Standing.REJECT)).rows == ()
 
 
 def test_a_batch_decides_on_no_more_than_it_said(

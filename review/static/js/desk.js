@@ -71,7 +71,19 @@ document.addEventListener("change", (event) => {
   if (event.target.matches("[data-mark]")) countMarks();
 });
 
+/** Rejecting many without a reason would be refused by the desk, and the marks would be lost on the way. */
+document.addEventListener("submit", (event) => {
+  const reason = event.target.querySelector("[data-reason-of-many]");
+  if (!reason || !["reject", "redo"].includes(event.submitter?.value) || reason.value.trim()) return;
+  event.preventDefault();
+  reason.setCustomValidity("Say why: the reason is recorded with every photo.");
+  reason.reportValidity();
+  reason.addEventListener("input", () => reason.setCustomValidity(""), { once: true });
+});
+
 document.addEventListener("click", (event) => {
+  // An earlier complaint would hold back what needs no reason.
+  if (event.target.closest("button[name=decision]")) one("[data-reason-of-many]")?.setCustomValidity("");
   if (event.target.closest("[data-theme-toggle]")) toggleTheme();
   if (event.target.closest("[data-help]")) toggleHelp();
   if (event.target.closest("[data-close]") || event.target.matches("dialog")) event.target.closest("dialog").close();

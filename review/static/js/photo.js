@@ -123,6 +123,7 @@ async function openStage() {
     busy.hidden = true;
     problem.textContent = "There is no picture to show.";
     problem.hidden = false;
+    one("[data-view=main]").hidden = true;
     return;
   }
   const viewer = makeViewer(one("[data-canvas]"));
