@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypedDict
@@ -50,7 +49,8 @@ class _Work:
     store: Store
     verify: bool
     runs: dict[tuple[str, str], tuple[int, int, int]] = field(default_factory=dict)
-    waiting: dict[tuple[str, str], list[RebuiltPhoto]] = field(default_factory=lambda: defaultdict(list))
+    place: tuple[str, str] = ("", "")
+    waiting: list[RebuiltPhoto] = field(default_factory=list)
     photos: int = 0
     known: int = 0
     problems: list[str] = field(default_factory=list)
@@ -84,8 +84,7 @@ def rebuild_catalog(
         for number, (found, facts) in enumerate(_sidecars(work), start=1):
             _take(work, found, facts)
             listener().progress(Progress("rebuild", number, None, facts.key))
-        for place in list(work.waiting):
-            _record(work, place)
+        _record(work)
         opened.end_rebuild([run for _, _, run in work.runs.values()], actor, store.uri, work.photos)
     return RebuildSummary(
         catalog=without_password(url) or url,
@@ -97,9 +96,9 @@ def rebuild_catalog(
 
 
 def _sidecars(work: _Work) -> Iterator[tuple[StoredObject, SidecarFacts]]:
-    for found in work.store.list():
-        if not _SIDECAR.search(found.key):
-            continue
+    """Yield what can be read, the oldest first: the catalog takes the result recorded last for the present one."""
+    sidecars = (found for found in work.store.list() if _SIDECAR.search(found.key))
+    for found in sorted(sidecars, key=lambda found: (found.modified, found.key)):
         try:
             yield found, read_sidecar(work.store, found.key)
         except StorageError as error:
@@ -129,16 +128,17 @@ def _take(work: _Work, found: StoredObject, facts: SidecarFacts) -> None:
         work.complain(f"{found.key}: {error}")
         return
     place = (facts.collection, facts.recipe)
-    waiting = work.waiting[place]
-    # A batch holds each photo once: of two contents of one photo the later one comes in a later batch.
-    if any(other.key == photo.key for other in waiting) or len(waiting) >= BATCH:
-        _record(work, place)
-        waiting = work.waiting[place]
-    waiting.append(photo)
+    # A batch is of one recipe, so that order is kept, and holds each photo once: of two contents of one photo
+    # the later one comes in a later batch.
+    is_whole = len(work.waiting) >= BATCH or place != work.place
+    if is_whole or any(other.key == photo.key for other in work.waiting):
+        _record(work)
+    work.place = place
+    work.waiting.append(photo)
 
 
-def _record(work: _Work, place: tuple[str, str]) -> None:
-    photos = work.waiting.pop(place, [])
+def _record(work: _Work) -> None:
+    photos, work.waiting, place = work.waiting, [], work.place
     if not photos:
         return
     if place not in work.runs:

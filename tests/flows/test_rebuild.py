@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,19 @@ def test_what_was_lost_comes_back(tmp_path: Path, weights: Path) -> None:
     with Catalog.open(url) as catalog:
         run = catalog.runs()[0]
     assert (run["already_done"], run["done"], run["quarantined"]) == (5, 0, 2), "and the next run goes on"
+
+
+def test_the_last_of_several_results_is_the_present_one_again(tmp_path: Path, weights: Path) -> None:
+    request = small_archive(tmp_path, weights)
+    restore_inline(replace(request, tier="conserved"))
+    restore_inline(replace(request, keep_tiers=True))
+    url = request.catalog_url()
+    before = _told(url)
+    for path in Path(request.destination).glob("catalog.db*"):
+        path.unlink()
+    found = rebuild_catalog(request.destination)
+    assert (found["photos"], found["problems"]) == (15, [])
+    assert _told(url) == before
 
 
 def test_what_cannot_be_read_is_named_and_stops_nothing(tmp_path: Path, weights: Path) -> None:
