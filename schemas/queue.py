@@ -30,8 +30,8 @@ from schemas.queue_upkeep import ITEM
 from schemas.review_records import SEVERITY_RANKS, QueueCount, QueueFilter, QueueOrder, Standing
 from schemas.tables import Asset, QueueEntry, Tally, WorkItem
 
-SEARCH_WINDOW = 20_000
-"""How many items a search for a part of a key looks at for one page."""
+SEARCH_WINDOW = 5_000
+"""How many items a search for a part of a key looks at for one page; where to go on is the page's ``next``."""
 
 _HIGHEST = {True: sys.float_info.max, False: max(SEVERITY_RANKS.values())}
 """The highest place there can be, in a queue by value or by severity; PostgreSQL refuses larger numbers."""
@@ -93,11 +93,17 @@ def _searched(
 ) -> tuple[list[tuple[int, float]], str | None]:
     within: Subquery = walk.subquery("window")
     item, place, value = within.c
+    # Looked up for each item. Of a join PostgreSQL believes that reading all keys of the catalog is cheaper.
+    key = (
+        select(Asset.key)
+        .join(WorkItem, WorkItem.asset_id == Asset.id)
+        .where(WorkItem.id == item)
+        .correlate(within)
+        .scalar_subquery()
+    )
     query = (
         select(item, place, value)
-        .join(WorkItem, WorkItem.id == item)
-        .join(Asset, Asset.id == WorkItem.asset_id)
-        .where(folded(connection, Asset.key).contains(fold(text), autoescape=True))
+        .where(folded(connection, key).contains(fold(text), autoescape=True))
         .order_by(place.desc(), item.desc())
         .limit(limit)
     )

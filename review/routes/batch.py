@@ -14,6 +14,7 @@ from review.numbers import whole_number
 from review.pages import page
 from review.roles import Role
 from review.routes.decisions import MAX_REASON, REASON_NEEDED, opinion_of, remember
+from review.routes.photo import sought
 from review.routes.queue import matching
 from review.sessions import Session
 from schemas.review_records import Decision, DecisionRequest, DecisionResult, Standing
@@ -86,7 +87,7 @@ def marked_request(text: str) -> DecisionRequest:
 
 def _form(request: Request, wanted: QueueQuery, problem: str = "") -> Response:
     desk = desk_of(request)
-    found = desk.catalog.review_queue(wanted.filter(), limit=24)
+    found = sought(desk, wanted.filter(), None, 24)
     return page(
         request,
         "batch.html",

@@ -6,6 +6,7 @@ import html
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from urllib.parse import urlencode
 
 import pytest
 import sqlalchemy as sa
@@ -82,6 +83,26 @@ def test_a_search_shows_no_numbers_that_it_did_not_count(signed_in: Callable[[st
     text = signed_in("viewer").get("/queue?text=first").text
     assert "flag-mask-share" in text
     assert NUMBER.search(text) is None
+
+
+def test_a_search_goes_on_where_it_stopped_looking(
+    catalog: Catalog, desk_with: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("schemas.queue.SEARCH_WINDOW", 1)
+    rows = catalog.review_queue().rows
+    asked = urlencode({"text": rows[-1].key.removeprefix("album/")[:5]})
+    with running(desk_with(page_size=1)) as address:
+        curator, further = Visitor(address), 0
+        curator.sign_in("curator")
+        answer = curator.get(f"/queue?{asked}")
+        assert "Nothing matches" not in answer.text
+        while not (found := CARD.findall(answer.text)):
+            more = re.search(r'hx-get="(/queue\?[^"]*after=[^"]+)"[^>]*>Look further', answer.text)
+            assert more is not None
+            answer = curator.get(html.unescape(more[1]), headers={"HX-Request": "true"})
+            further += 1
+        assert (int(found[0]), further) == (rows[-1].item_id, len(rows) - 1)
+        assert 'name="decision"' in curator.get(f"/batch?{asked}").text
 
 
 def test_one_gets_back_from_photos_without_flags(signed_in: Callable[[str], Visitor]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -71,6 +72,14 @@ def test_what_is_loopback() -> None:
     assert not any(map(is_loopback, ("0.0.0.0", "::", "192.168.0.2", "example.org")))
     with pytest.raises(UsageError):
         networks(("10.0.0.0/99",))
+
+
+def test_answers_do_not_wait_for_acknowledgements() -> None:
+    listener = bind("127.0.0.1", 0)
+    try:
+        assert listener.proto == socket.IPPROTO_TCP, "the event loop sets TCP_NODELAY on such sockets only"
+    finally:
+        listener.close()
 
 
 def test_a_taken_port_is_told() -> None:
