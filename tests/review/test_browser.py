@@ -7,6 +7,7 @@ Pictures of the pages are left in the test's temporary folder, or in the folder 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -256,10 +257,11 @@ def test_it_fits_a_phone(
 ) -> None:
     phone: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
     with tab(browser, address, color_scheme=scheme, **phone) as page:
-        for path in ("/queue", "/lots", "/batch", f"/photo/{item_of(catalog, 'album/turned.png')}"):
+        photo = f"/photo/{item_of(catalog, 'album/turned.png')}"
+        for path in ("/queue", "/queue?flag=mask-share&order=value", "/lots", "/batch", photo):
             page.goto(path)
             assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
-            page.screenshot(path=pictures / f"phone-{scheme}-{path.strip('/').replace('/', '-')}.png")
+            page.screenshot(path=pictures / f"phone-{scheme}-{re.sub('[^a-z0-9]+', '-', path[1:])}.png")
         page.wait_for_selector("[data-stage][data-ready=yes]")
         approve = page.get_by_role("button", name="Approve")
         assert approve.is_visible()
