@@ -14,6 +14,9 @@ from review.settings import DeskSettings, is_loopback
 from schemas.repository import Catalog
 
 
+_BACKLOG = 2048
+
+
 def open_desk(catalog: Catalog, settings: DeskSettings, host: str) -> tuple[Desk, str | None]:
     """Return the desk, and the word of its sign-in link where nobody has an account yet.
 
@@ -41,6 +44,8 @@ def bind(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        # At once, not when the server starts: who follows the printed link meanwhile waits, and is not refused.
+        listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
         raise UsageError(

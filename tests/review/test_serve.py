@@ -74,6 +74,15 @@ def test_what_is_loopback() -> None:
         networks(("10.0.0.0/99",))
 
 
+def test_whoever_comes_before_the_server_has_started_waits() -> None:
+    listener = bind("127.0.0.1", 0)
+    with socket.create_connection(listener.getsockname(), timeout=10) as visitor:
+        accepted, _ = listener.accept()
+        accepted.close()
+        assert visitor.recv(1) == b""
+    listener.close()
+
+
 def test_answers_do_not_wait_for_acknowledgements() -> None:
     listener = bind("127.0.0.1", 0)
     try:
@@ -84,7 +93,6 @@ def test_answers_do_not_wait_for_acknowledgements() -> None:
 
 def test_a_taken_port_is_told() -> None:
     listener = bind("127.0.0.1", 0)
-    listener.listen()
     with pytest.raises(UsageError, match="Choose another --port"):
         bind("127.0.0.1", listener.getsockname()[1])
     listener.close()
