@@ -13,7 +13,6 @@ from review.desk import Desk, new_link_token
 from review.settings import DeskSettings, is_loopback
 from schemas.repository import Catalog
 
-
 _BACKLOG = 2048
 
 
