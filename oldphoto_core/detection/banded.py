@@ -2,7 +2,7 @@
 
 Law: the mask, its coverage and its number of components do not depend on the bands. A component that ends
 inside its band is judged there; one that touches the next band is joined with what it touches (union-find)
-and judged once all of it has been seen.
+and judged once all of it has been seen. A first pass counts what the thresholds depend on.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oldphoto_core.detection.masks import is_defect, is_flock, peaks_of
+from oldphoto_core.detection.prior import adjusted, suspected_pixels
 from oldphoto_core.raster import BAND_PIXELS, Raster, bands
 from oldphoto_core.settings import RestoreSettings
 
@@ -53,6 +54,8 @@ def hysteresis_into(
     """
     height, width = probability.shape
     spans = list(bands(height, width, band_pixels))
+    suspected = sum(suspected_pixels(probability.read(t, 0, b, width), settings) for t, b in spans)
+    settings = adjusted(settings, suspected, height * width)
     joined = _Joined(settings)
     judged = []
     for number, (top, bottom) in enumerate(spans):
