@@ -42,7 +42,12 @@ class MaskFacts:
 
 
 def hysteresis_into(
-    probability: Raster, mask: Raster, settings: RestoreSettings, *, band_pixels: int = BAND_PIXELS
+    probability: Raster,
+    mask: Raster,
+    settings: RestoreSettings,
+    *,
+    drawn: bool = False,
+    band_pixels: int = BAND_PIXELS,
 ) -> MaskFacts:
     """Write the mask that `oldphoto_core.detection.masks.hysteresis` makes, and measure it.
 
@@ -50,6 +55,7 @@ def hysteresis_into(
         probability: ``H×W`` ``float32`` in [0, 1].
         mask: ``H×W`` ``bool``; True = repair.
         settings: thresholds and the least size of a defect.
+        drawn: somebody drew the mask: marks that are alike are meant all the same (see `masks.is_flock`).
         band_pixels: how much is held in memory at a time.
     """
     height, width = probability.shape
@@ -63,7 +69,7 @@ def hysteresis_into(
         judged.append(joined.judge(band, first=number == 0, last=number == len(spans) - 1))
     kept_open = joined.kept()
     kept = np.concatenate([verdict.areas for verdict in judged] + [joined.kept_areas()]).astype(np.float64)
-    flock = is_flock(len(kept), kept.sum(), np.square(kept).sum())
+    flock = not drawn and is_flock(len(kept), kept.sum(), np.square(kept).sum())
     masked = undecided = 0
     for (top, bottom), verdict in zip(spans, judged, strict=True):
         found = probability.read(top, 0, bottom, width)
