@@ -29,7 +29,7 @@ VARIANTS: dict[str, dict[str, list[str]]] = {
 }
 """Name → the switches of each of its trainings."""
 _CODECS = ["--batch", "16", "--crop", "128", "--learning-rate", "5e-5"]
-_MAPPING = ["--batch", "8", "--crop", "128", "--learning-rate", "1e-3"]
+_MAPPING = ["--batch", "8", "--crop", "128", "--learning-rate", "1e-3", "--adversarial-from", "1"]
 
 
 def main() -> None:

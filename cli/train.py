@@ -41,10 +41,19 @@ def train(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of data and start.")] = 0,
     workers: Annotated[int, typer.Option(min=0, help="Processes that make samples.")] = 1,
+    reuse: Annotated[
+        int, typer.Option(min=1, help="Crops from each aged sample at least: more feed a fast GPU.")
+    ] = 2,
     steps: Annotated[
         int | None,
         typer.Option(min=1, help="End after so many steps, whatever the budget; repeatable bit for bit."),
     ] = None,
+    start: Annotated[
+        Path | None, typer.Option(help="Weights to start from; what they lack (added blocks) starts new.")
+    ] = None,
+    fidelity_weight: Annotated[
+        float, typer.Option(min=0.0, help="mapping: weight of each picture's log mean square error.")
+    ] = 0.0,
     vae_old: Annotated[Path | None, typer.Option(help="Trained VAE₁ (default: the shipped one).")] = None,
     vae_clean: Annotated[Path | None, typer.Option(help="Trained VAE₂ (default: the shipped one).")] = None,
     adversarial_from: Annotated[
@@ -120,7 +129,10 @@ def train(
         resume=resume,
         seed=seed,
         workers=workers,
+        reuse=reuse,
         device=chosen,
+        start=start,
+        fidelity_weight=fidelity_weight,
         vae_old=vae_old,
         vae_clean=vae_clean,
         vgg=vgg,

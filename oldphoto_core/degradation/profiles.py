@@ -129,6 +129,20 @@ WEAR_PROFILE = replace(
 )
 """Damage alone, for photographs that time has already aged."""
 
+HEAVY_WEAR_PROFILE = replace(
+    WEAR_PROFILE,
+    name="heavy wear",
+    undamaged=0.0,
+    damage_kinds=(
+        ("scratches", 2.5), ("film-scratches", 2.0), ("cracks", 2.0), ("creases", 1.5), ("film-lines", 1.0),
+        ("blobs", 1.0), ("hole", 0.7), ("specks", 1.0), ("film-hair", 0.6), ("film-dirt", 0.7),
+        ("film-spots", 0.5), ("stain", 0.3),
+    ),
+    damage_share=(0.03, 0.25),
+    large_hole=0.15,
+)  # fmt: skip
+"""Photographs that were folded, scratched and torn: what sparse damage does not teach."""
+
 PROFILES: dict[str, DegradationProfile] = {p.name: p for p in (SEED_PROFILE, ARCHIVE_PROFILE)}
 """The profiles by name."""
 

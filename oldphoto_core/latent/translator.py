@@ -91,7 +91,7 @@ class LatentTranslator:
             grid: the tiles' geometry.
             windows: which of them; all of ``grid.windows()``, or a sample.
         """
-        tiles = self.link.ahead((window, _stacked(grid, window, pixels, mask)) for window in windows)
+        tiles = ((window, _stacked(grid, window, pixels, mask)) for window in windows)
         for window, done in run_windows(
             self._tiles, tiles, batch=self.link.batch(self.settings.tile), kind=_is_damaged
         ):
@@ -111,7 +111,9 @@ class LatentTranslator:
             `latent.draws`); a photo too narrow for one of them lacks it.
         """
         distance = (
-            latent_distance(self.old.encoder, self.domain, pixels, self.link.device) if self.domain else None
+            latent_distance(self.old.encoder, self.domain, pixels, self.link.device, self.link.workers)
+            if self.domain
+            else None
         )
         measured = {"latent_distance": distance, "sample_deviation": sample_deviation(self, pixels, mask)}
         return {name: value for name, value in measured.items() if value is not None}
@@ -137,8 +139,13 @@ class LatentTranslator:
     @torch.inference_mode()
     def _tiles(self, stacked: Tensor) -> Tensor:
         """Translate ``B×4×h×w``: three channels in [-1, 1] and the mask. A batch is damaged or it is not."""
-        network = self._damaged if _is_damaged(stacked) else self._intact
-        return self.link.to_host(network(self.link.to_device(stacked)))
+        on_device = self.link.to_device(stacked)
+        return self.link.to_host(self.on_device(on_device, damaged_here=_is_damaged(stacked)))
+
+    @torch.inference_mode()
+    def on_device(self, stacked: Tensor, *, damaged_here: bool) -> Tensor:
+        """Translate ``B×4×h×w`` (three channels in [-1, 1], the mask) to ``B×3×h×w``, both on the device."""
+        return (self._damaged if damaged_here else self._intact)(stacked)
 
     def _network(self, stacked: Tensor, *, damaged_here: bool) -> Tensor:
         picture, damaged = stacked[:, :3].contiguous(memory_format=torch.channels_last), stacked[:, 3:]

@@ -61,6 +61,7 @@ def build_mapping(config: Config, *, nonlocal_branch: bool = True) -> LatentMapp
         fusion_blocks=4,
         residual=True,
         norm="none",
+        half_scale=(160, 3),
         nonlocal_branch=nonlocal_branch,
     )
 

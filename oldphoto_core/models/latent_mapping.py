@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from oldphoto_core.models.layers import Norm, conv3, normalisation, residual_stack
+from oldphoto_core.models.layers import HalfScale, Norm, conv3, normalisation, residual_stack
 from oldphoto_core.models.partial_nonlocal import PartialNonlocal
 
 
@@ -29,6 +29,8 @@ class LatentMapping(nn.Module):
             their latents mean the same); Table 1 has no such path. The damage must then be interpolated
             before it is encoded (`interpolation`), or the sum carries it past the global branch.
         norm: normalisation inside.
+        half_scale: width and number of residual blocks at half the latents' scale, between fusion and the
+            fusion's blocks; 0 blocks leave them out, as Table 1 does.
         nonlocal_branch: False leaves the attention out of the global branch (the ablation).
     """
 
@@ -43,6 +45,7 @@ class LatentMapping(nn.Module):
         fusion_blocks: int,
         residual: bool,
         norm: Norm,
+        half_scale: tuple[int, int] = (0, 0),
         nonlocal_branch: bool = True,
     ) -> None:
         super().__init__()
@@ -51,6 +54,8 @@ class LatentMapping(nn.Module):
         self.local = residual_stack(local_blocks, width, norm)
         self.nonlocal_block = PartialNonlocal(width, attention) if nonlocal_branch else None
         self.global_ = residual_stack(global_blocks, width, norm)
+        half_width, half_blocks = half_scale
+        self.half_scale = HalfScale(width, half_width, half_blocks) if half_blocks else nn.Identity()
         self.fusion = residual_stack(fusion_blocks, width, norm)
         self.fall = _chain((*reversed(widths), latent), norm, last_active=False)
         self.residual = residual
@@ -72,7 +77,7 @@ class LatentMapping(nn.Module):
         fused = self.local(features)
         if mask is not None and damaged:
             fused = torch.where(mask, self._global_branch(features, mask).to(fused.dtype), fused)
-        mapped = self.fall(self.fusion(fused))
+        mapped = self.fall(self.fusion(self.half_scale(fused)))
         return latents + mapped if self.residual else mapped
 
     def _global_branch(self, features: Tensor, mask: Tensor) -> Tensor:

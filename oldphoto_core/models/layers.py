@@ -10,6 +10,7 @@ import itertools
 from typing import Literal
 
 import torch
+import torch.nn.functional as functional
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -61,6 +62,30 @@ class ResBlock(nn.Module):
 def residual_stack(count: int, channels: int, norm: Norm = "none") -> nn.Sequential:
     """Return ``count`` residual blocks in a row."""
     return nn.Sequential(*(ResBlock(channels, norm) for _ in range(count)))
+
+
+class HalfScale(nn.Module):
+    """Residual blocks at half the scale, added to what comes in: ``x + up(blocks(down(x)))`` on ``B×C×H×W``.
+
+    A block there sees twice as far for a quarter of the price a channel. ``up`` starts at zero, so that the whole
+    starts as the identity. An odd side is filled up with its last row or column.
+    """
+
+    def __init__(self, channels: int, width: int, blocks: int) -> None:
+        super().__init__()
+        self.down = nn.Conv2d(channels, width, 2, stride=2)
+        self.blocks = residual_stack(blocks, width)
+        self.up = nn.ConvTranspose2d(width, channels, 2, stride=2)
+        nn.init.zeros_(self.up.weight)
+        nn.init.zeros_(self.up.bias)  # type: ignore[arg-type]
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map ``B×C×H×W`` to ``B×C×H×W``."""
+        height, width = features.shape[-2:]
+        even = features
+        if height % 2 or width % 2:
+            even = functional.pad(features, (0, width % 2, 0, height % 2), mode="replicate")
+        return features + self.up(self.blocks(self.down(even)))[..., :height, :width]
 
 
 def round_residuals(network: nn.Module) -> None:

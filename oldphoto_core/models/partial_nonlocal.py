@@ -50,10 +50,12 @@ class PartialNonlocal(nn.Module):
         theta, phi, mu = (_tokens(layer(features)) for layer in (self.theta, self.phi, self.mu))
         intact = ~mask.flatten(1)
         asked = torch.ones_like(intact) if wanted is None else wanted.flatten(1)
-        gathered = [
-            self._attend(theta[item], phi[item], mu[item], intact[item], asked[item]) for item in range(batch)
-        ]
-        attended = torch.stack(gathered).transpose(1, 2).reshape(batch, -1, height, width)
+        if self.training and features.is_cuda:
+            gathered = attend_together(theta, phi, mu, intact)
+        else:
+            each = zip(theta, phi, mu, intact, asked, strict=True)
+            gathered = torch.stack([self._attend(*tensors) for tensors in each])
+        attended = gathered.transpose(1, 2).reshape(batch, -1, height, width)
         return self.nu(attended)
 
     def _attend(self, theta: Tensor, phi: Tensor, mu: Tensor, intact: Tensor, asked: Tensor) -> Tensor:
@@ -72,6 +74,21 @@ class PartialNonlocal(nn.Module):
         if self.max_keys is None or keys.numel() <= self.max_keys:
             return keys
         return keys[:: -(-keys.numel() // self.max_keys)]
+
+
+def attend_together(theta: Tensor, phi: Tensor, mu: Tensor, intact: Tensor) -> Tensor:
+    """Attend within each picture of a batch at once: every position asks, damaged ones are masked as keys.
+
+    The same result as picture by picture, for more arithmetic and without waiting: gathering keys asks a GPU how
+    many there are, for each picture of a training batch. ``theta, phi, mu`` are ``B×N×A``, ``intact`` ``B×N`` bool;
+    returns ``B×N×A``, zero for a picture with no intact position.
+    """
+    known = intact.any(dim=1, keepdim=True)
+    keys = (intact | ~known)[:, None, None, :].expand(-1, 1, theta.shape[1], -1)
+    attended = functional.scaled_dot_product_attention(
+        theta[:, None], phi[:, None], mu[:, None], attn_mask=keys, scale=1.0
+    )
+    return attended[:, 0] * known[..., None]
 
 
 def _tokens(features: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ import torch
 from oldphoto_core import __version__
 from oldphoto_core.training.settings import TrainingSettings
 from oldphoto_core.training.split import held_out_of_wear, in_annotated_validation, in_validation
-from oldphoto_core.weights.store import LICENCE
+from oldphoto_core.weights.store import LICENCE, read_card
 
 _FOLDERS = {"aged": "clean", "old": "old", "worn": "old", "annotated": "annotated", "faces": "faces"}
 """Source of samples → the folder of its photographs."""
@@ -45,6 +45,7 @@ def model_card(
         "version": __version__,
         "licence": LICENCE,
         "settings": settings.summary(),
+        "started_from": read_card(settings.start)["sha256"] if settings.start else None,
         "data": training_photographs(settings.data, sources),
         "collections": collections(settings.data, sources),
         "rights": "as each collection states them; see MODEL_CARD.md",

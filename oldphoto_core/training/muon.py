@@ -10,6 +10,7 @@ are convolutions.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -22,16 +23,16 @@ _UPDATE_RMS = 0.2
 """Root mean square of an update in units of the learning rate, as Adam's: one rate serves both."""
 
 
-def orthogonalised(matrix: Tensor, iterations: int = 5) -> Tensor:
-    """Return the ``m×n`` matrix with its singular values brought near 1 (0.7 to 1.2), vectors kept."""
+def orthogonalised(matrices: Tensor, iterations: int = 5) -> Tensor:
+    """Return ``…×m×n`` matrices with their singular values brought near 1 (0.7 to 1.2), vectors kept."""
     a, b, c = _NEWTON_SCHULZ
-    wide = matrix.shape[0] <= matrix.shape[1]
-    x = matrix if wide else matrix.T
-    x = x / (x.norm() + 1e-7)
+    wide = matrices.shape[-2] <= matrices.shape[-1]
+    x = matrices if wide else matrices.mT
+    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
     for _ in range(iterations):
-        gram = x @ x.T
+        gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
-    return x if wide else x.T
+    return x if wide else x.mT
 
 
 class Muon(torch.optim.Optimizer):
@@ -67,6 +68,7 @@ class Muon(torch.optim.Optimizer):
             (self._matrices if group["matrices"] else self._others)(learnt, group)
 
     def _matrices(self, parameters: Iterable[Tensor], group: dict[str, Any]) -> None:
+        alike: dict[tuple[int, ...], list[tuple[Tensor, Tensor]]] = defaultdict(list)
         for parameter in parameters:
             gradient = parameter.grad
             assert gradient is not None
@@ -75,9 +77,14 @@ class Muon(torch.optim.Optimizer):
                 state["momentum"] = torch.zeros_like(parameter)
             held = state["momentum"].lerp_(gradient, 1 - group["momentum"])
             matrix = gradient.lerp(held, group["momentum"]).flatten(1)
-            update = orthogonalised(matrix).reshape(parameter.shape)
+            alike[tuple(matrix.shape)].append((parameter, matrix))
+        # Together: one by one, starting these small products takes a GPU longer than computing them.
+        for shape, members in alike.items():
+            updates = orthogonalised(torch.stack([matrix for _, matrix in members]))
             # An orthogonal m×n matrix has a root mean square of 1/√max(m, n).
-            parameter.add_(update, alpha=-group["lr"] * _UPDATE_RMS * max(matrix.shape) ** 0.5)
+            scale = -group["lr"] * _UPDATE_RMS * max(shape) ** 0.5
+            for (parameter, _), update in zip(members, updates, strict=True):
+                parameter.add_(update.reshape(parameter.shape), alpha=scale)
 
     def _others(self, parameters: Iterable[Tensor], group: dict[str, Any]) -> None:
         first, second = group["betas"]

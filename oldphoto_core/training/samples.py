@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oldphoto_core.degradation.library import DefectLibrary
-from oldphoto_core.degradation.profiles import PROFILES, WEAR_PROFILE, sample_recipe
+from oldphoto_core.degradation.profiles import HEAVY_WEAR_PROFILE, PROFILES, WEAR_PROFILE, sample_recipe
 from oldphoto_core.degradation.synthesize import age
 from oldphoto_core.errors import UsageError
 from oldphoto_core.training.split import held_out_of_wear, in_annotated_validation, in_validation
@@ -54,6 +54,10 @@ class PhotoFolder:
 UNTOUCHED = 0.1
 """Share of aged samples that were not aged at all (besides those of the archive's profile): a sound photo must
 come back as it went in."""
+
+
+HEAVY = 0.3
+"""Share of the worn samples that are damaged heavily."""
 
 
 class AgedSamples:
@@ -119,7 +123,8 @@ class WornSamples:
         looked_at = np.asarray(scaled["weight"] != UNCERTAIN, np.uint8)
         patch = cut(scaled, self.size, rng, towards=looked_at)
         before = _retoned(patch["aged"], rng)
-        worn = age(before, sample_recipe(int(rng.integers(2**31)), WEAR_PROFILE), self.library)
+        profile = HEAVY_WEAR_PROFILE if rng.random() < HEAVY else WEAR_PROFILE
+        worn = age(before, sample_recipe(int(rng.integers(2**31)), profile), self.library)
         mask = worn.mask.astype(np.uint8)
         weight = np.where(mask > 0, ~worn.faint, patch["weight"]).astype(np.uint8)
         return {"aged": _bytes(worn.aged), "clean": before, "mask": mask, "weight": weight}

@@ -26,8 +26,13 @@ class TrainingSettings:
             discriminator of eq 3 is one of them (``alignment``).
         feature_weight: λ₂ of eq 5.
         vgg: weights of VGG-19 for feature matching; None uses the layers of ``E_Y``.
+        start: weights that the network starts from instead of new ones (a checkpoint that is resumed counts
+            more). What the file lacks starts new.
+        fidelity_weight: of the logarithm of each picture's mean square error (mapping), which is its PSNR.
         stage_before: weights folder of the restorer that aged faces go through before the face generator sees
             them (None: the shipped weights), and ``stage_share`` of the faces that do.
+        reuse: crops that are cut (or turned, where the crop is the whole sample) from an aged sample at least;
+            more feed a fast device from few processors.
         ageing: where photographs are aged: by the worker processes, or with their batch on the training device.
         variational, alignment, nonlocal_branch: False is the ablation.
     """
@@ -50,6 +55,7 @@ class TrainingSettings:
     seed: int = 0
     device: str = "cpu"
     workers: int = 1
+    reuse: int = 2
     checkpoint_seconds: float = 120.0
     resume: bool = False
     ageing: Ageing = "workers"
@@ -57,6 +63,7 @@ class TrainingSettings:
     reconstruction_weight: float = 10.0
     latent_weight: float = 60.0
     pixel_weight: float = 60.0
+    fidelity_weight: float = 0.0
     focal_weight: float = 10.0
     focal_gamma: float = 2.0
     positive_cap: float = 20.0
@@ -70,6 +77,7 @@ class TrainingSettings:
     alignment: bool = True
     nonlocal_branch: bool = True
     stage_share: float = 0.75
+    start: Path | None = None
     vae_old: Path | None = None
     vae_clean: Path | None = None
     vgg: Path | None = None
@@ -82,7 +90,7 @@ class TrainingSettings:
         return {name: value for name, value in asdict(self).items() if name not in hidden}
 
 
-_FILES = ("vae_old", "vae_clean", "vgg", "stage_before")
+_FILES = ("start", "vae_old", "vae_clean", "vgg", "stage_before")
 
 
 def default_adversarial_from(config: Config, device: str) -> float:

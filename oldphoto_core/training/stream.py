@@ -26,7 +26,9 @@ UNAGED = "unaged"
 PATCH = 256
 """Side of a sample that smaller crops are cut from."""
 _SAMPLES_PER_CROP = 4
-"""A block holds this many samples for each crop of a batch, so that a photograph's crops are spread out."""
+"""A block holds this many samples for each crop of a batch, so that a photograph's crops are spread out …"""
+_SAMPLES = 128
+"""… but no more than this many, or one for each crop of a larger batch: it is held in memory, by every worker."""
 
 
 class Source(Protocol):
@@ -67,18 +69,20 @@ class BlockDataset(Dataset[list[Batch]]):
         batch: crops a batch.
         crop: side of a crop in pixels.
         seed: of the whole run.
+        reuse: at least so many crops are cut from a sample.
     """
 
-    def __init__(self, mixes: Mapping[str, Mix], *, batch: int, crop: int, seed: int) -> None:
+    def __init__(self, mixes: Mapping[str, Mix], *, batch: int, crop: int, seed: int, reuse: int = 2) -> None:
         self.mixes, self.batch, self.crop, self.seed = dict(mixes), batch, crop, seed
         self.patch = max(PATCH, crop)
-        self.crops_per_sample = max(2, (self.patch // crop) ** 2)
+        self.crops_per_sample = max(reuse, (self.patch // crop) ** 2)
+        self.samples = max(batch, min(_SAMPLES_PER_CROP * batch, _SAMPLES))
         self._sources: dict[str, Source] = {}
 
     @property
     def batches_per_block(self) -> int:
         """How many batches one block holds."""
-        return self.crops_per_sample * _SAMPLES_PER_CROP
+        return self.crops_per_sample * self.samples // self.batch
 
     def __getitem__(self, number: int) -> list[Batch]:
         """Return the batches of block ``number``."""
@@ -88,12 +92,12 @@ class BlockDataset(Dataset[list[Batch]]):
         names = list(self.mixes)
         shares = np.array([self.mixes[name].share for name in names])
         crops: list[Sample] = []
-        for choice in rng.choice(len(names), size=self.batch * _SAMPLES_PER_CROP, p=shares / shares.sum()):
+        for choice in rng.choice(len(names), size=self.samples, p=shares / shares.sum()):
             crops += self._crops(names[choice], rng)
         order = rng.permutation(len(crops))
         return [
             collate([crops[place] for place in order[start : start + self.batch]])
-            for start in range(0, len(order), self.batch)
+            for start in range(0, self.batches_per_block * self.batch, self.batch)
         ]
 
     def _crops(self, name: str, rng: np.random.Generator) -> list[Sample]:
@@ -125,20 +129,37 @@ class _From(Sampler[int]):
             number += 1
 
 
-def batches_from(step: int, dataset: BlockDataset, *, workers: int, pinned: bool) -> Iterator[Batch]:
-    """Yield the batches of step ``step``, ``step + 1``, … for ever.
+def batches_from(
+    step: int, dataset: BlockDataset, *, workers: int, device: torch.device | None = None
+) -> Iterator[Batch]:
+    """Yield the batches of step ``step``, ``step + 1``, … for ever, on ``device`` (None: the CPU).
 
-    Pictures are ``B×3×H×W`` float32 in [-1, 1]; masks ``B×1×H×W`` in {0, 1}, weights in
-    {0, 1, 2} (see ``samples.UNCERTAIN``). ``pinned`` puts them into page-locked memory, from which a GPU copies
-    without waiting.
+    Pictures are ``B×3×H×W`` float32 in [-1, 1], channels last; masks ``B×1×H×W`` in {0, 1}, weights in
+    {0, 1, 2, 3} (see ``verdicts``). :data:`UNAGED` stays on the CPU.
     """
+    where = device or torch.device("cpu")
     block, inside = divmod(step, dataset.batches_per_block)
     loader: DataLoader[list[Batch]] = DataLoader(
-        dataset, batch_size=None, sampler=_From(block), num_workers=workers, pin_memory=pinned
+        dataset,
+        batch_size=None,
+        sampler=_From(block),
+        num_workers=workers,
+        # From page-locked memory a GPU copies without waiting.
+        pin_memory=where.type == "cuda",
+        prefetch_factor=1 if workers else None,
     )
     for block_of_batches in loader:
-        yield from block_of_batches[inside:]
+        for batch in block_of_batches[inside:]:
+            yield {name: _moved(name, tensor, where) for name, tensor in batch.items()}
         inside = 0
+
+
+def _moved(name: str, tensor: Tensor, device: torch.device) -> Tensor:
+    """Return one entry of a batch as numbers on ``device``; bytes travel, numbers are made there."""
+    if name == UNAGED:
+        return tensor
+    numbers = tensor.to(device, non_blocking=True).to(torch.float32, memory_format=torch.channels_last)
+    return numbers / 127.5 - 1.0 if numbers.shape[1] == 3 else numbers
 
 
 def mirrored(sample: Sample) -> Sample:
@@ -147,12 +168,12 @@ def mirrored(sample: Sample) -> Sample:
 
 
 def collate(samples: list[Sample]) -> Batch:
-    """Stack ``uint8`` samples as tensors: colour arrays to [-1, 1], masks and weights as they are."""
+    """Stack ``uint8`` samples as ``uint8`` tensors: colour arrays ``B×3×H×W``, others ``B×1×H×W``."""
     return {name: _tensor(np.stack([sample[name] for sample in samples])) for name in samples[0]}
 
 
 def _tensor(stacked: NDArray[np.uint8]) -> Tensor:
     tensor = torch.from_numpy(stacked)
     if tensor.ndim == 3:
-        return tensor[:, None].float()
-    return tensor.permute(0, 3, 1, 2).float() / 127.5 - 1.0
+        return tensor[:, None]
+    return tensor.permute(0, 3, 1, 2)

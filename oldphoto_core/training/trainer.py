@@ -25,7 +25,7 @@ from oldphoto_core.training.muon import Muon
 from oldphoto_core.training.settings import TrainingSettings
 from oldphoto_core.training.stream import UNAGED, Batch, BlockDataset, batches_from
 from oldphoto_core.training.tasks import Losses, Task, make_task
-from oldphoto_core.weights.store import save_weights
+from oldphoto_core.weights.store import save_weights, start_from
 
 _LOG_EVERY = 20
 """Steps between two points of the curves: reading a loss off a GPU stops it."""
@@ -59,6 +59,11 @@ class Trainer:
         self.task.to(self.device)
         self.network = self.task.network
         self.judges = self.task.judges
+        if settings.start is not None:
+            start_from(self.network, settings.start)
+        if self.device.type == "cuda":
+            # Every step has the same shapes: the fastest convolution is looked for once.
+            torch.backends.cudnn.benchmark = True
         self.average = deepcopy(self.network).eval().requires_grad_(False)
         self.optimiser: torch.optim.Optimizer = (
             Muon(self.network, settings.learning_rate)
@@ -100,11 +105,13 @@ class Trainer:
             UsageError: no training photographs.
         """
         dataset = BlockDataset(
-            self.task.mixes, batch=self.settings.batch, crop=self.task.crop, seed=self.settings.seed
+            self.task.mixes,
+            batch=self.settings.batch,
+            crop=self.task.crop,
+            seed=self.settings.seed,
+            reuse=self.settings.reuse,
         )
-        source = batches_from(
-            self.step, dataset, workers=self.settings.workers, pinned=self.device.type == "cuda"
-        )
+        source = batches_from(self.step, dataset, workers=self.settings.workers, device=self.device)
         last_saved = time.monotonic()
         try:
             while self.progress < 1.0 and self.step != until:
@@ -148,11 +155,11 @@ class Trainer:
         torch.manual_seed(seed)
         adversarial = self.judge_optimiser is not None and self.progress >= self.settings.adversarial_from
         rate = self._learning_rate()
-        moved = self._moved(batch, seed)
+        batch = self._aged(batch, seed)
         self.network.train()
         self.judges.requires_grad_(False)
         with torch.autocast(self.device.type, dtype=torch.bfloat16):
-            losses = self.task.losses(moved, adversarial=adversarial)
+            losses = self.task.losses(batch, adversarial=adversarial)
         self._descend(self.optimiser, self.network, losses["total"], rate)
         if adversarial and self.judge_optimiser is not None:
             self.judges.requires_grad_(True)
@@ -163,16 +170,12 @@ class Trainer:
         update_average(self.average, self.network, self.settings.ema, self.step)
         return losses
 
-    def _moved(self, batch: Batch, seed: int) -> Batch:
-        """Return the batch on the device, in channels-last layout, aged as a whole."""
+    def _aged(self, batch: Batch, seed: int) -> Batch:
+        """Return the batch with the rows aged that wait for it."""
         unaged = batch.pop(UNAGED, None)
-        moved = {
-            name: tensor.to(self.device, memory_format=torch.channels_last, non_blocking=True)
-            for name, tensor in batch.items()
-        }
         if unaged is None or self.late_ageing is None:
-            return moved
-        return self.late_ageing.apply(moved, unaged.flatten() > 0, seed)
+            return batch
+        return self.late_ageing.apply(batch, unaged.flatten() > 0, seed)
 
     def _late_ageing(self) -> LateAgeing | None:
         if not any(mix.unaged for mix in self.task.mixes.values()):
@@ -248,7 +251,6 @@ class Trainer:
 def update_average(average: nn.Module, network: nn.Module, decay: float, step: int) -> None:
     """Move ``average`` towards ``network``; early steps move faster, so that the start is forgotten."""
     decay = min(decay, (1 + step) / (10 + step))
-    for held, current in zip(average.parameters(), network.parameters(), strict=True):
-        held.lerp_(current, 1 - decay)
+    torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1 - decay)
     for kept, latest in zip(average.buffers(), network.buffers(), strict=True):
         kept.copy_(latest)

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 from oldphoto_core.errors import WeightsError
 
@@ -82,19 +82,40 @@ def load_weights(network: nn.Module, path: Path) -> WeightsIdentity:
     Raises:
         WeightsError: file or card missing, bytes not those of the card, or tensors that do not fit.
     """
+    card, state = _checked(path)
+    _fit(network, state, path)
+    return WeightsIdentity(card["name"], card["version"], card["sha256"], card["licence"])
+
+
+def start_from(network: nn.Module, path: Path) -> list[str]:
+    """Load weights as the start of a training; return the names of what the file lacks, which stays new.
+
+    So a network that was given more blocks goes on from what it knew. Raises as :func:`load_weights` does; a
+    tensor that the network has no place for is refused too.
+    """
+    state = _checked(path)[1]
+    own = network.state_dict()
+    _fit(network, {**own, **state}, path)
+    return [name for name in own if name not in state]
+
+
+def _checked(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Return the card and the tensors (as float32) of a weights file whose bytes are those of its card."""
     card = read_card(path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     if digest != card["sha256"]:
         raise WeightsError(f"{path}: SHA-256 is {digest}, the card says {card['sha256']}. Restore the file.")
-    state = {
+    return card, {
         name: tensor.float() if tensor.is_floating_point() else tensor
         for name, tensor in load_file(path).items()
     }
+
+
+def _fit(network: nn.Module, state: dict[str, Tensor], path: Path) -> None:
     try:
         network.load_state_dict(state, strict=True)
     except RuntimeError as error:
         raise WeightsError(f"{path} does not fit this network ({error}). Name the right --config.") from error
-    return WeightsIdentity(card["name"], card["version"], digest, card["licence"])
 
 
 def half_precision_agrees(network: nn.Module, path: Path) -> bool:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from oldphoto_core.detection.banded import hysteresis_into
 from oldphoto_core.detection.masks import hysteresis
 from oldphoto_core.detection.prior import adjusted, suspected_pixels
+from oldphoto_core.detection.threaded import hysteresis_by
 from oldphoto_core.photo import Mask, Probability
 from oldphoto_core.raster import MemoryRaster
 from oldphoto_core.settings import RestoreSettings
@@ -41,9 +42,11 @@ def _photo(cracks: int, doubts: float = 0.0) -> Probability:
 
 
 def _masks(probability: Probability, settings: RestoreSettings) -> Mask:
-    """Return the mask, after making sure that bands from disk give the same."""
+    """Return the mask, after making sure that bands give the same, one by one or by threads."""
     whole, banded = hysteresis(probability, settings), np.empty(probability.shape, bool)
     hysteresis_into(MemoryRaster(probability), MemoryRaster(banded), settings, band_pixels=700)
+    assert np.array_equal(whole, banded)
+    hysteresis_by(3, MemoryRaster(probability), MemoryRaster(banded), settings, band_pixels=700)
     assert np.array_equal(whole, banded)
     return whole
 

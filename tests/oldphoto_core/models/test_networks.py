@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from oldphoto_core.errors import UsageError
 from oldphoto_core.models.build import Config, build, build_autoencoder, build_detector, build_mapping
 from oldphoto_core.models.latent_mapping import latent_mask
-from oldphoto_core.models.layers import count_parameters, fold_batch_norm
+from oldphoto_core.models.layers import HalfScale, count_parameters, fold_batch_norm
 
 
 def _picture(side: int = 64) -> torch.Tensor:
@@ -46,7 +46,7 @@ def test_compact_keeps_the_structure_and_its_size() -> None:
     assert len(mapping.global_) > 0
     assert len(mapping.fusion) > 0
     assert count_parameters(build_autoencoder("compact")) == 257_955
-    assert count_parameters(mapping) == 1_430_400
+    assert count_parameters(mapping) == 2_936_896
     assert count_parameters(build_detector("compact")) == 922_721
 
 
@@ -100,6 +100,16 @@ def _stirred(network: nn.Module) -> nn.Module:
         if parameter.ndim > 1 and not parameter.any():
             nn.init.normal_(parameter, std=0.02)
     return network.eval()
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("size", [(8, 12), (7, 9), (1, 5)])
+def test_blocks_at_half_scale_start_as_the_identity_and_keep_every_size(size: tuple[int, int]) -> None:
+    block, features = HalfScale(6, 10, 2), torch.randn(2, 6, *size)
+    torch.testing.assert_close(block(features), features)
+    stirred = _stirred(block)(features)
+    assert stirred.shape == features.shape
+    assert not torch.equal(stirred, features)
 
 
 @torch.no_grad()

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from oldphoto_core.models.partial_nonlocal import PartialNonlocal
+from oldphoto_core.models.partial_nonlocal import PartialNonlocal, _tokens, attend_together
 
 
 def _block(channels: int = 8, max_keys: int | None = None) -> PartialNonlocal:
@@ -49,6 +49,18 @@ def test_masked_positions_never_serve_as_keys() -> None:
     spoiled = torch.where(mask, torch.full_like(features, 50.0), features)
     intact = (~mask).expand_as(features)
     torch.testing.assert_close(block(spoiled, mask)[intact], block(features, mask)[intact])
+
+
+@torch.no_grad()
+def test_a_training_batch_attends_together_as_picture_by_picture() -> None:
+    """What a GPU trains with; of its three pictures one is intact and one has nothing intact."""
+    block, (features, mask) = _block(), _inputs()
+    features = torch.cat((features, features[:1]))
+    mask = torch.cat((mask[:1], torch.zeros_like(mask[:1]), torch.ones_like(mask[:1])))
+    theta, phi, mu = (_tokens(layer(features)) for layer in (block.theta, block.phi, block.mu))
+    together = attend_together(theta, phi, mu, ~mask.flatten(1))
+    expected = block.nu(together.transpose(1, 2).unflatten(2, features.shape[2:]))
+    torch.testing.assert_close(expected, block(features, mask), atol=1e-5, rtol=1e-4)
 
 
 @torch.no_grad()

@@ -121,7 +121,7 @@ def test_training_refines_faces_and_its_weights_load(faces: Path) -> None:
     )
     trainer = Trainer(settings)
     dataset = BlockDataset(trainer.task.mixes, batch=4, crop=256, seed=settings.seed)
-    batch = next(batches_from(0, dataset, workers=0, pinned=False))
+    batch = next(batches_from(0, dataset, workers=0))
     before = trainer.task.losses(batch, adversarial=False)["total"].item()
     written = trainer.run()
     after = trainer.task.losses(batch, adversarial=False)["total"].item()

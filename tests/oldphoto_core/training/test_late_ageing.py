@@ -31,7 +31,7 @@ def settings(training_data: Path) -> TrainingSettings:
 
 def test_only_clean_rows_are_aged(settings: TrainingSettings) -> None:
     dataset = BlockDataset(mixed(settings, {"aged": 0.5, "annotated": 0.5}), batch=8, crop=64, seed=0)
-    batch = next(batches_from(0, dataset, workers=0, pinned=False))
+    batch = next(batches_from(0, dataset, workers=0))
     unaged = batch.pop(UNAGED).flatten() > 0
     assert unaged.any()
     assert not unaged.all()

@@ -15,6 +15,7 @@ from oldphoto_core.training.losses import (
     focal,
     hinge_discriminator,
     hinge_generator,
+    log_square_error,
     lsgan_discriminator,
     lsgan_generator,
     pyramid_l1,
@@ -32,6 +33,22 @@ def test_rare_positives_weigh_more_not_less() -> None:
     """One positive of four pixels, every logit 0: each entropy is ln 2, the positive counts threefold."""
     loss = weighted_cross_entropy(_map(0, 0, 0, 0), _map(1, 0, 0, 0), _map(1, 1, 1, 1), positive_cap=20)
     assert loss.item() == pytest.approx(math.log(2) * (3 + 1 + 1 + 1) / 4)
+
+
+def test_log_square_error_counts_every_picture_alike() -> None:
+    """Errors of 0.1 and 0.2 everywhere: the mean of ln 0.01 and ln 0.04, not the logarithm of the mean."""
+    truth = torch.zeros(2, 3, 4, 4)
+    loss = log_square_error(truth + torch.tensor([0.1, 0.2]).view(2, 1, 1, 1), truth, floor=0.0)
+    assert loss.item() == pytest.approx((math.log(0.01) + math.log(0.04)) / 2)
+    assert log_square_error(truth, truth, floor=1e-4).item() == pytest.approx(math.log(1e-4))
+
+
+def test_log_square_error_of_a_part_leaves_out_pictures_without_it() -> None:
+    truth, where = torch.zeros(2, 3, 4, 4), torch.zeros(2, 1, 4, 4, dtype=torch.bool)
+    made = truth + 0.5
+    where[0, :, :2], made[0, :, :2] = True, 0.1
+    assert log_square_error(made, truth, 0.0, where).item() == pytest.approx(math.log(0.01))
+    assert log_square_error(made, truth, where=torch.zeros_like(where)).item() == 0
 
 
 def test_positive_weight_is_capped() -> None:

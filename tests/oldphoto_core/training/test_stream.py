@@ -28,7 +28,7 @@ class _Ramp:
 
 
 def _first(dataset: BlockDataset, count: int, *, step: int = 0, workers: int = 0) -> list[Batch]:
-    return list(islice(batches_from(step, dataset, workers=workers, pinned=False), count))
+    return list(islice(batches_from(step, dataset, workers=workers), count))
 
 
 def _settings(data: Path) -> TrainingSettings:

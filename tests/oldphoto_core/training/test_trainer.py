@@ -45,6 +45,15 @@ def test_training_writes_weights_that_load_strictly(network: str, training_data:
     assert sum(card["data"].values()) > 0
 
 
+def test_a_training_starts_from_given_weights_and_says_so(training_data: Path) -> None:
+    first = Trainer(_settings("detector", training_data, 1)).run()
+    out = training_data / "again" / "detector.safetensors"
+    settings = _settings("detector", training_data, 1, start=first, out=out)
+    trainer = Trainer(settings)
+    assert half_precision_agrees(trainer.network, first)
+    assert read_card(trainer.run())["started_from"] == read_card(first)["sha256"]
+
+
 def test_mapping_trains_between_two_frozen_autoencoders(training_data: Path) -> None:
     pair = {}
     for name in ("vae-old", "vae-clean"):
