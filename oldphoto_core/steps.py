@@ -14,6 +14,7 @@ from oldphoto_core.detection.banded import MaskFacts, hysteresis_into
 from oldphoto_core.detection.detector import DefectDetector
 from oldphoto_core.detection.lettering import measure_lettering
 from oldphoto_core.detection.looks import Looks, enlarged_region
+from oldphoto_core.latent.tone import Shifted, lost_tone
 from oldphoto_core.latent.translator import LatentTranslator
 from oldphoto_core.measure import ChangeMeter
 from oldphoto_core.pixels import PixelKind, to_unit
@@ -82,33 +83,52 @@ def translate_into(
     """
     height, width = pixels.shape[:2]
     damaged = coverage >= settings.needed_mask
+    seen, toned = _seen(translator, settings, pixels)
     if not damaged and height * width >= _PROBED_FROM:
         grid = translator.grid(height, width, _PROBE_SIDE)
-        probed = _translated(translator, settings, pixels, mask, None, grid, _spread(grid))["mean_change"]
+        probed = _translated(translator, settings, pixels, seen, mask, None, grid, _spread(grid))[
+            "mean_change"
+        ]
         # Half the threshold, because probes see only some of the photo.
         if probed < settings.needed_change / 2:
-            return Change(needed=False, measurements={"mean_change": probed}, complete=False)
+            return Change(needed=False, measurements={"mean_change": probed, **toned}, complete=False)
     grid = translator.grid(height, width)
-    measured = _translated(translator, settings, pixels, mask, restored, grid, list(grid.windows()))
+    measured = _translated(translator, settings, pixels, seen, mask, restored, grid, list(grid.windows()))
+    measured |= toned
     needed = damaged or measured["mean_change"] >= settings.needed_change
     if needed:
         measured |= {**translator.doubts(pixels, mask), **measure_lettering(pixels, mask)}
     return Change(needed, measured)
 
 
+def _seen(
+    translator: LatentTranslator, settings: RestoreSettings, pixels: Raster
+) -> tuple[Raster, dict[str, float]]:
+    """Return the photo as the networks see it, its lost tone given back, and by how much it was shifted."""
+    if translator.tone is None or settings.tone_strength <= 0:
+        return pixels, {}
+    shift = np.float32(settings.tone_strength) * lost_tone(translator.tone, pixels)
+    measured = {"tone_shift": float(np.abs(shift).max())}
+    return (Shifted(pixels, shift) if shift.any() else pixels), measured
+
+
 def _translated(
     translator: LatentTranslator,
     settings: RestoreSettings,
     pixels: Raster,
+    seen: Raster,
     mask: Raster,
     restored: Raster | None,
     grid: Grid,
     chosen: list[Window],
 ) -> dict[str, float]:
-    """Translate the chosen windows, write them where a target is given, and return what was measured."""
+    """Translate the chosen windows of ``seen``, write them where a target is given; return what was measured.
+
+    What was measured is the change from ``pixels``, the photo as stored.
+    """
     meter = ChangeMeter(grid.height, grid.width)
     kind = PixelKind.of(pixels) if restored is not None else None
-    for top, left, translated in translator.patches(pixels, mask, grid, chosen):
+    for top, left, translated in translator.patches(seen, mask, grid, chosen):
         bottom, right = top + translated.shape[0], left + translated.shape[1]
         unit = to_unit(pixels.read(top, left, bottom, right))
         damaged = mask.read(top, left, bottom, right)
