@@ -28,6 +28,8 @@ class RestoreSettings:
         translation_error: root mean square (of the full range) of what the translation gets wrong on a sound
             photo; changes that are not larger than that are withheld (see `latent.restraint`).
         strength: how much of the translation is applied outside the mask.
+        tone_strength: how much of the shift of the channels that the whole photo shows is taken back before the
+            translation (see `latent.tone`). 0 is off.
         needed_mask, needed_change: a photo whose mask share and mean absolute change (of the full range)
             both stay below these needs nothing.
         autocast: run the networks in bfloat16 (of the autoencoders, what their residual blocks add).
@@ -48,6 +50,7 @@ class RestoreSettings:
     codec_cancelling: float = 0.0
     translation_error: float = 0.01
     strength: float = 1.0
+    tone_strength: float = 1.0
     needed_mask: float = 2e-5
     needed_change: float = 0.004
     autocast: bool = True

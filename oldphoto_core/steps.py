@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
+from numpy.typing import NDArray
 
 from oldphoto_core.detection.banded import MaskFacts
 from oldphoto_core.detection.detector import DefectDetector
@@ -17,6 +18,7 @@ from oldphoto_core.detection.lettering import measure_lettering
 from oldphoto_core.detection.looks import Looks, enlarged_region
 from oldphoto_core.detection.threaded import hysteresis_by
 from oldphoto_core.latent.streamed import translate_streamed
+from oldphoto_core.latent.tone import Shifted, lost_tone
 from oldphoto_core.latent.translator import LatentTranslator
 from oldphoto_core.measure import ChangeMeter
 from oldphoto_core.pixels import PixelKind, to_unit
@@ -89,18 +91,24 @@ def translate_into(
     """
     height, width = pixels.shape[:2]
     damaged = coverage >= settings.needed_mask
+    shift, toned = _shift(translator, settings, pixels)
     if not damaged and height * width >= _PROBED_FROM:
         grid = translator.grid(height, width, _PROBE_SIDE)
-        probed = _translated(translator, settings, pixels, mask, None, grid, _spread(grid))["mean_change"]
+        probed = _translated(translator, settings, pixels, shift, mask, None, grid, _spread(grid))[
+            "mean_change"
+        ]
         # Half the threshold, because probes see only some of the photo.
         if probed < settings.needed_change / 2:
-            return Change(needed=False, measurements={"mean_change": probed}, complete=False)
+            return Change(needed=False, measurements={"mean_change": probed, **toned}, complete=False)
     grid = translator.grid(height, width)
     workers = translator.link.workers
     with ThreadPoolExecutor(1) as beside:
         # Where it is sure to be wanted, the processor can do it while the GPU translates.
         early = beside.submit(measure_lettering, pixels, mask, workers) if damaged and workers > 1 else None
-        measured = _translated(translator, settings, pixels, mask, restored, grid, list(grid.windows()))
+        measured = _translated(
+            translator, settings, pixels, shift, mask, restored, grid, list(grid.windows())
+        )
+    measured |= toned
     needed = damaged or measured["mean_change"] >= settings.needed_change
     if needed:
         lettering = early.result() if early is not None else measure_lettering(pixels, mask, workers)
@@ -108,22 +116,37 @@ def translate_into(
     return Change(needed, measured)
 
 
+def _shift(
+    translator: LatentTranslator, settings: RestoreSettings, pixels: Raster
+) -> tuple[NDArray[np.float32], dict[str, float]]:
+    """Return what is added to each channel before the networks see the photo, and its size as a measurement."""
+    if translator.tone is None or settings.tone_strength <= 0:
+        return np.zeros(3, np.float32), {}
+    shift = np.float32(settings.tone_strength) * lost_tone(translator.tone, pixels)
+    return shift, {"tone_shift": float(np.abs(shift).max())}
+
+
 def _translated(
     translator: LatentTranslator,
     settings: RestoreSettings,
     pixels: Raster,
+    shift: NDArray[np.float32],
     mask: Raster,
     restored: Raster | None,
     grid: Grid,
     chosen: list[Window],
 ) -> dict[str, float]:
-    """Translate the chosen windows, write them where a target is given, and return what was measured."""
+    """Translate the chosen windows, write them where a target is given, and return what was measured.
+
+    The networks see the photo with ``shift`` added to its channels; measured is the change from the photo as stored.
+    """
     meter = ChangeMeter(grid.height, grid.width)
     if translator.link.streamed:
-        translate_streamed(translator, settings.strength, pixels, mask, restored, grid, chosen, meter)
+        translate_streamed(translator, settings.strength, pixels, shift, mask, restored, grid, chosen, meter)
         return meter.measurements()
     kind = PixelKind.of(pixels) if restored is not None else None
-    for top, left, translated in translator.patches(pixels, mask, grid, chosen):
+    seen = Shifted(pixels, shift) if shift.any() else pixels
+    for top, left, translated in translator.patches(seen, mask, grid, chosen):
         bottom, right = top + translated.shape[0], left + translated.shape[1]
         unit = to_unit(pixels.read(top, left, bottom, right))
         damaged = mask.read(top, left, bottom, right)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from oldphoto_core.device import BATCH_PIXELS, Fetch
@@ -24,6 +25,7 @@ def translate_streamed(
     translator: LatentTranslator,
     strength: float,
     pixels: Raster,
+    shift: NDArray[np.float32],
     mask: Raster,
     restored: Raster | None,
     grid: Grid,
@@ -36,12 +38,13 @@ def translate_streamed(
         translator: the networks.
         strength: how much of the translation is applied outside the mask.
         pixels: the photo as stored.
+        shift: added to each channel before the networks see it, ``3`` shares of the full range.
         mask: the dilated mask, ``H×W`` bool.
         restored: shaped and typed like ``pixels``, or None.
         grid, chosen: the tiles' geometry, and which of them.
         meter: takes in what changed.
     """
-    stream = _Stream(translator, strength, pixels, mask, restored, grid, meter)
+    stream = _Stream(translator, strength, pixels, shift, mask, restored, grid, meter)
     done_in_threads(stream.do, batches(grid, mask, chosen, BATCH_PIXELS), translator.link.lanes)
 
 
@@ -53,6 +56,7 @@ class _Stream:
         translator: LatentTranslator,
         strength: float,
         pixels: Raster,
+        shift: NDArray[np.float32],
         mask: Raster,
         restored: Raster | None,
         grid: Grid,
@@ -61,6 +65,7 @@ class _Stream:
         self.translator, self.link, self.strength = translator, translator.link, strength
         self.pixels, self.mask, self.restored = pixels, mask, restored
         self.grid, self.meter = grid, meter
+        self.shift = torch.from_numpy(shift).view(1, 3, 1, 1).to(self.link.device) if shift.any() else None
         self.kind = PixelKind.of(pixels) if restored is not None else None
 
     def do(self, batch: Batch) -> None:
@@ -96,7 +101,8 @@ class _Stream:
         """Begin all that the device has to do; return the stored result, and what is measured of each window."""
         unit = unit_of_sent(self.link.sent(stored))
         damaged = self.link.sent(masks)[:, None].float()
-        stacked = torch.cat((unit * 2 - 1, damaged), dim=1)
+        seen = unit if self.shift is None else (unit + self.shift).clamp(0, 1)
+        stacked = torch.cat((seen * 2 - 1, damaged), dim=1)
         translated = (self.translator.on_device(stacked, damaged_here=batch.damaged).float() + 1) / 2
         applied = self.strength + (1 - self.strength) * damaged
         done = unit + applied * (translated - unit)

@@ -25,6 +25,7 @@ from oldphoto_core.models.interpolation import interpolated
 from oldphoto_core.models.latent_domain import LatentDomain
 from oldphoto_core.models.latent_mapping import LatentMapping, latent_mask
 from oldphoto_core.models.layers import fold_batch_norm, round_residuals
+from oldphoto_core.models.tone_estimator import ToneEstimator
 from oldphoto_core.photo import Mask
 from oldphoto_core.pixels import to_unit
 from oldphoto_core.raster import MemoryRaster, Raster
@@ -43,7 +44,10 @@ class Patch(NamedTuple):
 
 
 class LatentTranslator:
-    """VAE₁, T and VAE₂ in evaluation, folded; with ``domain``, how far a photo is from what they were trained on."""
+    """VAE₁, T and VAE₂ in evaluation, folded; with ``domain``, how far a photo is from what they were trained on.
+
+    ``tone`` reads from a whole photo what tone it lost (see `latent.tone`); who feeds the tiles applies it.
+    """
 
     def __init__(
         self,
@@ -53,6 +57,7 @@ class LatentTranslator:
         settings: RestoreSettings,
         device: torch.device,
         domain: LatentDomain | None = None,
+        tone: ToneEstimator | None = None,
     ) -> None:
         self.old, self.mapping, self.clean = (
             fold_batch_norm(network).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -65,6 +70,7 @@ class LatentTranslator:
             self.mapping.nonlocal_block.max_keys = settings.max_keys
         self.settings = settings
         self.domain = domain
+        self.tone = tone
         self.link = DeviceLink(device)
         # Attention over a mask has another shape each time; only intact tiles repeat themselves exactly.
         self._damaged = partial(self._network, damaged_here=True)
