@@ -289,6 +289,9 @@ def check_weights() -> list[Finding]:
             "The flag latent-distance is not raised until `oldphoto train latent-domain` has measured it."
         )
         findings.append(Finding("latent domain", "note", "none", remedy))
+    if restorer.translator is not None and restorer.translator.tone is None:
+        remedy = "Shifted colours stay shifted until `oldphoto train tone` has made weights."
+        findings.append(Finding("lost tone", "note", "none", remedy))
     if not restorer.available_tiers:
         remedy = "Nothing can be restored: train at least the detector, or install a release with weights."
         findings.append(Finding("tiers", "problem", "none available", remedy))

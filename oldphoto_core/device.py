@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from oldphoto_core.errors import UsageError
+from oldphoto_core.threads import cores
 
 _log = logging.getLogger(__name__)
-T = TypeVar("T")
 TensorFunction = Callable[[Tensor], Tensor]
-_GPU_BATCH_PIXELS = 8 << 20
+BATCH_PIXELS = 8 << 20
+"""A batch for a GPU has about so many pixels."""
+_LANES = 4
+_MOST_WORKERS = 12
+_RECORDED_VALUES = 8 << 20
+_MOST_RECORDINGS = 8
 
 
 def pick_device(name: str) -> torch.device:
@@ -36,34 +43,63 @@ def pick_device(name: str) -> torch.device:
 class DeviceLink:
     """The way of tiles to the networks and back.
 
-    On the CPU it does nothing: tiles are used where they lie, one at a time. On a GPU they travel in batches
-    through page-locked memory, and the next ones are read and converted while the GPU works.
+    On the CPU it does nothing: tiles are used where they lie, one at a time. A GPU is *streamed* to: several
+    threads each take a large batch all the way, stored pixels (one or two bytes a sample) travel through
+    page-locked memory, and while one thread's batch is computed the others read, convert and write.
 
     Args:
         device: where the networks are.
+        streamed: whether it is streamed to; by default a GPU is. Tests and benchmarks do the same on a CPU.
     """
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, *, streamed: bool | None = None) -> None:
         self.device = device
+        self.streamed = device.type != "cpu" if streamed is None else streamed
+        self.turn = Lock()
+        """Held while work is handed to the device: one batch lies in its memory at a time."""
 
     @property
     def type(self) -> str:
         """``cpu`` or ``cuda``."""
         return self.device.type
 
+    @property
+    def lanes(self) -> int:
+        """How many batches are under way at once: one is computed, the others are read or written."""
+        return _LANES if self.streamed else 1
+
+    @property
+    def workers(self) -> int:
+        """How many threads may do what the device leaves to the processor."""
+        return min(_MOST_WORKERS, cores()) if self.streamed else 1
+
     def batch(self, tile: int) -> int:
         """Return how many tiles of this side go through the networks at once."""
-        return 1 if self.type == "cpu" else max(1, _GPU_BATCH_PIXELS // (tile * tile))
-
-    def ahead(self, tiles: Iterable[T]) -> Iterator[T]:
-        """Yield ``tiles`` as they are; for a GPU, prepared in another thread up to two batches ahead."""
-        return iter(tiles) if self.type == "cpu" else prefetched(tiles, 2 * self.batch(768))
+        return max(1, BATCH_PIXELS // (tile * tile)) if self.streamed else 1
 
     def to_device(self, tensor: Tensor) -> Tensor:
         """Return ``tensor`` on the device; the copy to a GPU does not wait."""
         if self.type == "cpu":
             return tensor
         return tensor.pin_memory().to(self.device, non_blocking=True, memory_format=torch.channels_last)
+
+    def buffer(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+        """Return room in main memory, page-locked for a GPU, to be filled and sent."""
+        return torch.empty(shape, dtype=dtype, pin_memory=self.type != "cpu")
+
+    def sent(self, filled: Tensor) -> Tensor:
+        """Return a filled buffer on the device; the copy to a GPU does not wait."""
+        return filled.to(self.device, non_blocking=True)
+
+    def fetch(self, tensor: Tensor) -> Fetch:
+        """Begin to copy ``tensor`` from the device into main memory, its dtype kept."""
+        if self.type == "cpu":
+            return Fetch(tensor.contiguous(), None)
+        held = self.buffer(tuple(tensor.shape), tensor.dtype)
+        held.copy_(tensor, non_blocking=True)
+        done = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        done.record()
+        return Fetch(held, done)
 
     def repeated(self, function: TensorFunction) -> TensorFunction:
         """Return ``function``; on a GPU one that records what it launches, and replays it for equal shapes."""
@@ -74,11 +110,27 @@ class DeviceLink:
         return tensor.float().cpu()
 
 
+@dataclass(frozen=True)
+class Fetch:
+    """A copy from the device that is under way."""
+
+    held: Tensor
+    done: torch.cuda.Event | None
+
+    def array(self) -> NDArray[Any]:
+        """Return what was copied, once it is there; other threads run meanwhile."""
+        if self.done is not None:
+            self.done.synchronize()
+        array: NDArray[Any] = self.held.numpy()
+        return array
+
+
 class Replayed:
     """A function that is recorded for each shape that comes again and again, and replayed from then on.
 
     Launching a compact network's many small kernels one by one can take longer than running them. A recording
-    is used only after it has given what the function gives; one that fails is not tried again.
+    is used only after it has given what the function gives; one that fails is not tried again. A large tensor is
+    never recorded: there the launching is nothing, and a recording keeps all memory that its work takes.
 
     Args:
         function: launches the same work for every tensor of one shape.
@@ -101,6 +153,8 @@ class Replayed:
         shape = tuple(tensor.shape)
         if (replay := self._recordings.get(shape)) is not None:
             return replay(tensor)
+        if tensor.numel() > _RECORDED_VALUES or len(self._recordings) >= _MOST_RECORDINGS:
+            return self.function(tensor)
         self._seen[shape] += 1
         expected = self.function(tensor)
         if self._seen[shape] == self.after:
@@ -127,7 +181,8 @@ def recorded_graph(function: TensorFunction, example: Tensor) -> TensorFunction:
         function(held)
     torch.cuda.current_stream().wait_stream(side)
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
+    # What other threads do with the device while this one records is theirs: they wait for copies.
+    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
         result = function(held)
 
     def replay(tensor: Tensor) -> Tensor:
@@ -136,25 +191,3 @@ def recorded_graph(function: TensorFunction, example: Tensor) -> TensorFunction:
         return result.clone()
 
     return replay
-
-
-def prefetched(items: Iterable[T], depth: int) -> Iterator[T]:
-    """Yield ``items`` in order while another thread makes up to ``depth`` of them in advance.
-
-    What making one raises is raised here, in its place. Leaving early stops the other thread.
-    """
-    source = iter(items)
-    end = object()
-
-    def following() -> T | object:
-        return next(source, end)
-
-    with ThreadPoolExecutor(1, thread_name_prefix="prefetch") as maker:
-        waiting = [maker.submit(following) for _ in range(max(1, depth))]
-        try:
-            while (item := waiting.pop(0).result()) is not end:
-                waiting.append(maker.submit(following))
-                yield item  # type: ignore[misc]
-        finally:
-            for future in waiting:
-                future.cancel()

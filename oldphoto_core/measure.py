@@ -50,14 +50,23 @@ class ChangeMeter:
         self, top: int, left: int, before: NDArray[np.float32], after: NDArray[np.float32], mask: Mask
     ) -> None:
         """Take in the block at (top, left): two pictures ``h×w×3`` in [0, 1] and the mask ``h×w``."""
+        first = self.sampled(top, left)
+        self.add_sample(top, left, before[first], after[first], mask[first])
+
+    def sampled(self, top: int, left: int) -> tuple[slice, slice]:
+        """Return which rows and columns of a block at (top, left) are compared."""
         step = self._step
-        first = np.s_[-top % step :: step, -left % step :: step]
-        sample = before[first]
-        row, column = -(-top // step), -(-left // step)
-        place = np.s_[row : row + sample.shape[0], column : column + sample.shape[1]]
-        self._before[place] = sample
-        self._after[place] = np.clip(after[first], 0, 1)
-        self._intact[place] = ~mask[first]
+        return slice(-top % step, None, step), slice(-left % step, None, step)
+
+    def add_sample(
+        self, top: int, left: int, before: NDArray[np.float32], after: NDArray[np.float32], mask: Mask
+    ) -> None:
+        """Take in what :meth:`sampled` names of the block at (top, left); threads may do so for several blocks."""
+        row, column = -(-top // self._step), -(-left // self._step)
+        place = np.s_[row : row + mask.shape[0], column : column + mask.shape[1]]
+        self._before[place] = before
+        self._after[place] = np.clip(after, 0, 1)
+        self._intact[place] = ~mask
 
     def measurements(self) -> dict[str, float]:
         """Return ``mean_change`` and ``colour_drift``.

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oldphoto_core.errors import OldPhotoError
+from oldphoto_core.threads import done_in_threads
 
 BAND_PIXELS = 4 << 20
 """Passes over a whole raster take so many pixels at a time."""
@@ -177,11 +178,11 @@ def copied(source: Raster, target: Raster) -> None:
         target.write(top, 0, source.read(top, 0, bottom, width))
 
 
-def reduced(raster: Raster, side: int) -> tuple[NDArray[Any], int]:
+def reduced(raster: Raster, side: int, workers: int = 1) -> tuple[NDArray[Any], int]:
     """Return the raster reduced by the least whole factor that brings its longer side to ``side`` or less.
 
     Each pixel is the mean of factor×factor pixels, rounded; rows and columns that fill no whole pixel at the
-    lower and right edge are left out.
+    lower and right edge are left out. ``workers`` bands are worked on at a time.
 
     Returns:
         The picture in the raster's dtype, and the factor. Where the factor is 1 it is the raster itself.
@@ -192,8 +193,23 @@ def reduced(raster: Raster, side: int) -> tuple[NDArray[Any], int]:
         return whole(raster), 1
     rows, columns = height // factor, width // factor
     small = np.empty((rows, columns, *raster.shape[2:]), raster.dtype)
-    for first, last in bands(rows, columns * factor * factor):
-        block = raster.read(first * factor, 0, last * factor, columns * factor).astype(np.float32)
-        means = block.reshape(last - first, factor, columns, factor, *block.shape[2:]).mean(axis=(1, 3))
-        small[first:last] = np.rint(means)
+
+    def mean(span: tuple[int, int]) -> None:
+        first, last = span
+        block = raster.read(first * factor, 0, last * factor, columns * factor)
+        small[first:last] = np.rint(_cell_sums(block, factor).astype(np.float32) / np.float32(factor**2))
+
+    done_in_threads(mean, bands(rows, columns * factor * factor), workers)
     return small, factor
+
+
+def _cell_sums(block: NDArray[Any], factor: int) -> NDArray[np.uint32]:
+    """Return the sums of factor×factor cells; whole numbers, row by row, take a tenth of a mean's time."""
+    rows = block[::factor].astype(np.uint32)
+    for shift in range(1, factor):
+        rows += block[shift::factor]
+    cells = rows.reshape(rows.shape[0], -1, factor, *rows.shape[2:])
+    sums: NDArray[np.uint32] = cells[:, :, 0].copy()
+    for shift in range(1, factor):
+        sums += cells[:, :, shift]
+    return sums

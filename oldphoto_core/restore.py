@@ -229,7 +229,13 @@ def load_restorer(
     networks = load_networks(config, weights, lacking=lacking)
     translator = (
         LatentTranslator(
-            networks.vae_old, networks.mapping, networks.vae_clean, chosen, where, networks.latent_domain
+            networks.vae_old,
+            networks.mapping,
+            networks.vae_clean,
+            chosen,
+            where,
+            networks.latent_domain,
+            networks.tone,
         )
         if networks.vae_old and networks.mapping and networks.vae_clean
         else None

@@ -100,4 +100,4 @@ def _taken(given: Raster, probability: Raster, mask: Raster, settings: RestoreSe
     height, width = mask.shape
     for top, bottom in bands(height, width):
         probability.write(top, 0, given.read(top, 0, bottom, width).astype("float32"))
-    return hysteresis_into(probability, mask, replace(settings, least_defect=1))
+    return hysteresis_into(probability, mask, replace(settings, least_defect=1), drawn=True)

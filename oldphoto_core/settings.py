@@ -17,6 +17,10 @@ class RestoreSettings:
         seed_probability: a defect needs at least one pixel this likely …
         grow_probability: … and then takes in every connected pixel this likely (hysteresis).
         line_probability: a long thin defect needs one pixel this likely: poles, wires and edges are lines too.
+        suspected_probability: pixels this likely are counted to judge how damaged the photo is as a whole.
+        sparse_share, dense_share: up to the first share of suspected pixels the three thresholds above hold, from
+            the second on ``dense_probability`` holds instead of each of them (see `detection.prior`).
+        dense_probability: the threshold of a photo full of damage.
         least_defect: components of fewer pixels are left alone.
         dilation: the mask is grown by so much before the fill.
         codec_cancelling: add back what the old photos' autoencoder loses: ``r + G_Y(T(E(r))) − G_RX(E(r))``,
@@ -24,6 +28,8 @@ class RestoreSettings:
         translation_error: root mean square (of the full range) of what the translation gets wrong on a sound
             photo; changes that are not larger than that are withheld (see `latent.restraint`).
         strength: how much of the translation is applied outside the mask.
+        tone_strength: how much of the shift of the channels that the whole photo shows is taken back before the
+            translation (see `latent.tone`). 0 is off.
         needed_mask, needed_change: a photo whose mask share and mean absolute change (of the full range)
             both stay below these needs nothing.
         autocast: run the networks in bfloat16 (of the autoencoders, what their residual blocks add).
@@ -35,11 +41,16 @@ class RestoreSettings:
     seed_probability: float = 0.8
     grow_probability: float = 0.7
     line_probability: float = 0.98
+    suspected_probability: float = 0.73
+    sparse_share: float = 0.0045
+    dense_share: float = 0.017
+    dense_probability: float = 0.25
     least_defect: int = 3
     dilation: int = 1
     codec_cancelling: float = 0.0
     translation_error: float = 0.01
     strength: float = 1.0
+    tone_strength: float = 1.0
     needed_mask: float = 2e-5
     needed_change: float = 0.004
     autocast: bool = True

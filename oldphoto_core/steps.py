@@ -5,20 +5,26 @@ Nothing here holds more than a few tiles, and nothing depends on where the pixel
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
+from numpy.typing import NDArray
 
-from oldphoto_core.detection.banded import MaskFacts, hysteresis_into
+from oldphoto_core.detection.banded import MaskFacts
 from oldphoto_core.detection.detector import DefectDetector
 from oldphoto_core.detection.lettering import measure_lettering
 from oldphoto_core.detection.looks import Looks, enlarged_region
+from oldphoto_core.detection.threaded import hysteresis_by
+from oldphoto_core.latent.streamed import translate_streamed
+from oldphoto_core.latent.tone import Shifted, lost_tone
 from oldphoto_core.latent.translator import LatentTranslator
 from oldphoto_core.measure import ChangeMeter
 from oldphoto_core.pixels import PixelKind, to_unit
 from oldphoto_core.raster import Raster
 from oldphoto_core.settings import RestoreSettings
+from oldphoto_core.threads import done_in_threads
 from oldphoto_core.tiling import Grid, Window, windows
 
 DETECTION_BLOCK = 3072
@@ -48,7 +54,8 @@ def detect_into(
     height, width = pixels.shape[:2]
     looks = Looks.of(height, width)
     coarse = detector.coarse_probability(pixels, looks.reduction) if looks.reduction > 1 else None
-    for block in windows(height, width, DETECTION_BLOCK, settings.halo):
+
+    def look(block: Window) -> None:
         seen = pixels.read(block.top, block.left, block.bottom, block.right)
         found = detector.probability(seen, looks.enlargement)[
             block.inner_top - block.top : block.inner_bottom - block.top,
@@ -58,7 +65,9 @@ def detect_into(
             inner = (block.inner_top, block.inner_left, block.inner_bottom, block.inner_right)
             found = np.maximum(found, enlarged_region(coarse, looks.reduction, *inner))
         probability.write(block.inner_top, block.inner_left, found)
-    return hysteresis_into(probability, mask, settings)
+
+    done_in_threads(look, windows(height, width, DETECTION_BLOCK, settings.halo), detector.link.lanes)
+    return hysteresis_by(detector.link.workers, probability, mask, settings)
 
 
 def translate_into(
@@ -82,33 +91,62 @@ def translate_into(
     """
     height, width = pixels.shape[:2]
     damaged = coverage >= settings.needed_mask
+    shift, toned = _shift(translator, settings, pixels)
     if not damaged and height * width >= _PROBED_FROM:
         grid = translator.grid(height, width, _PROBE_SIDE)
-        probed = _translated(translator, settings, pixels, mask, None, grid, _spread(grid))["mean_change"]
+        probed = _translated(translator, settings, pixels, shift, mask, None, grid, _spread(grid))[
+            "mean_change"
+        ]
         # Half the threshold, because probes see only some of the photo.
         if probed < settings.needed_change / 2:
-            return Change(needed=False, measurements={"mean_change": probed}, complete=False)
+            return Change(needed=False, measurements={"mean_change": probed, **toned}, complete=False)
     grid = translator.grid(height, width)
-    measured = _translated(translator, settings, pixels, mask, restored, grid, list(grid.windows()))
+    workers = translator.link.workers
+    with ThreadPoolExecutor(1) as beside:
+        # Where it is sure to be wanted, the processor can do it while the GPU translates.
+        early = beside.submit(measure_lettering, pixels, mask, workers) if damaged and workers > 1 else None
+        measured = _translated(
+            translator, settings, pixels, shift, mask, restored, grid, list(grid.windows())
+        )
+    measured |= toned
     needed = damaged or measured["mean_change"] >= settings.needed_change
     if needed:
-        measured |= {**translator.doubts(pixels, mask), **measure_lettering(pixels, mask)}
+        lettering = early.result() if early is not None else measure_lettering(pixels, mask, workers)
+        measured |= {**translator.doubts(pixels, mask), **lettering}
     return Change(needed, measured)
+
+
+def _shift(
+    translator: LatentTranslator, settings: RestoreSettings, pixels: Raster
+) -> tuple[NDArray[np.float32], dict[str, float]]:
+    """Return what is added to each channel before the networks see the photo, and its size as a measurement."""
+    if translator.tone is None or settings.tone_strength <= 0:
+        return np.zeros(3, np.float32), {}
+    shift = np.float32(settings.tone_strength) * lost_tone(translator.tone, pixels)
+    return shift, {"tone_shift": float(np.abs(shift).max())}
 
 
 def _translated(
     translator: LatentTranslator,
     settings: RestoreSettings,
     pixels: Raster,
+    shift: NDArray[np.float32],
     mask: Raster,
     restored: Raster | None,
     grid: Grid,
     chosen: list[Window],
 ) -> dict[str, float]:
-    """Translate the chosen windows, write them where a target is given, and return what was measured."""
+    """Translate the chosen windows, write them where a target is given, and return what was measured.
+
+    The networks see the photo with ``shift`` added to its channels; measured is the change from the photo as stored.
+    """
     meter = ChangeMeter(grid.height, grid.width)
+    if translator.link.streamed:
+        translate_streamed(translator, settings.strength, pixels, shift, mask, restored, grid, chosen, meter)
+        return meter.measurements()
     kind = PixelKind.of(pixels) if restored is not None else None
-    for top, left, translated in translator.patches(pixels, mask, grid, chosen):
+    seen = Shifted(pixels, shift) if shift.any() else pixels
+    for top, left, translated in translator.patches(seen, mask, grid, chosen):
         bottom, right = top + translated.shape[0], left + translated.shape[1]
         unit = to_unit(pixels.read(top, left, bottom, right))
         damaged = mask.read(top, left, bottom, right)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import groupby, islice
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -74,7 +75,16 @@ class Grid:
         block = raster.read(top, left, int(rows.max()) + 1, int(columns.max()) + 1)
         if block.shape[:2] == (len(rows), len(columns)):
             return block
-        return block[np.ix_(rows - top, columns - left)]
+        above, inside_rows, below = self._outside(window.top, window.bottom, self.height)
+        before, inside_columns, after = self._outside(window.left, window.right, self.width)
+        if max(above, below) >= inside_rows or max(before, after) >= inside_columns:
+            return block[np.ix_(rows - top, columns - left)]
+        # The same pixels as by their positions, a hundred times faster.
+        first = (max(0, window.top - self.border) - top, max(0, window.left - self.border) - left)
+        inside = block[first[0] : first[0] + inside_rows, first[1] : first[1] + inside_columns]
+        bytes_ = inside.view(np.uint8) if inside.dtype == np.bool_ else inside
+        mirrored = cv2.copyMakeBorder(bytes_, above, below, before, after, cv2.BORDER_REFLECT_101)
+        return mirrored.view(inside.dtype).reshape(len(rows), len(columns), *inside.shape[2:])
 
     def crop(self, window: Window, done: Tensor) -> Tensor:
         """Return what is kept of a window's result ``…×h×w``."""
@@ -83,6 +93,11 @@ class Grid:
 
     def _padded(self, length: int) -> int:
         return length + 2 * self.border + (-length) % self.multiple
+
+    def _outside(self, first: int, last: int, length: int) -> tuple[int, int, int]:
+        """Return how many of the padded positions ``first … last`` lie before, in and behind a picture's side."""
+        first, last = first - self.border, last - self.border
+        return max(0, -first), min(last, length) - max(first, 0), max(0, last - length)
 
     def _mirrored(self, first: int, last: int, length: int) -> NDArray[np.intp]:
         """Return the positions in a picture's side that the padded positions ``first … last`` show.

@@ -2,7 +2,7 @@
 
 Law: the mask, its coverage and its number of components do not depend on the bands. A component that ends
 inside its band is judged there; one that touches the next band is joined with what it touches (union-find)
-and judged once all of it has been seen.
+and judged once all of it has been seen. A first pass counts what the thresholds depend on.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oldphoto_core.detection.masks import is_defect, is_flock, peaks_of
+from oldphoto_core.detection.prior import adjusted, suspected_pixels
 from oldphoto_core.raster import BAND_PIXELS, Raster, bands
 from oldphoto_core.settings import RestoreSettings
 
@@ -41,7 +42,12 @@ class MaskFacts:
 
 
 def hysteresis_into(
-    probability: Raster, mask: Raster, settings: RestoreSettings, *, band_pixels: int = BAND_PIXELS
+    probability: Raster,
+    mask: Raster,
+    settings: RestoreSettings,
+    *,
+    drawn: bool = False,
+    band_pixels: int = BAND_PIXELS,
 ) -> MaskFacts:
     """Write the mask that `oldphoto_core.detection.masks.hysteresis` makes, and measure it.
 
@@ -49,10 +55,13 @@ def hysteresis_into(
         probability: ``H×W`` ``float32`` in [0, 1].
         mask: ``H×W`` ``bool``; True = repair.
         settings: thresholds and the least size of a defect.
+        drawn: somebody drew the mask: marks that are alike are meant all the same (see `masks.is_flock`).
         band_pixels: how much is held in memory at a time.
     """
     height, width = probability.shape
     spans = list(bands(height, width, band_pixels))
+    suspected = sum(suspected_pixels(probability.read(t, 0, b, width), settings) for t, b in spans)
+    settings = adjusted(settings, suspected, height * width)
     joined = _Joined(settings)
     judged = []
     for number, (top, bottom) in enumerate(spans):
@@ -60,7 +69,7 @@ def hysteresis_into(
         judged.append(joined.judge(band, first=number == 0, last=number == len(spans) - 1))
     kept_open = joined.kept()
     kept = np.concatenate([verdict.areas for verdict in judged] + [joined.kept_areas()]).astype(np.float64)
-    flock = is_flock(len(kept), kept.sum(), np.square(kept).sum())
+    flock = not drawn and is_flock(len(kept), kept.sum(), np.square(kept).sum())
     masked = undecided = 0
     for (top, bottom), verdict in zip(spans, judged, strict=True):
         found = probability.read(top, 0, bottom, width)

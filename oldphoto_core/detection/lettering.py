@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 
 from oldphoto_core.pixels import LUMINANCE, to_unit
 from oldphoto_core.raster import Raster
-from oldphoto_core.tiling import windows
+from oldphoto_core.threads import in_threads
+from oldphoto_core.tiling import Window, windows
 
 WINDOW = 1536
 """Writing is looked for in squares of so many pixels a side; those with nothing masked cost nothing."""
@@ -81,7 +82,7 @@ class Marks:
         return np.where(self.stroke <= 0.4 * self.height, joined, 1.0)
 
 
-def measure_lettering(pixels: Raster, mask: Raster) -> dict[str, float]:
+def measure_lettering(pixels: Raster, mask: Raster, workers: int = 1) -> dict[str, float]:
     """Return ``lettering``: about how many letters stand in rows inside the mask.
 
     The squares depend on the scan's size alone, so that a scan on disk gives the answer of one in memory.
@@ -89,30 +90,35 @@ def measure_lettering(pixels: Raster, mask: Raster) -> dict[str, float]:
     Args:
         pixels: the photo as stored.
         mask: ``H×W`` bool, True = repair; the dilated one does as well.
+        workers: how many squares are looked at at a time.
     """
+
+    def letters(place: Window) -> float:
+        return _letters_at(place, pixels, mask)
+
     height, width = mask.shape
-    found = 0.0
-    for place in windows(height, width, WINDOW, MARGIN):
-        outer = (place.top, place.left, place.bottom, place.right)
-        masked = mask.read(*outer)
-        if not masked.any():
-            continue
-        rows, columns = np.flatnonzero(masked.any(axis=1)), np.flatnonzero(masked.any(axis=0))
-        part = (
-            max(0, rows[0] - STROKE) + place.top,
-            max(0, columns[0] - STROKE) + place.left,
-            min(masked.shape[0], rows[-1] + STROKE + 1) + place.top,
-            min(masked.shape[1], columns[-1] + STROKE + 1) + place.left,
-        )
-        inner = (
-            place.inner_left - part[1],
-            place.inner_top - part[0],
-            place.inner_right - part[1],
-            place.inner_bottom - part[0],
-        )
-        grey = to_unit(pixels.read(*part)) @ np.array(LUMINANCE, np.float32)
-        found += letters_in(grey, mask.read(*part), inner)
-    return {"lettering": found}
+    return {"lettering": sum(in_threads(letters, windows(height, width, WINDOW, MARGIN), workers), 0.0)}
+
+
+def _letters_at(place: Window, pixels: Raster, mask: Raster) -> float:
+    masked = mask.read(place.top, place.left, place.bottom, place.right)
+    if not masked.any():
+        return 0.0
+    rows, columns = np.flatnonzero(masked.any(axis=1)), np.flatnonzero(masked.any(axis=0))
+    part = (
+        max(0, rows[0] - STROKE) + place.top,
+        max(0, columns[0] - STROKE) + place.left,
+        min(masked.shape[0], rows[-1] + STROKE + 1) + place.top,
+        min(masked.shape[1], columns[-1] + STROKE + 1) + place.left,
+    )
+    inner = (
+        place.inner_left - part[1],
+        place.inner_top - part[0],
+        place.inner_right - part[1],
+        place.inner_bottom - part[0],
+    )
+    grey = to_unit(pixels.read(*part)) @ np.array(LUMINANCE, np.float32)
+    return letters_in(grey, mask.read(*part), inner)
 
 
 def letters_in(

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from oldphoto_core.detection.prior import adjusted, suspected_pixels
 from oldphoto_core.photo import Mask, Probability
 from oldphoto_core.settings import RestoreSettings
 
@@ -68,9 +69,10 @@ def peaks_of(probability: Probability, labels: NDArray[np.int32], count: int) ->
 def hysteresis(probability: Probability, settings: RestoreSettings) -> Mask:
     """Keep each connected region above the growing threshold that reaches its seed threshold somewhere.
 
-    Regions smaller than ``least_defect`` pixels are dropped (see :func:`is_defect`), and all of them where they are
-    a flock.
+    The thresholds follow the photo's own damage (see `detection.prior`). Regions smaller than ``least_defect`` pixels
+    are dropped (see :func:`is_defect`), and all of them where they are a flock.
     """
+    settings = adjusted(settings, suspected_pixels(probability, settings), probability.size)
     grown = (probability >= settings.grow_probability).astype(np.uint8)
     count, found, statistics, _ = cv2.connectedComponentsWithStats(grown, connectivity=8)
     labels, stats = found.astype(np.int32, copy=False), statistics.astype(np.int64)

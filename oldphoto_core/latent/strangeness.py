@@ -23,13 +23,13 @@ LEAST_SIDE = 32
 """A picture with a shorter side has too few latents to tell."""
 
 
-def overview(pixels: Raster) -> NDArray[np.float32] | None:
+def overview(pixels: Raster, workers: int = 1) -> NDArray[np.float32] | None:
     """Return the photo with a longer side of at most :data:`SIDE`, ``h×w×3`` in [0, 1]; None if too narrow.
 
     Sides are cut to multiples of the latent stride.
     """
     # In whole cells first: so a scan on disk is read once, band by band.
-    small, _ = reduced(pixels, 4 * SIDE)
+    small, _ = reduced(pixels, 4 * SIDE, workers)
     unit = to_unit(small)
     scale = SIDE / max(unit.shape[:2])
     if scale < 1:
@@ -41,7 +41,7 @@ def overview(pixels: Raster) -> NDArray[np.float32] | None:
 
 @torch.inference_mode()
 def latent_distance(
-    encoder: Encoder, domain: LatentDomain, pixels: Raster, device: torch.device
+    encoder: Encoder, domain: LatentDomain, pixels: Raster, device: torch.device, workers: int = 1
 ) -> float | None:
     """Return the distance (see :class:`LatentDomain`) of a photo as stored; None if it is too narrow.
 
@@ -50,8 +50,9 @@ def latent_distance(
         domain: what it was trained on, on the CPU.
         pixels: the photo.
         device: where the encoder is.
+        workers: threads that may read the photo.
     """
-    unit = overview(pixels)
+    unit = overview(pixels, workers)
     if unit is None:
         return None
     latents = encoder(to_tensor(unit).to(device, memory_format=torch.channels_last))

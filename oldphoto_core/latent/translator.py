@@ -25,6 +25,7 @@ from oldphoto_core.models.interpolation import interpolated
 from oldphoto_core.models.latent_domain import LatentDomain
 from oldphoto_core.models.latent_mapping import LatentMapping, latent_mask
 from oldphoto_core.models.layers import fold_batch_norm, round_residuals
+from oldphoto_core.models.tone_estimator import ToneEstimator
 from oldphoto_core.photo import Mask
 from oldphoto_core.pixels import to_unit
 from oldphoto_core.raster import MemoryRaster, Raster
@@ -43,7 +44,10 @@ class Patch(NamedTuple):
 
 
 class LatentTranslator:
-    """VAE₁, T and VAE₂ in evaluation, folded; with ``domain``, how far a photo is from what they were trained on."""
+    """VAE₁, T and VAE₂ in evaluation, folded; with ``domain``, how far a photo is from what they were trained on.
+
+    ``tone`` reads from a whole photo what tone it lost (see `latent.tone`); who feeds the tiles applies it.
+    """
 
     def __init__(
         self,
@@ -53,6 +57,7 @@ class LatentTranslator:
         settings: RestoreSettings,
         device: torch.device,
         domain: LatentDomain | None = None,
+        tone: ToneEstimator | None = None,
     ) -> None:
         self.old, self.mapping, self.clean = (
             fold_batch_norm(network).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -65,6 +70,7 @@ class LatentTranslator:
             self.mapping.nonlocal_block.max_keys = settings.max_keys
         self.settings = settings
         self.domain = domain
+        self.tone = tone
         self.link = DeviceLink(device)
         # Attention over a mask has another shape each time; only intact tiles repeat themselves exactly.
         self._damaged = partial(self._network, damaged_here=True)
@@ -91,7 +97,7 @@ class LatentTranslator:
             grid: the tiles' geometry.
             windows: which of them; all of ``grid.windows()``, or a sample.
         """
-        tiles = self.link.ahead((window, _stacked(grid, window, pixels, mask)) for window in windows)
+        tiles = ((window, _stacked(grid, window, pixels, mask)) for window in windows)
         for window, done in run_windows(
             self._tiles, tiles, batch=self.link.batch(self.settings.tile), kind=_is_damaged
         ):
@@ -111,7 +117,9 @@ class LatentTranslator:
             `latent.draws`); a photo too narrow for one of them lacks it.
         """
         distance = (
-            latent_distance(self.old.encoder, self.domain, pixels, self.link.device) if self.domain else None
+            latent_distance(self.old.encoder, self.domain, pixels, self.link.device, self.link.workers)
+            if self.domain
+            else None
         )
         measured = {"latent_distance": distance, "sample_deviation": sample_deviation(self, pixels, mask)}
         return {name: value for name, value in measured.items() if value is not None}
@@ -137,8 +145,13 @@ class LatentTranslator:
     @torch.inference_mode()
     def _tiles(self, stacked: Tensor) -> Tensor:
         """Translate ``B×4×h×w``: three channels in [-1, 1] and the mask. A batch is damaged or it is not."""
-        network = self._damaged if _is_damaged(stacked) else self._intact
-        return self.link.to_host(network(self.link.to_device(stacked)))
+        on_device = self.link.to_device(stacked)
+        return self.link.to_host(self.on_device(on_device, damaged_here=_is_damaged(stacked)))
+
+    @torch.inference_mode()
+    def on_device(self, stacked: Tensor, *, damaged_here: bool) -> Tensor:
+        """Translate ``B×4×h×w`` (three channels in [-1, 1], the mask) to ``B×3×h×w``, both on the device."""
+        return (self._damaged if damaged_here else self._intact)(stacked)
 
     def _network(self, stacked: Tensor, *, damaged_here: bool) -> Tensor:
         picture, damaged = stacked[:, :3].contiguous(memory_format=torch.channels_last), stacked[:, 3:]

@@ -18,6 +18,7 @@ from oldphoto_core.models.face_generator import COMPACT_WIDTHS, PAPER_WIDTHS, Fa
 from oldphoto_core.models.latent_domain import LatentDomain
 from oldphoto_core.models.latent_mapping import LatentMapping
 from oldphoto_core.models.patch_discriminator import MultiScaleDiscriminator, PatchDiscriminator
+from oldphoto_core.models.tone_estimator import ToneEstimator
 
 Config = Literal["compact", "paper"]
 CONFIGS: tuple[Config, ...] = ("compact", "paper")
@@ -103,6 +104,11 @@ def build_latent_domain(config: Config) -> LatentDomain:
     return LatentDomain(64 if config == "paper" else 48)
 
 
+def build_tone_estimator(config: Config) -> ToneEstimator:
+    """Return an untrained estimator of a photo's lost tone; every configuration has the same."""
+    return ToneEstimator(features=976, width=96, members=3)
+
+
 BUILDERS: dict[str, Callable[[Config], nn.Module]] = {
     "detector": build_detector,
     "vae-old": build_autoencoder,
@@ -110,6 +116,7 @@ BUILDERS: dict[str, Callable[[Config], nn.Module]] = {
     "mapping": build_mapping,
     "faces": build_face_generator,
     "latent-domain": build_latent_domain,
+    "tone": build_tone_estimator,
 }
 
 

@@ -60,13 +60,22 @@ def pyramid_l1(picture: Tensor, truth: Tensor, levels: int = 3) -> Tensor:
     return total + difference.abs().mean()
 
 
-def log_square_error(picture: Tensor, truth: Tensor, floor: float = 4e-4) -> Tensor:
+def log_square_error(
+    picture: Tensor, truth: Tensor, floor: float = 4e-3, where: Tensor | None = None
+) -> Tensor:
     """Return ``ln(mean square error + floor)`` of each picture, averaged over the ``B×C×H×W`` batch.
 
-    It is PSNR but for constants, so every picture counts alike, however badly it was damaged. ``floor`` (40 dB for
-    values in [-1, 1]) keeps a sound photo from outweighing all others.
+    It is PSNR but for constants, so every picture counts alike, however badly it was damaged. ``floor`` (30 dB for
+    values in [-1, 1]) keeps a sound photo from outweighing all others. With ``where`` (``B×1×H×W`` bool) only
+    those pixels count, and a picture that has none adds nothing.
     """
-    return ((picture - truth).square().flatten(1).mean(dim=1) + floor).log().mean()
+    squares = (picture - truth).square()
+    if where is None:
+        return (squares.flatten(1).mean(dim=1) + floor).log().mean()
+    pixels = where.flatten(1).sum(dim=1)
+    errors = (squares * where).flatten(1).sum(dim=1) / (squares.shape[1] * pixels).clamp(min=1)
+    logs = (errors + floor).masked_fill(pixels == 0, 1.0).log()
+    return logs.sum() / (pixels > 0).sum().clamp(min=1)
 
 
 def lsgan_discriminator(real: Tensor, fake: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """Average the weights of several checkpoints of one network: flatter, and better than any of them.
 
-    python -m oldphoto_core.weights.average OUT.safetensors A.safetensors B.safetensors …
+    python -m oldphoto_core.weights.average OUT.safetensors A.safetensors B.safetensors 0.5:C.safetensors …
 
 Izmailov et al. 2018 (stochastic weight averaging). The checkpoints must come from one run, or from runs that start
 from one another: elsewhere the mean of two networks is no network. The statistics of batch normalisation are
@@ -20,12 +20,19 @@ from oldphoto_core.models.build import build
 from oldphoto_core.weights.store import read_card, save_weights
 
 
-def average(paths: list[Path], out: Path) -> None:
+def average(paths: list[Path], out: Path, importance: list[float] | None = None) -> None:
     """Write the mean of the weights in ``paths`` and a card: the last one's, with what was averaged.
+
+    Args:
+        paths: weights files.
+        out: the file to write.
+        importance: of each file, on any positive scale; None counts all alike.
 
     Raises:
         WeightsError: a file or card is missing, or they are not of one network.
     """
+    counts = torch.tensor(importance or [1.0] * len(paths))
+    shares = counts / counts.sum()
     cards = [read_card(path) for path in paths]
     kinds = {(card["settings"]["network"], card["settings"]["config"]) for card in cards}
     if len(kinds) != 1:
@@ -33,26 +40,38 @@ def average(paths: list[Path], out: Path) -> None:
     network = build(*kinds.pop())
     states = [load_file(path) for path in paths]
     mean = {
-        name: torch.stack([state[name].float() for state in states]).mean(dim=0)
+        name: torch.stack(
+            [share * state[name].float() for share, state in zip(shares, states, strict=True)]
+        ).sum(0)
         if tensor.is_floating_point()
         else tensor
         for name, tensor in states[-1].items()
     }
     network.load_state_dict(mean, strict=True)
-    sources = [{"steps": card["steps"], "sha256": card["sha256"]} for card in cards]
+    sources = [
+        {"steps": card["steps"], "sha256": card["sha256"], "weight": round(float(share), 4)}
+        for card, share in zip(cards, shares, strict=True)
+    ]
     kept = {name: value for name, value in cards[-1].items() if name not in ("sha256", "metrics")}
     save_weights(network, out, {**kept, "averaged": sources})
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Average what the command line names."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("out", type=Path)
-    parser.add_argument("checkpoints", type=Path, nargs="+")
-    given = parser.parse_args()
-    average(given.checkpoints, given.out)
+    parser.add_argument("checkpoints", nargs="+", help="files; 0.5:FILE counts half as much as the others")
+    given = parser.parse_args(arguments)
+    parts = [_part(text) for text in given.checkpoints]
+    average([path for path, _ in parts], given.out, [importance for _, importance in parts])
+
+
+def _part(text: str) -> tuple[Path, float]:
+    """Return file and importance of ``FILE`` or ``IMPORTANCE:FILE``."""
+    before, colon, after = text.partition(":")
+    return (Path(after), float(before)) if colon else (Path(text), 1.0)
 
 
 if __name__ == "__main__":

@@ -22,11 +22,13 @@ from oldphoto_core.models.build import (
     build_face_generator,
     build_latent_domain,
     build_mapping,
+    build_tone_estimator,
 )
 from oldphoto_core.models.defect_unet import DefectUNet
 from oldphoto_core.models.face_generator import FaceGenerator
 from oldphoto_core.models.latent_domain import LatentDomain
 from oldphoto_core.models.latent_mapping import LatentMapping
+from oldphoto_core.models.tone_estimator import ToneEstimator
 from oldphoto_core.weights.store import WeightsIdentity, load_weights, read_card, shipped
 
 AnyNetwork = TypeVar("AnyNetwork", bound=nn.Module)
@@ -42,6 +44,7 @@ class Networks:
     mapping: LatentMapping | None = None
     faces: FaceGenerator | None = None
     latent_domain: LatentDomain | None = None
+    tone: ToneEstimator | None = None
     identities: dict[str, WeightsIdentity] = field(default_factory=dict)
 
 
@@ -73,6 +76,7 @@ def load_networks(config: Config, folder: Path | None = None, *, lacking: Path |
     networks.vae_clean = trained("vae-clean", lambda path: build_autoencoder(config))
     networks.mapping = trained("mapping", lambda path: _mapping_of(config, path))
     networks.faces = trained("faces", lambda path: build_face_generator(config))
+    networks.tone = trained("tone", lambda path: build_tone_estimator(config))
     if networks.vae_old is not None:
         own = folder is None or shipped(config, "vae-old", folder).is_file()
         beside = shipped(config, "latent-domain", folder if own else lacking)

@@ -2,49 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-
 import pytest
 import torch
 from torch import Tensor
 
-from oldphoto_core.device import DeviceLink, Replayed, prefetched
+from oldphoto_core.device import DeviceLink, Replayed
 from oldphoto_core.tiling import Grid, Window, run_windows
-
-
-def test_prefetching_keeps_the_order_and_stays_so_far_ahead() -> None:
-    made: list[int] = []
-
-    def source() -> Iterator[int]:
-        for number in range(20):
-            made.append(number)
-            yield number
-
-    taken = []
-    for number in prefetched(source(), 3):
-        taken.append(number)
-        assert len(made) <= len(taken) + 3
-    assert taken == list(range(20))
-
-
-def test_what_making_an_item_raises_is_raised_in_its_place() -> None:
-    def source() -> Iterator[int]:
-        yield 1
-        raise OSError("the disk is gone")
-
-    items = prefetched(source(), 4)
-    assert next(items) == 1
-    with pytest.raises(OSError, match="gone"):
-        next(items)
-
-
-def test_leaving_early_leaves_no_thread() -> None:
-    before = threading.active_count()
-    items = prefetched(iter(range(100)), 4)
-    assert next(items) == 0
-    items.close()  # type: ignore[attr-defined]
-    assert threading.active_count() == before
 
 
 def _tiles(shapes: list[tuple[int, int]]) -> list[tuple[Window, Tensor]]:
@@ -119,3 +82,23 @@ def test_on_the_cpu_nothing_is_copied_batched_or_recorded() -> None:
     assert link.to_device(tensor) is tensor
     assert link.batch(64) == 1
     assert link.repeated(_double) is _double
+    assert (link.lanes, link.workers) == (1, 1)
+
+
+def test_what_is_large_is_never_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("oldphoto_core.device._RECORDED_VALUES", 10)
+    recorder = Recorder()
+    function = Replayed(_double, recorder, after=1)  # type: ignore[arg-type]
+    for size in (11, 11, 10, 10):
+        function(torch.rand(size))
+    assert recorder.recorded == [(10,)]
+
+
+def test_there_are_never_more_recordings_than_memory_is_meant_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("oldphoto_core.device._MOST_RECORDINGS", 2)
+    recorder = Recorder()
+    function = Replayed(_double, recorder, after=1)  # type: ignore[arg-type]
+    for size in (3, 4, 5, 5, 3):
+        tensor = torch.rand(size)
+        assert torch.equal(function(tensor), 2 * tensor)
+    assert recorder.recorded == [(3,), (4,)]

@@ -124,6 +124,19 @@ def test_a_drawn_mask_replaces_the_detected_one(restorer: Restorer) -> None:
     assert found.measurements == pytest.approx(expected.measurements)
 
 
+def test_a_drawn_mask_of_many_like_marks_is_taken_as_drawn(restorer: Restorer) -> None:
+    """Found by the detector they would be a flock and left alone."""
+    pixels = aged_photo(7, width=150, height=120)
+    mask = np.zeros(pixels.shape[:2], bool)
+    for number in range(80):
+        top, left = 12 * (number // 10) + 4, 14 * (number % 10) + 4
+        mask[top : top + 5, left : left + 5] = True
+    with OnDisk() as workspace:
+        found = restorer.restore_scan(_on_disk(pixels), workspace, frozenset(), MemoryRaster(mask))
+        assert np.array_equal(whole(found.mask), mask)
+    assert found.facts.components == 80
+
+
 @pytest.mark.parametrize(
     ("settings", "error"),
     [

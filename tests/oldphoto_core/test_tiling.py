@@ -38,6 +38,11 @@ def test_tiles_are_read_as_from_a_mirrored_picture(height: int, width: int, bord
     for window in grid.windows():
         expected = padded[window.top : window.bottom, window.left : window.right]
         assert np.array_equal(grid.read(MemoryRaster(pixels), window), expected)
+        for other in (pixels[..., 0] > 99, pixels[..., :1].astype(np.float32), pixels.astype(np.uint16)):
+            seen = grid.read(MemoryRaster(other), window)
+            assert np.array_equal(
+                seen, (expected[..., 0] > 99) if other.dtype == bool else expected[..., : other.shape[-1]]
+            )
         assert all(side % 16 == 0 for side in expected.shape[:2])
 
 

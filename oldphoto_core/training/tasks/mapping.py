@@ -41,7 +41,8 @@ class MappingTask(Task):
     def losses(self, batch: Batch, *, adversarial: bool) -> Losses:
         """Return λ₁ · ‖T(z_x) − z_y‖₁ + λ_p · L1 of G_Y(T(z_x)) and y, band by band, + the adversarial part.
 
-        With ``fidelity_weight`` the logarithm of each picture's mean square error as well.
+        With ``fidelity_weight`` the logarithm of each picture's mean square error as well, over the whole picture
+        and, at half that weight, inside the damage.
         """
         found = as_found(batch["mask"], self.settings.missed_share)
         mask = latent_mask(found)
@@ -58,7 +59,9 @@ class MappingTask(Task):
         terms = {"latent": latent, "pixel": pixel}
         if self.settings.fidelity_weight:
             terms["fidelity"] = log_square_error(restored, batch["clean"])
-            total = total + self.settings.fidelity_weight * terms["fidelity"]
+            # Damage is a few percent of a picture: the same again for it alone.
+            terms["fill"] = log_square_error(restored, batch["clean"], where=found)
+            total = total + self.settings.fidelity_weight * (terms["fidelity"] + 0.5 * terms["fill"])
         if adversarial:
             terms |= self._adversarial(restored, batch["clean"])
             total = total + self.settings.adversarial_weight * terms["picture gan"]

@@ -16,7 +16,9 @@ from oldphoto_core.photo import DefectDetection
 from oldphoto_core.raster import MemoryRaster
 from oldphoto_core.settings import RestoreSettings
 
-SETTINGS = RestoreSettings(seed_probability=0.7, grow_probability=0.5, least_defect=4)
+SETTINGS = RestoreSettings(
+    seed_probability=0.7, grow_probability=0.5, least_defect=4, dense_share=0.1, dense_probability=0.4
+)
 
 
 def worms(seed: int, height: int, width: int) -> NDArray[np.float32]:

@@ -10,7 +10,8 @@ from oldphoto_core.detection.masks import count_components, dilated, hysteresis
 from oldphoto_core.raster import MemoryRaster
 from oldphoto_core.settings import RestoreSettings
 
-SETTINGS = RestoreSettings(seed_probability=0.8, grow_probability=0.5, least_defect=3)
+SETTINGS = RestoreSettings(seed_probability=0.8, grow_probability=0.5, least_defect=3, dense_probability=1.0)
+"""With the same thresholds for every photo; `test_prior` is about their change."""
 
 
 def _probability(*spans: tuple[int, int, float]) -> np.ndarray:

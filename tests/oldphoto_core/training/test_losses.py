@@ -43,6 +43,14 @@ def test_log_square_error_counts_every_picture_alike() -> None:
     assert log_square_error(truth, truth, floor=1e-4).item() == pytest.approx(math.log(1e-4))
 
 
+def test_log_square_error_of_a_part_leaves_out_pictures_without_it() -> None:
+    truth, where = torch.zeros(2, 3, 4, 4), torch.zeros(2, 1, 4, 4, dtype=torch.bool)
+    made = truth + 0.5
+    where[0, :, :2], made[0, :, :2] = True, 0.1
+    assert log_square_error(made, truth, 0.0, where).item() == pytest.approx(math.log(0.01))
+    assert log_square_error(made, truth, where=torch.zeros_like(where)).item() == 0
+
+
 def test_positive_weight_is_capped() -> None:
     loss = weighted_cross_entropy(_map(0, 0, 0, 0), _map(1, 0, 0, 0), _map(1, 1, 1, 1), positive_cap=2)
     assert loss.item() == pytest.approx(math.log(2) * (2 + 3) / 4)

@@ -9,7 +9,7 @@ import torch
 
 from oldphoto_core.errors import WeightsError
 from oldphoto_core.models.build import build
-from oldphoto_core.weights.average import average
+from oldphoto_core.weights.average import average, main
 from oldphoto_core.weights.store import load_weights, read_card, save_weights
 
 
@@ -35,6 +35,16 @@ def test_weights_are_averaged_and_the_card_says_of_what(tmp_path: Path) -> None:
     card = read_card(out)
     assert card["steps"] == 20
     assert [one["steps"] for one in card["averaged"]] == [10, 20]
+
+
+def test_some_checkpoints_may_count_more(tmp_path: Path) -> None:
+    first, second = _checkpoint(tmp_path, "a", 10, 0.25), _checkpoint(tmp_path, "b", 20, 0.75)
+    out = tmp_path / "mean.safetensors"
+    main([str(out), str(first), f"3:{second}"])
+    network = build("detector", "compact")
+    load_weights(network, out)
+    assert all((parameter == 0.625).all() for parameter in network.parameters())
+    assert [one["weight"] for one in read_card(out)["averaged"]] == [0.25, 0.75]
 
 
 def test_different_networks_are_not_averaged(tmp_path: Path) -> None:
