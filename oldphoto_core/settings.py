@@ -27,6 +27,8 @@ class RestoreSettings:
             outside the mask. 0 is off, 1 adds all of it.
         translation_error: root mean square (of the full range) of what the translation gets wrong on a sound
             photo; changes that are not larger than that are withheld (see `latent.restraint`).
+        tone_change: how much of the translation's change at large (over some 30 pixels) is made; 0 keeps the tones
+            that the scan has, with what ``tone_strength`` gives back.
         strength: how much of the translation is applied outside the mask.
         tone_strength: how much of the shift of the channels that the whole photo shows is taken back before the
             translation (see `latent.tone`). 0 is off.
@@ -41,14 +43,15 @@ class RestoreSettings:
     seed_probability: float = 0.8
     grow_probability: float = 0.7
     line_probability: float = 0.98
-    suspected_probability: float = 0.73
-    sparse_share: float = 0.0045
-    dense_share: float = 0.017
-    dense_probability: float = 0.25
+    suspected_probability: float = 0.953
+    sparse_share: float = 4.3e-5
+    dense_share: float = 0.0013
+    dense_probability: float = 0.31
     least_defect: int = 3
     dilation: int = 1
     codec_cancelling: float = 0.0
-    translation_error: float = 0.01
+    translation_error: float = 0.012
+    tone_change: float = 0.0
     strength: float = 1.0
     tone_strength: float = 1.0
     needed_mask: float = 2e-5

@@ -1,5 +1,9 @@
-"""Withhold small changes: a photo, or a part of one, that needs nothing comes back as it went in.
+"""Withhold what the translation must not change: tones at large, and all that is no larger than its own error.
 
+The mapping sees a few dozen pixels at a time. Whether a wall is in shade or faded, a sky sepia or yellowed, is not
+to be seen there: what it makes of it differs from place to place, and comes out as blotches. So tones stay.
+
+A photo, or a part of one, that needs nothing comes back as it went in.
 What a translation changes is what it removes (noise, blur, fading) plus its own error. Where all of the change is
 no larger than that error, doing nothing is better. The weight is Wiener's: with E the mean square of the change
 around a pixel and τ the size of the translation's own error, ``E / (E + τ²)`` of the change is made.
@@ -12,6 +16,9 @@ from torch import Tensor
 
 WINDOW = 33
 """Side of the square, applied twice, that the change is averaged over: about a Gaussian of 13 pixels."""
+
+_LEAST_KNOWN = 1e-3
+"""Where less of the window is intact, in the middle of a hole, nothing is known of its surroundings."""
 
 
 def restrained(picture: Tensor, restored: Tensor, damaged: Tensor, error: float) -> Tensor:
@@ -32,8 +39,26 @@ def restrained(picture: Tensor, restored: Tensor, damaged: Tensor, error: float)
     return picture + weight * change
 
 
+def steadied(picture: Tensor, restored: Tensor, damaged: Tensor, share: float) -> Tensor:
+    """Return ``restored`` with only ``share`` of what it changes at large, in tones and colours.
+
+    That is the change averaged as below over intact pixels; into the damage it is continued, so that a fill
+    follows its surroundings.
+
+    Args:
+        picture, restored: ``B×3×h×w``.
+        damaged: ``B×1×h×w``, 1 = damage.
+        share: 1 changes nothing here, 0 keeps the picture's tones.
+    """
+    if share >= 1:
+        return restored
+    intact = 1 - damaged
+    at_large = _averaged((restored - picture) * intact) / _averaged(intact).clamp(min=_LEAST_KNOWN)
+    return restored - (1 - share) * at_large
+
+
 def _averaged(values: Tensor) -> Tensor:
-    """Average ``B×1×h×w`` over the window, one direction at a time; beyond the border nothing counts."""
+    """Average ``B×C×h×w`` over the window, one direction at a time; beyond the border nothing counts."""
     half = WINDOW // 2
     for _ in range(2):
         for size, padding in (((WINDOW, 1), (half, 0)), ((1, WINDOW), (0, half))):

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from oldphoto_core.device import DeviceLink
 from oldphoto_core.latent.draws import sample_deviation
-from oldphoto_core.latent.restraint import restrained
+from oldphoto_core.latent.restraint import restrained, steadied
 from oldphoto_core.latent.strangeness import latent_distance
 from oldphoto_core.models.autoencoder import LATENT_STRIDE, Autoencoder
 from oldphoto_core.models.interpolation import interpolated
@@ -160,6 +160,7 @@ class LatentTranslator:
         if self.settings.codec_cancelling:
             lost = picture - self.old.generator(latents)
             restored = restored + self.settings.codec_cancelling * lost * intact_weight(damaged)
+        restored = steadied(picture, restored, damaged, self.settings.tone_change)
         return restrained(picture, restored, damaged, 2 * self.settings.translation_error)
 
     def _decoded(self, latents: Tensor, damaged: Tensor | None) -> Tensor:

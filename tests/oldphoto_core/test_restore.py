@@ -73,7 +73,8 @@ def test_conserved_leaves_everything_outside_the_dilated_mask_bit_identical(weig
 def test_conserved_fill_takes_the_tone_of_its_surroundings(weights: Path) -> None:
     """The mapping brightens everything; the conserved fill must not stand out by it."""
     pixels = np.full((64, 64), 100, np.uint8)
-    result = _restorer(weights).restore(pixels, mask=_mask(np.zeros((64, 64), np.uint8)))
+    restorer = _restorer(weights, tone_change=1.0)
+    result = restorer.restore(pixels, mask=_mask(np.zeros((64, 64), np.uint8)))
     assert result.tiers[Tier.RESTORED].mean() > 101
     assert np.abs(result.tiers[Tier.CONSERVED].astype(int) - 100).max() <= 1
 

@@ -158,4 +158,4 @@ def test_fewer_keys_change_the_fill_by_a_few_levels(settings: RestoreSettings, e
         everything.translator.translate(unit, mask) - fewer.translator.translate(unit, mask)
     )
     assert 0 < difference[mask].mean() <= error
-    assert difference[~mask].mean() <= 0.1
+    assert difference[~mask].mean() <= 0.5

@@ -57,9 +57,9 @@ def _marks(sides: list[int]) -> np.ndarray:
 @pytest.mark.parametrize(
     ("sides", "kept"),
     [
-        ([5] * 64, False),
+        ([5] * 30, False),
         ([4, 5, 6, 5] * 16, False),
-        ([5] * 59, True),
+        ([5] * 29, True),
         ([3] * 64, True),
         ([2, 3, 4, 12] * 16, True),
     ],

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
+from torch.nn import functional
 
-from oldphoto_core.latent.restraint import restrained
+from oldphoto_core.latent.restraint import restrained, steadied
 
 ERROR = 0.04
 NOTHING = torch.zeros(1, 1, 96, 96)
@@ -49,3 +51,32 @@ def test_without_an_error_nothing_is_withheld() -> None:
 
 def test_where_everything_is_damaged_everything_is_made() -> None:
     assert (made(0.01, damaged=torch.ones_like(NOTHING)) - 1).abs().quantile(0.99) < 1e-3
+
+
+def _waves() -> tuple[torch.Tensor, torch.Tensor]:
+    """A picture, and it with a stain as broad as half of it and a fine weave added."""
+    place = torch.arange(192.0)
+    picture = torch.full((1, 3, 192, 192), 0.1)
+    broad = 0.2 * torch.exp(-((place - 96) / 60).square())
+    fine = 0.1 * (place % 2 * 2 - 1)
+    return picture, picture + broad[:, None] * broad + fine
+
+
+def test_tones_stay_and_what_is_small_is_changed() -> None:
+    picture, restored = _waves()
+    kept = steadied(picture, restored, torch.zeros(1, 1, 192, 192), share=0.0)
+    inner = (slice(None), slice(None), slice(32, -32), slice(32, -32))
+    change = (kept - picture)[inner]
+    assert functional.avg_pool2d(change, 16).abs().max() < 0.01
+    assert change.abs().mean() == pytest.approx(0.1, abs=0.01)
+    assert torch.equal(steadied(picture, restored, torch.zeros(1, 1, 192, 192), share=1.0), restored)
+
+
+def test_a_fill_follows_the_tones_around_it() -> None:
+    """Everything was made brighter by the same: all of that is taken back, in a small hole too."""
+    picture = torch.zeros(1, 3, 128, 128)
+    damaged = torch.zeros(1, 1, 128, 128)
+    damaged[..., 60:68, 40:90] = 1
+    fill = 0.5 * damaged
+    kept = steadied(picture + fill, picture + fill + 0.2, damaged, share=0.0)
+    assert torch.allclose(kept, picture + fill, atol=1e-5)
