@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common import PHOTOS, report
+from oldphoto_core.weights.store import shipped
 
 WHOLE = "whole"
 VARIANTS: dict[str, dict[str, list[str]]] = {
@@ -73,6 +74,11 @@ def train(name: str, switches: dict[str, list[str]], data: Path, out: Path, step
 
 def evaluated(data: Path, out: Path, photos: int) -> dict[str, Any]:
     """Return what `oldphoto evaluate` says of the whole method (``ours``) and each ablation."""
+    for name in VARIANTS:
+        for ending in (".safetensors", ".json"):
+            # One detector for all: what is compared is the translation.
+            found = shipped("compact", "detector").with_suffix(ending)
+            (out / name / found.name).write_bytes(found.read_bytes())
     options = ["--split", "validation", "--limit", str(photos), "--weights", str(out / WHOLE), "--json"]
     for name in VARIANTS:
         if name != WHOLE:

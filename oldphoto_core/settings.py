@@ -45,7 +45,7 @@ class RestoreSettings:
     line_probability: float = 0.98
     suspected_probability: float = 0.953
     sparse_share: float = 4.3e-5
-    dense_share: float = 0.0013
+    dense_share: float = 0.002
     dense_probability: float = 0.31
     least_defect: int = 3
     dilation: int = 1
