@@ -54,10 +54,10 @@ def write_broken(folder: Path) -> list[Path]:
 
 
 def write_weights(folder: Path, *, brighter: float = 0.08) -> Path:
-    """Write weights of untrained ``compact`` networks, made so that every photo comes out a little brighter.
+    """Write weights of untrained ``compact`` networks, made so that photos come out sharper and a little brighter.
 
-    Untrained, they change nothing at all, and every photo would be skipped as needing nothing. There are none
-    for faces: that stage stays off.
+    Untrained, they change nothing at all, and every photo would be skipped as needing nothing; brightness alone is a
+    tone, and tones are left as they are. There are none for faces: that stage stays off.
     """
     torch.manual_seed(0)
     for name in ("detector", "vae-old", "vae-clean", "mapping"):
@@ -65,6 +65,9 @@ def write_weights(folder: Path, *, brighter: float = 0.08) -> Path:
         if name == "vae-clean":
             with torch.no_grad():
                 network.get_parameter("generator.to_full.bias").fill_(brighter)
+                finest = network.get_parameter("generator.to_full.weight")
+                # Of each colour the first of four inputs is the mean, the others are the finest wavelet bands.
+                finest[[n for n in range(12) if n % 4]] *= 1 + 10 * brighter
         card = {"name": f"untrained-{name}", "version": "0", "licence": "Apache-2.0"}
         save_weights(network, folder / f"{name}.safetensors", card)
     return folder
