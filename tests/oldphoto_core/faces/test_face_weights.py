@@ -13,6 +13,7 @@ from oldphoto_core.errors import WeightsError
 from oldphoto_core.models.build import build
 from oldphoto_core.photo import Tier
 from oldphoto_core.restore import load_restorer
+from oldphoto_core.settings import RestoreSettings
 from oldphoto_core.weights.load import load_networks
 from oldphoto_core.weights.store import save_weights
 
@@ -35,7 +36,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_trained_faces_make_the_tier(weights: Path, portrait: NDArray[np.uint8]) -> None:
     """An untrained generator returns the face that it is given: enhanced = restored, up to rounding."""
-    restorer = load_restorer(device="cpu", weights=weights)
+    restorer = load_restorer(device="cpu", weights=weights, settings=RestoreSettings(tone_change=1.0))
     assert restorer.available_tiers == (Tier.CONSERVED, Tier.RESTORED, Tier.ENHANCED)
     assert restorer.enhancer.generator is not None
     result = restorer.restore(portrait)
