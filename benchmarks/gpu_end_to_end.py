@@ -18,9 +18,9 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.sections import seconds_of, section
+from oldphoto_core.detection.banded import hysteresis_into
 from oldphoto_core.detection.detector import DefectDetector
 from oldphoto_core.detection.masks import dilated
-from oldphoto_core.detection.threaded import hysteresis_by
 from oldphoto_core.device import DeviceLink
 from oldphoto_core.errors import WeightsError
 from oldphoto_core.latent.batches import batches
@@ -160,7 +160,7 @@ def restoration(
         },
     )
     began = time.perf_counter()
-    hysteresis_by(workers, MemoryRaster(probability), MemoryRaster(found), settings)
+    hysteresis_into(MemoryRaster(probability), MemoryRaster(found), settings, workers=workers)
     measured["seconds_of_detect_in_hysteresis"] = time.perf_counter() - began
     measured["threads"] = workers
     measured["found_share"] = float(found.mean())

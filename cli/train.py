@@ -59,6 +59,16 @@ def train(
     fidelity_weight: Annotated[
         float, typer.Option(min=0.0, help="mapping: weight of each picture's log mean square error.")
     ] = 0.0,
+    latent_weight: Annotated[
+        float, typer.Option(min=0.0, help="mapping: weight of the distance between latents (λ₁).")
+    ] = 60.0,
+    tones_at_large: Annotated[
+        bool,
+        typer.Option(
+            "--tones-at-large/--no-tones-at-large",
+            help="mapping: no: tones at large, which a restoration leaves alone, have no part in the losses.",
+        ),
+    ] = True,
     vae_old: Annotated[Path | None, typer.Option(help="Trained VAE₁ (default: the shipped one).")] = None,
     vae_clean: Annotated[Path | None, typer.Option(help="Trained VAE₂ (default: the shipped one).")] = None,
     adversarial_from: Annotated[
@@ -141,6 +151,8 @@ def train(
         device=chosen,
         start=start,
         fidelity_weight=fidelity_weight,
+        latent_weight=latent_weight,
+        tones_at_large=tones_at_large,
         vae_old=vae_old,
         vae_clean=vae_clean,
         vgg=vgg,

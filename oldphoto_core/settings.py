@@ -27,6 +27,8 @@ class RestoreSettings:
             outside the mask. 0 is off, 1 adds all of it.
         translation_error: root mean square (of the full range) of what the translation gets wrong on a sound
             photo; changes that are not larger than that are withheld (see `latent.restraint`).
+        texture_level: root mean square of textures that pass for grain: changes that smooth are withheld where they
+            are not larger than that.
         tone_change: how much of the translation's change at large (over some 30 pixels) is made; 0 keeps the tones
             that the scan has, with what ``tone_strength`` gives back.
         strength: how much of the translation is applied outside the mask.
@@ -50,7 +52,8 @@ class RestoreSettings:
     least_defect: int = 3
     dilation: int = 1
     codec_cancelling: float = 0.0
-    translation_error: float = 0.012
+    translation_error: float = 0.016
+    texture_level: float = 0.038
     tone_change: float = 0.0
     strength: float = 1.0
     tone_strength: float = 1.0

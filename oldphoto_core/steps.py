@@ -12,11 +12,10 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from oldphoto_core.detection.banded import MaskFacts
+from oldphoto_core.detection.banded import MaskFacts, hysteresis_into
 from oldphoto_core.detection.detector import DefectDetector
 from oldphoto_core.detection.lettering import measure_lettering
 from oldphoto_core.detection.looks import Looks, enlarged_region
-from oldphoto_core.detection.threaded import hysteresis_by
 from oldphoto_core.latent.streamed import translate_streamed
 from oldphoto_core.latent.tone import Shifted, lost_tone
 from oldphoto_core.latent.translator import LatentTranslator
@@ -67,7 +66,7 @@ def detect_into(
         probability.write(block.inner_top, block.inner_left, found)
 
     done_in_threads(look, windows(height, width, DETECTION_BLOCK, settings.halo), detector.link.lanes)
-    return hysteresis_by(detector.link.workers, probability, mask, settings)
+    return hysteresis_into(probability, mask, settings, workers=detector.link.workers)
 
 
 def translate_into(

@@ -1,4 +1,9 @@
-"""Masks of damage: made from probabilities by hysteresis, grown, counted. Knows no network."""
+"""Masks of damage: which suspected regions are kept, and masks grown and counted. Knows no network.
+
+A region is kept if it is large enough, and likely enough for its shape. Long thin regions must be surer: poles, wires
+and edges are lines too. So must a part of a long thin region of which most stays below the threshold: where a seam
+is a little suspected all along and a little more in one place, that place is no defect either.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from oldphoto_core.detection.prior import adjusted, suspected_pixels
+from oldphoto_core.detection.regions import Flags, Labels, Numbers, Shapes
 from oldphoto_core.photo import Mask, Probability
 from oldphoto_core.settings import RestoreSettings
 
@@ -14,81 +19,68 @@ _FLOCK = 30
 _FLOCK_AREA = 16.0
 _FLOCK_SPREAD = 0.7
 
-
-def is_flock(count: int, area: float, squares: float) -> bool:
-    """Say whether marks are so many, so large and so alike that they are things: birds, aeroplanes, windows.
-
-    Dust has every size: where photographs with real damage show 30 marks of such a size, their areas scatter by 0.79
-    of their mean and more. Marks that are alike are left alone, all of them.
-
-    Args:
-        count: of marks.
-        area: of all of them together, in pixels.
-        squares: sum of their squared areas.
-    """
-    if count < _FLOCK or area < _FLOCK_AREA * count:
-        return False
-    mean = area / count
-    return squares / count - mean * mean < (_FLOCK_SPREAD * mean) ** 2
-
-
 _LINE_LENGTH = 24
 _LINE_SHAPE = 5
+_LONGER_LENGTH = 40
+_LEAST_OF_LONGER = 0.5
+_WIDER = 0.75
+
+
+def is_flock(areas: Numbers) -> bool:
+    """Say whether marks (``N`` areas in pixels) are so many, so large and so alike that they are things.
+
+    Birds, aeroplanes and windows are; dust has every size: where photographs with real damage show 30 marks of such a
+    size, their areas scatter by 0.79 of their mean and more. Marks that are alike are left alone, all of them.
+    """
+    if len(areas) < _FLOCK or areas.sum() < _FLOCK_AREA * len(areas):
+        return False
+    return float(areas.std()) < _FLOCK_SPREAD * float(areas.mean())
+
+
+def wider_probability(settings: RestoreSettings) -> float:
+    """Return the threshold of the wider regions that :func:`is_defect` sees a region in."""
+    return _WIDER * settings.grow_probability
 
 
 def is_defect(
-    areas: NDArray[np.int64],
+    shapes: Shapes,
     peaks: NDArray[np.float32],
-    heights: NDArray[np.int64],
-    widths: NDArray[np.int64],
+    wider: Shapes,
+    inside: Numbers,
     settings: RestoreSettings,
-) -> NDArray[np.bool_]:
-    """Say of each connected region whether it is kept: large enough, and likely enough for its shape.
+) -> Flags:
+    """Say of each of ``N`` connected regions whether it is kept.
 
-    A region is a line where the diagonal of its box is at least 24 pixels and five times its mean thickness.
+    A region is a line where the diagonal of its box is at least 24 pixels and five times its mean thickness; and
+    where less than half of a wider region that is such a line, 40 pixels long, is taken by it and others.
 
     Args:
-        areas, peaks, heights, widths: of the regions, ``N``: pixels, highest probability, sides of the box.
+        shapes: of the regions above ``grow_probability``.
+        peaks: the highest probability of each.
+        wider: of the regions above :func:`wider_probability`.
+        inside: which of the wider regions each region lies in.
         settings: the thresholds.
     """
-    squared = heights.astype(np.float64) ** 2 + widths.astype(np.float64) ** 2
-    lines = (squared >= _LINE_LENGTH**2) & (squared >= _LINE_SHAPE * areas)
+    taken: Numbers = np.zeros(len(wider.areas), np.int64)
+    np.add.at(taken, inside, shapes.areas)
+    unsure = _is_line(wider, _LONGER_LENGTH) & (taken < _LEAST_OF_LONGER * wider.areas)
+    lines = _is_line(shapes, _LINE_LENGTH) | unsure[inside]
     seed = settings.seed_probability
     needed = np.where(lines, max(seed, settings.line_probability), seed).astype(np.float32)
-    return (areas >= settings.least_defect) & (peaks >= needed)
+    return (shapes.areas >= settings.least_defect) & (peaks >= needed)
 
 
-def peaks_of(probability: Probability, labels: NDArray[np.int32], count: int) -> NDArray[np.float32]:
-    """Return the highest probability of each label, ``count`` values; of label 0 nothing is said."""
+def _is_line(shapes: Shapes, length: int) -> Flags:
+    squared = shapes.diagonals_squared()
+    return (squared >= length**2) & (squared >= _LINE_SHAPE * shapes.areas)
+
+
+def peaks_of(probability: Probability, labels: Labels, count: int) -> NDArray[np.float32]:
+    """Return the highest probability of each of ``count`` labels, from 1 on."""
     peaks = np.zeros(count, np.float32)
     marked = labels > 0
-    np.maximum.at(peaks, labels[marked], probability[marked])
+    np.maximum.at(peaks, labels[marked] - 1, probability[marked])
     return peaks
-
-
-def hysteresis(probability: Probability, settings: RestoreSettings) -> Mask:
-    """Keep each connected region above the growing threshold that reaches its seed threshold somewhere.
-
-    The thresholds follow the photo's own damage (see `detection.prior`). Regions smaller than ``least_defect`` pixels
-    are dropped (see :func:`is_defect`), and all of them where they are a flock.
-    """
-    settings = adjusted(settings, suspected_pixels(probability, settings), probability.size)
-    grown = (probability >= settings.grow_probability).astype(np.uint8)
-    count, found, statistics, _ = cv2.connectedComponentsWithStats(grown, connectivity=8)
-    labels, stats = found.astype(np.int32, copy=False), statistics.astype(np.int64)
-    kept = is_defect(
-        stats[:, cv2.CC_STAT_AREA],
-        peaks_of(probability, labels, count),
-        stats[:, cv2.CC_STAT_HEIGHT],
-        stats[:, cv2.CC_STAT_WIDTH],
-        settings,
-    )
-    kept[0] = False
-    areas = stats[kept, cv2.CC_STAT_AREA].astype(np.float64)
-    if is_flock(len(areas), areas.sum(), np.square(areas).sum()):
-        kept[:] = False
-    mask: Mask = kept[labels]
-    return mask
 
 
 def dilated(mask: Mask, pixels: int) -> Mask:

@@ -5,8 +5,10 @@ to be seen there: what it makes of it differs from place to place, and comes out
 
 A photo, or a part of one, that needs nothing comes back as it went in.
 What a translation changes is what it removes (noise, blur, fading) plus its own error. Where all of the change is
-no larger than that error, doing nothing is better. The weight is Wiener's: with E the mean square of the change
-around a pixel and τ the size of the translation's own error, ``E / (E + τ²)`` of the change is made.
+no larger than that error, doing nothing is better. With E the mean square of the change around a pixel and τ the
+size of the error, ``E² / (E² + τ⁴)`` of the change is made: nearly all of one twice as large as τ, nearly none of
+one half as large. A change that smooths has another τ, the size of textures that pass for grain: turf, stone and
+skin look to the mapping like a grainy print of something smooth.
 """
 
 from __future__ import annotations
@@ -20,22 +22,34 @@ WINDOW = 33
 _LEAST_KNOWN = 1e-3
 """Where less of the window is intact, in the middle of a hole, nothing is known of its surroundings."""
 
+_NO_CHANGE = 1e-9
+"""A mean square change that is none; keeps ratios finite."""
 
-def restrained(picture: Tensor, restored: Tensor, damaged: Tensor, error: float) -> Tensor:
+
+def restrained(picture: Tensor, restored: Tensor, damaged: Tensor, error: float, texture: float) -> Tensor:
     """Return ``picture + w · (restored − picture)`` with w as above, 1 inside the damage.
+
+    How much of a change smooths is ``ρ = −⟨c, d⟩ / ⟨c, c⟩`` within [0, 1], with c the change and d what the picture
+    has beyond its local mean: 1 where noise is taken away as it is, 0 where detail is added. Then
+    ``τ² = error² + ρ · (texture² − error²)``.
 
     Args:
         picture, restored: ``B×3×h×w``.
-        damaged: ``B×1×h×w``, 1 = damage; its pixels have no part in E.
-        error: τ, a root mean square in the units of the pictures; 0 withholds nothing.
+        damaged: ``B×1×h×w``, 1 = damage; its pixels have no part in E and ρ.
+        error: τ of changes that add, a root mean square in the units of the pictures.
+        texture: τ of changes that smooth.
     """
-    if error <= 0:
+    if error <= 0 and texture <= 0:
         return restored
-    change = restored - picture
-    intact = 1 - damaged
-    energy = _averaged(change.square().mean(dim=1, keepdim=True) * intact)
-    energy = energy / _averaged(intact).clamp(min=1e-6)
-    weight = (energy / (energy + error**2)).maximum(damaged)
+    change, intact = restored - picture, 1 - damaged
+    known = _averaged(intact).clamp(min=_LEAST_KNOWN)
+    detail = picture - _averaged(picture * intact) / known
+    energy = _averaged(change.square().mean(dim=1, keepdim=True) * intact) / known
+    smoothed = -_averaged((change * detail).mean(dim=1, keepdim=True) * intact) / known
+    share = (smoothed / energy.clamp(min=_NO_CHANGE)).clamp(0, 1)
+    least = error**2 + share * (texture**2 - error**2)
+    squared = energy.square()
+    weight = (squared / (squared + least.square()).clamp(min=_NO_CHANGE**2)).maximum(damaged)
     return picture + weight * change
 
 

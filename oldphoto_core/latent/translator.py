@@ -161,7 +161,9 @@ class LatentTranslator:
             lost = picture - self.old.generator(latents)
             restored = restored + self.settings.codec_cancelling * lost * intact_weight(damaged)
         restored = steadied(picture, restored, damaged, self.settings.tone_change)
-        return restrained(picture, restored, damaged, 2 * self.settings.translation_error)
+        # The settings are shares of the full range, the pictures lie in [-1, 1].
+        error, texture = 2 * self.settings.translation_error, 2 * self.settings.texture_level
+        return restrained(picture, restored, damaged, error, texture)
 
     def _decoded(self, latents: Tensor, damaged: Tensor | None) -> Tensor:
         """Return ``G_Y(T(z, m))``; with no damage the global branch is skipped."""

@@ -29,6 +29,8 @@ class TrainingSettings:
         start: weights that the network starts from instead of new ones (a checkpoint that is resumed counts
             more). What the file lacks starts new.
         fidelity_weight: of the logarithm of each picture's mean square error (mapping), which is its PSNR.
+        tones_at_large: False leaves tones over some 30 pixels out of the mapping's picture losses: a restoration
+            takes them back (decision 0021), and a network that need not guess them has more to give elsewhere.
         stage_before: weights folder of the restorer that aged faces go through before the face generator sees
             them (None: the shipped weights), and ``stage_share`` of the faces that do.
         reuse: crops that are cut (or turned, where the crop is the whole sample) from an aged sample at least;
@@ -76,6 +78,7 @@ class TrainingSettings:
     variational: bool = True
     alignment: bool = True
     nonlocal_branch: bool = True
+    tones_at_large: bool = True
     stage_share: float = 0.75
     start: Path | None = None
     vae_old: Path | None = None

@@ -14,7 +14,6 @@ import torch
 
 from oldphoto_core import steps
 from oldphoto_core.detection.banded import hysteresis_into
-from oldphoto_core.detection.threaded import hysteresis_by
 from oldphoto_core.device import DeviceLink
 from oldphoto_core.latent.batches import batches
 from oldphoto_core.photo import Pixels
@@ -118,5 +117,5 @@ def test_hysteresis_in_threads_is_hysteresis(workers: int) -> None:
     raster = MemoryRaster(probability)
     facts = hysteresis_into(raster, MemoryRaster(expected), settings)
     assert expected.any()
-    assert hysteresis_by(workers, raster, MemoryRaster(found), settings, band_pixels=3000) == facts
+    assert hysteresis_into(raster, MemoryRaster(found), settings, workers=workers, band_pixels=3000) == facts
     assert np.array_equal(found, expected)

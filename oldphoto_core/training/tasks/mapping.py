@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
+from oldphoto_core.latent.restraint import steadied
 from oldphoto_core.models.build import build_mapping, build_picture_judge
 from oldphoto_core.models.interpolation import interpolated
 from oldphoto_core.models.latent_mapping import latent_mask
@@ -41,6 +42,8 @@ class MappingTask(Task):
     def losses(self, batch: Batch, *, adversarial: bool) -> Losses:
         """Return λ₁ · ‖T(z_x) − z_y‖₁ + λ_p · L1 of G_Y(T(z_x)) and y, band by band, + the adversarial part.
 
+        Without ``tones_at_large`` what the translation would change at large is taken back before the picture is
+        compared, as a restoration does.
         With ``fidelity_weight`` the logarithm of each picture's mean square error as well, over the whole picture
         and, at half that weight, inside the damage.
         """
@@ -53,6 +56,8 @@ class MappingTask(Task):
         mapped = self.network(source, mask).float()
         with full_precision(mapped):
             restored = self.clean.generator(mapped)
+        if not self.settings.tones_at_large:
+            restored = steadied(batch["clean"], restored, found.to(restored.dtype), 0.0)
         latent = functional.l1_loss(mapped, target)
         pixel = pyramid_l1(restored, batch["clean"])
         total = self.settings.latent_weight * latent + self.settings.pixel_weight * pixel

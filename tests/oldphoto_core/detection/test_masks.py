@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from oldphoto_core.detection.banded import hysteresis_into
-from oldphoto_core.detection.masks import count_components, dilated, hysteresis
+from oldphoto_core.detection.banded import hysteresis, hysteresis_into
+from oldphoto_core.detection.masks import count_components, dilated
 from oldphoto_core.raster import MemoryRaster
 from oldphoto_core.settings import RestoreSettings
 
@@ -86,6 +86,26 @@ def test_a_long_thin_mark_must_be_surer(peak: float, length: int, kept: bool, do
     probability = probability.T.copy() if downwards else probability
     mask = hysteresis(probability, SETTINGS)
     assert mask.sum() == (length if kept else 0)
+    banded = np.empty(mask.shape, bool)
+    hysteresis_into(MemoryRaster(probability), MemoryRaster(banded), SETTINGS, band_pixels=80 * 7)
+    assert np.array_equal(banded, mask)
+
+
+@pytest.mark.parametrize(
+    ("part", "peak", "kept"), [(20, 0.9, False), (20, 0.99, True), (40, 0.9, False), (40, 0.99, True)]
+)
+@pytest.mark.parametrize("downwards", [False, True])
+def test_a_part_of_a_long_seam_must_be_as_sure_as_a_line(
+    part: int, peak: float, kept: bool, downwards: bool
+) -> None:
+    """A seam of 60 pixels is a little suspected all along (0.45), and more in one thick place."""
+    probability = np.zeros((80, 80), np.float32)
+    probability[10:14, 5:65] = 0.45
+    probability[10:14, 25 : 25 + part] = 0.6
+    probability[11, 30] = peak
+    probability = probability.T.copy() if downwards else probability
+    mask = hysteresis(probability, SETTINGS)
+    assert mask.sum() == (4 * part if kept else 0)
     banded = np.empty(mask.shape, bool)
     hysteresis_into(MemoryRaster(probability), MemoryRaster(banded), SETTINGS, band_pixels=80 * 7)
     assert np.array_equal(banded, mask)

@@ -9,10 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oldphoto_core.detection.banded import hysteresis_into
-from oldphoto_core.detection.masks import hysteresis
+from oldphoto_core.detection.banded import hysteresis, hysteresis_into
 from oldphoto_core.detection.prior import adjusted, suspected_pixels
-from oldphoto_core.detection.threaded import hysteresis_by
 from oldphoto_core.photo import Mask, Probability
 from oldphoto_core.raster import MemoryRaster
 from oldphoto_core.settings import RestoreSettings
@@ -46,7 +44,7 @@ def _masks(probability: Probability, settings: RestoreSettings) -> Mask:
     whole, banded = hysteresis(probability, settings), np.empty(probability.shape, bool)
     hysteresis_into(MemoryRaster(probability), MemoryRaster(banded), settings, band_pixels=700)
     assert np.array_equal(whole, banded)
-    hysteresis_by(3, MemoryRaster(probability), MemoryRaster(banded), settings, band_pixels=700)
+    hysteresis_into(MemoryRaster(probability), MemoryRaster(banded), settings, workers=3, band_pixels=700)
     assert np.array_equal(whole, banded)
     return whole
 

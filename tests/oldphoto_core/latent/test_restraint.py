@@ -17,16 +17,31 @@ def change(size: float) -> torch.Tensor:
 
 
 def made(size: float, damaged: torch.Tensor = NOTHING, error: float = ERROR) -> torch.Tensor:
-    """Return how much of a change of this size is made, ``1×3×h×w``."""
+    """Return how much of a change of this size is made, ``1×3×h×w``; it has nothing to do with the picture."""
     picture = torch.rand(1, 3, 96, 96, generator=torch.Generator().manual_seed(1))
     wanted = change(size)
-    return (restrained(picture, picture + wanted, damaged, error) - picture) / wanted
+    return (restrained(picture, picture + wanted, damaged, error, error) - picture) / wanted
 
 
-def test_the_weight_is_wieners() -> None:
-    for size in (0.01, 0.04, 0.16):
-        expected = size**2 / (size**2 + ERROR**2)
-        assert abs(made(size).median().item() - expected) < 0.03
+@pytest.mark.parametrize("size", [0.02, 0.04, 0.08])
+def test_of_a_change_twice_its_error_nearly_all_is_made(size: float) -> None:
+    expected = size**4 / (size**4 + ERROR**4)
+    assert made(size).median().item() == pytest.approx(expected, abs=0.03)
+
+
+@pytest.mark.parametrize(("texture", "expected"), [(0.04, 0.5), (0.08, 1 / 17), (0.02, 16 / 17)])
+def test_what_smooths_is_measured_against_textures(texture: float, expected: float) -> None:
+    """All that the picture has beyond its mean is taken away: ρ is 1, and the error counts for nothing."""
+    grain = change(0.04)
+    left = restrained(0.3 + grain, torch.full_like(grain, 0.3), NOTHING, 0.001, texture) - 0.3
+    assert (1 - left / grain).median().item() == pytest.approx(expected, abs=0.04)
+
+
+def test_what_adds_detail_is_measured_against_the_error() -> None:
+    """Sharper by a third: ρ is 0, however large a texture may be."""
+    grain = change(0.12)
+    sharper = restrained(0.3 + grain, 0.3 + 4 / 3 * grain, NOTHING, 0.04, 10.0) - 0.3
+    assert ((sharper / grain - 1) * 3).median().item() == pytest.approx(0.5, abs=0.04)
 
 
 def test_the_border_is_treated_like_the_middle() -> None:
@@ -39,7 +54,7 @@ def test_the_damage_is_filled_in_full_and_does_not_count_for_its_surroundings() 
     damaged[..., 40:50, 40:50] = 1
     picture = torch.zeros(1, 3, 96, 96)
     restored = change(0.01) + damaged
-    result = restrained(picture, restored, damaged, ERROR)
+    result = restrained(picture, restored, damaged, ERROR, ERROR)
     assert torch.equal(result[..., 40:50, 40:50], restored[..., 40:50, 40:50])
     around = (result / restored)[..., 36:39, 40:50].median()
     assert around < 0.1

@@ -1,0 +1,121 @@
+"""Connected regions of a picture that passes band by band: areas, boxes, and what belongs together.
+
+A band's regions are numbered on from those of the bands above it; those that meet at a border are one region.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+Flags = NDArray[np.bool_]
+Labels = NDArray[np.int32]
+Numbers = NDArray[np.int64]
+
+
+class Shapes(NamedTuple):
+    """Of ``N`` regions: pixels, and the sides of their upright boxes."""
+
+    areas: Numbers
+    heights: Numbers
+    widths: Numbers
+
+    def diagonals_squared(self) -> Numbers:
+        """Return the squared diagonals of the boxes."""
+        return self.heights**2 + self.widths**2
+
+
+class BandRegions(NamedTuple):
+    """The 8-connected regions of one band, without its pixels.
+
+    ``top_row`` and ``bottom_row`` are the labels there (0 = none); label ``i`` has row ``i − 1`` of ``areas`` and of
+    ``boxes`` (top, left, bottom, right in the whole picture).
+    """
+
+    top_row: Labels
+    bottom_row: Labels
+    areas: Numbers
+    boxes: Numbers
+
+
+def labelled(marked: Flags, top: int = 0) -> tuple[Labels, BandRegions]:
+    """Return the labels of ``H×W`` pixels (0 = none; the same each time) and their regions.
+
+    Args:
+        marked: the pixels of one band.
+        top: the whole picture's row that the band begins at.
+    """
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(marked.astype(np.uint8), connectivity=8)
+    corners = stats[1:, [cv2.CC_STAT_TOP, cv2.CC_STAT_LEFT]].astype(np.int64) + np.array([top, 0])
+    sides = stats[1:, [cv2.CC_STAT_HEIGHT, cv2.CC_STAT_WIDTH]]
+    found = np.asarray(labels, np.int32)
+    areas = stats[1:, cv2.CC_STAT_AREA].astype(np.int64)
+    # Rows of their own: a view would keep all labels alive.
+    edges = found[0].copy(), found[-1].copy()
+    return found, BandRegions(*edges, areas, np.hstack([corners, corners + sides]))
+
+
+class JoinedRegions:
+    """All bands' regions in order, and which of them are one.
+
+    Args:
+        bands: from the top down.
+    """
+
+    def __init__(self, bands: list[BandRegions]) -> None:
+        self.first = np.cumsum([0, *(len(band.areas) for band in bands)])
+        total = int(self.first[-1])
+        pairs = [
+            _met(above.bottom_row, below.top_row) + self.first[number : number + 2]
+            for number, (above, below) in enumerate(pairwise(bands))
+        ]
+        meeting = np.concatenate([*pairs, np.empty((0, 2), np.int64)])
+        graph = coo_array((np.ones(len(meeting), bool), meeting.T), shape=(total, total))
+        self.count, whole = connected_components(graph, directed=False)
+        self._whole: Numbers = whole.astype(np.int64)
+        areas = np.concatenate([band.areas for band in bands])
+        boxes = np.concatenate([band.boxes for band in bands])
+        low, high = np.full((self.count, 2), np.iinfo(np.int64).max), np.zeros((self.count, 2), np.int64)
+        np.minimum.at(low, self._whole, boxes[:, :2])
+        np.maximum.at(high, self._whole, boxes[:, 2:])
+        self.shapes = Shapes(self.summed(areas), *(high - low).T)
+
+    def of_band(self, band: int) -> Numbers:
+        """Return the number of the whole region that each label of a band, from 1 on, is part of."""
+        return self._whole[self.first[band] : self.first[band + 1]]
+
+    def summed(self, values: Numbers) -> Numbers:
+        """Return the sum over each whole region of one value for each band's region."""
+        total: Numbers = np.zeros(self.count, np.int64)
+        np.add.at(total, self._whole, values)
+        return total
+
+    def highest(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the highest value, at least 0, in each whole region of one for each band's region."""
+        peaks = np.zeros(self.count, np.float32)
+        np.maximum.at(peaks, self._whole, values)
+        return peaks
+
+    def any_of(self, values: Numbers) -> Numbers:
+        """Return for each whole region one of its parts' values."""
+        some: Numbers = np.zeros(self.count, np.int64)
+        some[self._whole] = values
+        return some
+
+
+def _met(above: Labels, below: Labels) -> Numbers:
+    """Return the pairs of regions (labels less 1) that meet between two rows, corners included: ``P×2``."""
+    width = len(above)
+    pairs = []
+    for shift in (-1, 0, 1):
+        upper = above[max(0, -shift) : width - max(0, shift)]
+        lower = below[max(0, shift) : width - max(0, -shift)]
+        met = (upper > 0) & (lower > 0)
+        pairs.append(np.stack([upper[met], lower[met]], axis=1))
+    return np.unique(np.concatenate(pairs), axis=0).astype(np.int64) - 1
