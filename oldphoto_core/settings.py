@@ -53,7 +53,7 @@ class RestoreSettings:
     dilation: int = 1
     codec_cancelling: float = 0.0
     translation_error: float = 0.016
-    texture_level: float = 0.038
+    texture_level: float = 0.039
     tone_change: float = 0.0
     strength: float = 1.0
     tone_strength: float = 1.0

@@ -48,11 +48,15 @@ class FaceSettings:
     """Everything about faces that changes pixels; part of the recipe.
 
     ``minimum_score``: a face less sure than this is recorded, never refined. ``smallest_magnification``: crop
-    pixels per photo pixel; a face that the crop would have to reduce (below 1) is left alone.
+    pixels per photo pixel; a face that the crop would have to reduce (below 1) is left alone. ``least_restored``: root
+    mean square, of the full range, of what the restoration before changed in the middle of a face; one that it left
+    alone needs nothing, and is left alone here: the generator knows aged faces, and makes wrinkles and the whites of
+    eyes of a sound one into what it knows.
     """
 
     minimum_score: float = 0.7
     smallest_magnification: float = 1.0
+    least_restored: float = 0.01
     detector: DetectorSettings = field(default_factory=DetectorSettings)
     blend: BlendSettings = field(default_factory=BlendSettings)
     checks: CheckSettings = field(default_factory=CheckSettings)
@@ -110,7 +114,7 @@ class FaceEnhancer:
         Returns:
             The picture (``restored`` itself where no face was refined; otherwise a copy, bit-identical
             outside the blend regions); every face found, the surest first; and the measurements
-            ``faces_found``, ``faces_enhanced``, ``faces_too_large``, ``faces_without_landmarks``,
+            ``faces_found``, ``faces_enhanced``, ``faces_too_large``, ``faces_sound``, ``faces_without_landmarks``,
             ``faces_refused``, ``faces_refused_<reason>`` for each reason met, ``face_drift_max`` (in eye
             distances), and those of :func:`compare_faces`, taken before anything was refined.
 
@@ -144,7 +148,7 @@ class FaceEnhancer:
         recorded: list[Face] = []
         counts: Counter[str] = Counter()
         for face in faces:
-            alignment, obstacle = self._placed(face)
+            alignment, obstacle = self._placed(face, original, restored)
             if alignment is None:
                 counts[obstacle] += 1
                 recorded.append(face)
@@ -156,8 +160,8 @@ class FaceEnhancer:
         picture = canvas if any(face.applied for face in recorded) else restored
         return picture, tuple(recorded), _measurements(tuple(recorded), counts)
 
-    def _placed(self, face: Face) -> tuple[Alignment | None, str]:
-        """Return the face's alignment, or None and the measurement that counts what was in the way."""
+    def _placed(self, face: Face, original: Pixels, restored: Pixels) -> tuple[Alignment | None, str]:
+        """Return the alignment of a face to be refined, or None and the measurement that counts why it is not."""
         assert self.generator is not None
         if face.score < self.settings.minimum_score:
             return None, "faces_unsure"
@@ -166,6 +170,8 @@ class FaceEnhancer:
         alignment = Alignment.from_landmarks(np.array(face.landmarks, dtype=np.float64), self.generator.crop)
         if alignment.magnification < self.settings.smallest_magnification:
             return None, "faces_too_large"
+        if _restored(original, restored, alignment) < self.settings.least_restored:
+            return None, "faces_sound"
         return alignment, ""
 
     def _refine(
@@ -217,12 +223,20 @@ class FaceEnhancer:
         return self.detector.landmarks_within(np.rint(crop * 255).astype(np.uint8), (x, y, width, height))
 
 
+def _restored(original: Pixels, restored: Pixels, alignment: Alignment) -> float:
+    """Return the root mean square of what the restoration changed in the middle of a face."""
+    change = alignment.to_crop(restored) - alignment.to_crop(original)
+    margin = len(change) // 5
+    return float(np.sqrt(np.square(change[margin:-margin, margin:-margin]).mean()))
+
+
 def _measurements(faces: tuple[Face, ...], counts: Counter[str]) -> dict[str, float]:
     refused = sum(number for name, number in counts.items() if name.startswith("faces_refused_"))
     return {
         "faces_found": float(len(faces)),
         "faces_enhanced": float(sum(face.applied for face in faces)),
         "faces_too_large": 0.0,
+        "faces_sound": 0.0,
         "faces_without_landmarks": float(sum(not face.landmarks for face in faces)),
         "faces_refused": float(refused),
         "face_drift_max": max((face.drift for face in faces if face.drift is not None), default=0.0),

@@ -50,8 +50,9 @@ class PartialNonlocal(nn.Module):
         theta, phi, mu = (_tokens(layer(features)) for layer in (self.theta, self.phi, self.mu))
         intact = ~mask.flatten(1)
         asked = torch.ones_like(intact) if wanted is None else wanted.flatten(1)
-        if self.training and features.is_cuda:
-            gathered = attend_together(theta, phi, mu, intact)
+        if features.is_cuda and (self.training or self.max_keys is not None):
+            together = attend_together(theta, phi, mu, intact, self.max_keys)
+            gathered = together * asked[..., None]
         else:
             each = zip(theta, phi, mu, intact, asked, strict=True)
             gathered = torch.stack([self._attend(*tensors) for tensors in each])
@@ -76,19 +77,39 @@ class PartialNonlocal(nn.Module):
         return keys[:: -(-keys.numel() // self.max_keys)]
 
 
-def attend_together(theta: Tensor, phi: Tensor, mu: Tensor, intact: Tensor) -> Tensor:
-    """Attend within each picture of a batch at once: every position asks, damaged ones are masked as keys.
+def attend_together(
+    theta: Tensor, phi: Tensor, mu: Tensor, intact: Tensor, max_keys: int | None = None
+) -> Tensor:
+    """Attend within each picture of a batch at once: every position asks.
 
-    The same result as picture by picture, for more arithmetic and without waiting: gathering keys asks a GPU how
-    many there are, for each picture of a training batch. ``theta, phi, mu`` are ``B×N×A``, ``intact`` ``B×N`` bool;
-    returns ``B×N×A``, zero for a picture with no intact position.
+    The same result as picture by picture, for more arithmetic and without waiting: to gather as many keys as there
+    are asks a GPU how many that is, several times for each picture. ``theta, phi, mu`` are ``B×N×A``, ``intact``
+    ``B×N`` bool; returns ``B×N×A``, zero for a picture with no intact position.
     """
     known = intact.any(dim=1, keepdim=True)
+    if max_keys is not None and max_keys < intact.shape[1]:
+        phi, mu, intact = _capped_together(phi, mu, intact, max_keys)
     keys = (intact | ~known)[:, None, None, :].expand(-1, 1, theta.shape[1], -1)
     attended = functional.scaled_dot_product_attention(
         theta[:, None], phi[:, None], mu[:, None], attn_mask=keys, scale=1.0
     )
     return attended[:, 0] * known[..., None]
+
+
+def _capped_together(phi: Tensor, mu: Tensor, intact: Tensor, most: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return every n-th intact position's φ and μ, ``B×most×A``, and which of the places hold one, ``B×most``."""
+    count = intact.sum(dim=1, keepdim=True)
+    step = ((count + most - 1) // most).clamp(min=1)
+    rank = intact.cumsum(dim=1) - 1
+    taken = intact & (rank % step == 0)
+    # What is not taken goes to a place of its own that is then cut off.
+    place = torch.where(taken, rank // step, most)
+    positions = torch.arange(intact.shape[1], device=intact.device).expand_as(place)
+    chosen = torch.zeros(len(intact), most + 1, dtype=torch.long, device=intact.device)
+    chosen = chosen.scatter(1, place, positions)[:, :most, None]
+    held = torch.arange(most, device=intact.device) < (count + step - 1) // step
+    phi, mu = (values.gather(1, chosen.expand(-1, -1, values.shape[2])) for values in (phi, mu))
+    return phi, mu, held
 
 
 def _tokens(features: Tensor) -> Tensor:

@@ -52,13 +52,14 @@ def test_masked_positions_never_serve_as_keys() -> None:
 
 
 @torch.no_grad()
-def test_a_training_batch_attends_together_as_picture_by_picture() -> None:
-    """What a GPU trains with; of its three pictures one is intact and one has nothing intact."""
-    block, (features, mask) = _block(), _inputs()
+@pytest.mark.parametrize("max_keys", [None, 1, 5, 16, 44, 62, 63, 1000])
+def test_a_batch_attends_together_as_picture_by_picture(max_keys: int | None) -> None:
+    """What a GPU does; of the three pictures of 63 positions one is intact and one has nothing intact."""
+    block, (features, mask) = _block(max_keys=max_keys), _inputs()
     features = torch.cat((features, features[:1]))
     mask = torch.cat((mask[:1], torch.zeros_like(mask[:1]), torch.ones_like(mask[:1])))
     theta, phi, mu = (_tokens(layer(features)) for layer in (block.theta, block.phi, block.mu))
-    together = attend_together(theta, phi, mu, ~mask.flatten(1))
+    together = attend_together(theta, phi, mu, ~mask.flatten(1), max_keys)
     expected = block.nu(together.transpose(1, 2).unflatten(2, features.shape[2:]))
     torch.testing.assert_close(expected, block(features, mask), atol=1e-5, rtol=1e-4)
 
