@@ -48,10 +48,9 @@ class FaceSettings:
     """Everything about faces that changes pixels; part of the recipe.
 
     ``minimum_score``: a face less sure than this is recorded, never refined. ``smallest_magnification``: crop
-    pixels per photo pixel; a face that the crop would have to reduce (below 1) is left alone. ``least_restored``: root
-    mean square, of the full range, of what the restoration before changed in the middle of a face; one that it left
-    alone needs nothing, and is left alone here: the generator knows aged faces, and makes wrinkles and the whites of
-    eyes of a sound one into what it knows.
+    pixels per photo pixel; a face that the crop would have to reduce (below 1) is left alone. ``least_restored``:
+    root mean square, of the full range, of what the restoration before changed in the middle of a face; one that it
+    left alone is left alone here too: the generator knows aged faces, and makes of a sound one what it knows.
     """
 
     minimum_score: float = 0.7

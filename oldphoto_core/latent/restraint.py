@@ -38,9 +38,9 @@ _NO_CHANGE = 1e-9
 def restrained(picture: Tensor, restored: Tensor, damaged: Tensor, error: float, texture: float) -> Tensor:
     """Return ``picture + w · (restored − picture)`` with w as above, 1 inside the damage.
 
-    A change smooths where it draws pixels towards the mean of their nearest 15×15: ρ is 0 where it does so to half of
-    the values around (it has no such tendency, or sharpens), 1 from seven tenths on. How many are counted, not how far:
-    one edge that is sharpened outweighs a whole carpet. Then ``τ² = error² + ρ · (texture² − error²)``.
+    A change smooths where it draws pixels towards the mean of their nearest 15×15: ρ is 0 where it does so to half
+    of the values around (it has no such tendency, or sharpens), 1 from seven tenths on. Counted is how many, not how
+    far: one edge that is sharpened outweighs a whole carpet. Then ``τ² = error² + ρ · (texture² − error²)``.
 
     Args:
         picture, restored: ``B×3×h×w``.
@@ -66,10 +66,10 @@ def restrained(picture: Tensor, restored: Tensor, damaged: Tensor, error: float,
 def steadied(picture: Tensor, restored: Tensor, damaged: Tensor, share: float) -> Tensor:
     """Return ``restored`` with only ``share`` of what it changes at large, in tones, colours and contrast.
 
-    Around each pixel, channel by channel, the change is explained as ``a · picture + b``, a ≥ 0, over intact pixels (the
-    guided filter of He, Sun & Tang, "Guided Image Filtering", ECCV 2010): what that explains is at large. A mean alone
-    (a = 0) would leave a halo along every edge whose contrast was raised. Noise that is removed has a < 0 and is left
-    out. Into the damage the same is continued, so that a fill follows its surroundings.
+    Around each pixel, channel by channel, the change is explained as ``a · picture + b``, a ≥ 0, over intact pixels
+    (the guided filter of He, Sun & Tang, "Guided Image Filtering", ECCV 2010): what that explains is at large. A
+    mean alone (a = 0) would leave a halo along every edge whose contrast was raised. Noise that is removed has a < 0
+    and is left out. Into the damage the same is continued, so that a fill follows its surroundings.
 
     Args:
         picture, restored: ``B×3×h×w``, values in [-1, 1].
