@@ -45,13 +45,14 @@ def main() -> None:
     parser.add_argument("--executor", default="ray")
     given = parser.parse_args()
 
-    from cli.environment import prepare_environment
+    from cli.environment import import_meanwhile, prepare_environment
 
     prepare_environment()
     from flows.progress import listening
     from flows.restore_archive import restore_archive
 
     clock = Clock()
+    import_meanwhile(given.executor)
     with listening(clock):
         summary = restore_archive(
             given.source,

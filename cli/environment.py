@@ -8,6 +8,9 @@ has set stays. (`actors.ray_engine` does the same for Ray.)
 from __future__ import annotations
 
 import os
+import threading
+from contextlib import suppress
+from importlib import import_module
 from typing import Final
 
 QUIET: Final[dict[str, str]] = {
@@ -26,3 +29,21 @@ def prepare_environment() -> None:
     """Set quiet defaults; it has to be called before anything imports Prefect."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
+
+
+def import_meanwhile(executor: str) -> threading.Thread:
+    """Begin to import, beside this thread, what a run with this executor will need; to be called before a flow is.
+
+    Prefect starts a server first and waits for it: several seconds in which this process has nothing to do.
+    What cannot be imported says so where it is needed.
+    """
+    modules = ["oldphoto_core.restore", *(["actors.ray_engine"] if executor == "ray" else [])]
+    thread = threading.Thread(target=_import_all, args=(modules,), name="import-meanwhile")
+    thread.start()
+    return thread
+
+
+def _import_all(modules: list[str]) -> None:
+    for name in modules:
+        with suppress(ImportError):
+            import_module(name)
