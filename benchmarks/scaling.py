@@ -1,7 +1,7 @@
 """How the flow scales: from one worker to two, and from 100 photos to 2,000; and what the catalog costs.
 
     python -m benchmarks.scaling                                    # a quarter of an hour on two cores
-    python -m benchmarks.scaling --side 160                         # the runs of many photos: small copies, minutes
+    python -m benchmarks.scaling --number 60 --side 256             # the runs of many photos: small copies, minutes
     python -m benchmarks.scaling --number 8 --sizes 6 12 --rows 200
 
 Every worker has one thread, so that two workers have twice the processor of one. Cost per photo is the time
