@@ -3,7 +3,8 @@
     python -m benchmarks.network_cost                               # about 2 minutes on two cores
     python -m benchmarks.network_cost --megapixels 0.07 --repeats 1 # a quick look
 
-The limit is the highest rate of 3×3 convolutions measured in the same run, over widths and both number formats.
+The limit is the highest rate of 3×3 convolutions measured in the same run, over widths and both number formats; the
+networks compute in the format that a restoration chooses on this machine.
 The weights are untrained: they cost what trained ones cost. The damage is scratches, lines, specks and creases over
 4 % of the picture, drawn by the project's own synthesis; attention counts among the operations.
 """
@@ -24,6 +25,7 @@ from benchmarks.common import plot, report
 from oldphoto_core.degradation.library import DefectLibrary
 from oldphoto_core.degradation.profiles import WEAR_PROFILE, sample_recipe
 from oldphoto_core.degradation.synthesize import age
+from oldphoto_core.device import computes_in_bfloat16
 from oldphoto_core.models.build import CONFIGS, Config, build_autoencoder, build_detector, build_mapping
 from oldphoto_core.models.latent_mapping import latent_mask
 from oldphoto_core.models.layers import fold_batch_norm, round_residuals
@@ -53,6 +55,7 @@ def main() -> None:
         )
     figures = {
         "threads": given.threads,
+        "bfloat16": computes_in_bfloat16(torch.device("cpu")),
         "tile": side,
         "conv_gflops": limits,
         "networks": found,
@@ -106,21 +109,24 @@ def cost(config: Config, side: int, repeats: int) -> dict[str, Any]:
 
 def _steps(config: Config, picture: Tensor, mask: Tensor) -> dict[str, Callable[[], Tensor]]:
     """Return the networks' calls as the restorer makes them: folded, channels last, bfloat16 where it does."""
+    rounded = computes_in_bfloat16(picture.device)
+    number = torch.bfloat16 if rounded else torch.float32
     folded = [
         fold_batch_norm(network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         for network in (build_detector(config), build_autoencoder(config), build_mapping(config))
     ]
     detector, autoencoder, mapping = folded
-    detector.to(torch.bfloat16)
-    round_residuals(autoencoder)
-    grey = picture[:, :1].to(torch.bfloat16)
+    detector.to(number)
+    if rounded:
+        round_residuals(autoencoder)
+    grey = picture[:, :1].to(number)
     mapping.nonlocal_block.max_keys = RestoreSettings().max_keys
     with torch.inference_mode():
         latents = autoencoder.encoder(picture)
 
-    def half(call: Callable[[], Tensor]) -> Callable[[], Tensor]:
+    def rounding(call: Callable[[], Tensor]) -> Callable[[], Tensor]:
         def run() -> Tensor:
-            with torch.autocast("cpu", dtype=torch.bfloat16):
+            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=rounded):
                 return call()
 
         return run
@@ -128,7 +134,7 @@ def _steps(config: Config, picture: Tensor, mask: Tensor) -> dict[str, Callable[
     return {
         "detector": lambda: detector(grey),
         "encoder": lambda: autoencoder.encoder(picture),
-        "mapping": half(lambda: mapping(latents, latent_mask(mask.float()))),
+        "mapping": rounding(lambda: mapping(latents, latent_mask(mask.float()))),
         "generator": lambda: autoencoder.generator(latents),
     }
 

@@ -21,6 +21,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from oldphoto_core import processor
+
 Level = Literal["ok", "note", "problem"]
 
 PACKAGES = (
@@ -169,22 +171,11 @@ def _at_least(versions: dict[str, str], name: str, major: int, minor: int) -> bo
 def check_processors() -> list[Finding]:
     """Processor cores that this process may use, and whether they compute in bfloat16."""
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    flags = _cpu_flags()
-    if {"avx512_bf16", "amx_bf16"} & flags:
+    if processor.computes_in_bfloat16():
         bf16 = Finding("cpu bfloat16", "ok", "in hardware")
     else:
         bf16 = Finding("cpu bfloat16", "note", "not in hardware", "Restoring on the CPU computes in float32.")
     return [Finding("cpu", "ok", f"{count} cores, {platform.machine()}"), bf16]
-
-
-def _cpu_flags() -> set[str]:
-    cpuinfo = Path("/proc/cpuinfo")
-    if not cpuinfo.exists():
-        return set()
-    for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
-        if line.startswith(("flags", "Features")):
-            return set(line.partition(":")[2].split())
-    return set()
 
 
 def check_memory() -> list[Finding]:
@@ -225,8 +216,11 @@ def check_accelerator() -> list[Finding]:
         properties = torch.cuda.get_device_properties(index)
         found = f"{properties.name}, {properties.total_memory / 1024**3:.0f} GiB"
         findings.append(Finding(f"gpu {index}", "ok", found))
-    bf16 = torch.cuda.is_bf16_supported()
-    findings.append(Finding("gpu bfloat16", "ok" if bf16 else "note", "yes" if bf16 else "no"))
+    if torch.cuda.is_bf16_supported(including_emulation=False):
+        findings.append(Finding("gpu bfloat16", "ok", "in hardware"))
+    else:
+        found = "not in hardware"
+        findings.append(Finding("gpu bfloat16", "note", found, "Restoring on this GPU computes in float32."))
     return findings
 
 

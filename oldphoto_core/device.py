@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from oldphoto_core import processor
 from oldphoto_core.errors import UsageError
 from oldphoto_core.threads import cores
 
@@ -38,6 +39,13 @@ def pick_device(name: str) -> torch.device:
     if name == "cuda" and not available:
         raise UsageError("torch sees no CUDA device. Choose --device cpu, or install a CUDA build of torch.")
     return torch.device("cuda" if available and name != "cpu" else "cpu")
+
+
+def computes_in_bfloat16(device: torch.device) -> bool:
+    """Say whether a device computes in bfloat16 itself: emulated, it is slower than ``float32`` and no better."""
+    if device.type == "cpu":
+        return processor.computes_in_bfloat16()
+    return torch.cuda.is_bf16_supported(including_emulation=False)
 
 
 class DeviceLink:

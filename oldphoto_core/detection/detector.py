@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from oldphoto_core.detection.looks import luminance, reduced
-from oldphoto_core.device import DeviceLink
+from oldphoto_core.device import DeviceLink, computes_in_bfloat16
 from oldphoto_core.models.defect_unet import DefectUNet
 from oldphoto_core.models.layers import fold_batch_norm
 from oldphoto_core.photo import Pixels, Probability
@@ -32,7 +32,8 @@ class DefectDetector:
     """A trained U-Net, folded, ready to look at photos."""
 
     def __init__(self, network: DefectUNet, settings: RestoreSettings, device: torch.device) -> None:
-        self.number = torch.bfloat16 if settings.autocast else torch.float32
+        rounded = settings.autocast and computes_in_bfloat16(device)
+        self.number = torch.bfloat16 if rounded else torch.float32
         self.network = fold_batch_norm(network).to(  # type: ignore[call-overload]
             device, self.number, memory_format=torch.channels_last
         )

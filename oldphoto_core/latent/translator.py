@@ -16,7 +16,7 @@ import torch.nn.functional as functional
 from numpy.typing import NDArray
 from torch import Tensor
 
-from oldphoto_core.device import DeviceLink
+from oldphoto_core.device import DeviceLink, computes_in_bfloat16
 from oldphoto_core.latent.draws import sample_deviation
 from oldphoto_core.latent.restraint import restrained, steadied
 from oldphoto_core.latent.strangeness import latent_distance
@@ -63,7 +63,8 @@ class LatentTranslator:
             fold_batch_norm(network).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
             for network in (old, mapping, clean)
         )
-        if settings.autocast:
+        self.rounded = settings.autocast and computes_in_bfloat16(device)
+        if self.rounded:
             for codec in (self.old, self.clean):
                 round_residuals(codec)
         if self.mapping.nonlocal_block is not None:
@@ -168,9 +169,7 @@ class LatentTranslator:
     def _decoded(self, latents: Tensor, damaged: Tensor | None) -> Tensor:
         """Return ``G_Y(T(z, m))``; with no damage the global branch is skipped."""
         # No cache of converted weights: one made while a CUDA graph is recorded belongs to the recording.
-        with torch.autocast(
-            self.link.type, dtype=torch.bfloat16, enabled=self.settings.autocast, cache_enabled=False
-        ):
+        with torch.autocast(self.link.type, dtype=torch.bfloat16, enabled=self.rounded, cache_enabled=False):
             mapped = self.mapping(latents, latent_mask(damaged) if damaged is not None else None)
         return self.clean.generator(mapped.float())
 

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from oldphoto_core.device import computes_in_bfloat16
 from oldphoto_core.errors import TrainingError
 from oldphoto_core.training.card import ablations, model_card
 from oldphoto_core.training.curves import Curves
@@ -55,6 +56,7 @@ class Trainer:
         torch.manual_seed(settings.seed)
         self.settings = settings
         self.device = torch.device(settings.device)
+        self.rounded = computes_in_bfloat16(self.device)
         self.task: Task = make_task(settings)
         self.task.to(self.device)
         self.network = self.task.network
@@ -158,7 +160,7 @@ class Trainer:
         batch = self._aged(batch, seed)
         self.network.train()
         self.judges.requires_grad_(False)
-        with torch.autocast(self.device.type, dtype=torch.bfloat16):
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.rounded):
             losses = self.task.losses(batch, adversarial=adversarial)
         self._descend(self.optimiser, self.network, losses["total"], rate)
         if adversarial and self.judge_optimiser is not None:
