@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from oldphoto_core.errors import UsageError
 from oldphoto_core.threads import cores
 
 _log = logging.getLogger(__name__)
+R = TypeVar("R")
 TensorFunction = Callable[[Tensor], Tensor]
 BATCH_PIXELS = 8 << 20
 """A batch for a GPU has about so many pixels."""
@@ -63,8 +64,7 @@ class DeviceLink:
     def __init__(self, device: torch.device, *, streamed: bool | None = None) -> None:
         self.device = device
         self.streamed = device.type != "cpu" if streamed is None else streamed
-        self.turn = Lock()
-        """Held while work is handed to the device: one batch lies in its memory at a time."""
+        self._launcher = ThreadPoolExecutor(1, thread_name_prefix="launcher")
 
     @property
     def type(self) -> str:
@@ -90,6 +90,20 @@ class DeviceLink:
         if self.type == "cpu":
             return tensor
         return tensor.pin_memory().to(self.device, non_blocking=True, memory_format=torch.channels_last)
+
+    def launched(self, launch: Callable[[], R]) -> R:
+        """Return ``launch()``, which hands work to the networks, in inference mode.
+
+        On a device that is streamed to, one thread does so for all lanes, as long as the link lives: one batch lies
+        in the device's memory at a time, and what cuDNN works out for a shape it keeps for the thread that asked.
+        Threads of one photo only would have it worked out again for each photo.
+        """
+
+        def inferring() -> R:
+            with torch.inference_mode():
+                return launch()
+
+        return self._launcher.submit(inferring).result() if self.streamed else inferring()
 
     def buffer(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
         """Return room in main memory, page-locked for a GPU, to be filled and sent."""

@@ -12,6 +12,7 @@ from oldphoto_core.photo import DefectDetection, Mask
 
 SAMPLE_SIDE = 1024
 """Colour is compared on every n-th pixel, so that at most about so many remain a side."""
+_CELL = 4
 
 
 def measure_detection(detection: DefectDetection) -> dict[str, float]:
@@ -79,10 +80,17 @@ class ChangeMeter:
         drift = np.linalg.norm(_lab(self._before) - _lab(self._after), axis=2)
         return {
             "mean_change": float(np.abs(self._before - self._after)[self._intact].mean()),
-            "colour_drift": float(drift[self._intact].mean()),
+            "colour_drift": float(np.average(drift, weights=_cells(self._intact.astype(np.float32)))),
         }
 
 
 def _lab(picture: NDArray[np.float32]) -> NDArray[np.float32]:
-    smooth = cv2.GaussianBlur(np.ascontiguousarray(picture), (0, 0), 8)
+    """Return CIELAB of the picture blurred with σ = 8, in cells: so much blur leaves nothing smaller to see."""
+    smooth = cv2.GaussianBlur(_cells(picture), (0, 0), 8 / _CELL)
     return cv2.cvtColor(smooth, cv2.COLOR_RGB2LAB)  # type: ignore[return-value]
+
+
+def _cells(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the means over cells of 4×4."""
+    size = (-(-values.shape[1] // _CELL), -(-values.shape[0] // _CELL))
+    return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.float32)

@@ -1,4 +1,4 @@
-"""What the processor computes itself, without emulation. Knows no torch: the command line asks before it is loaded."""
+"""What the processor computes itself, without emulation. Knows no torch, so that asking costs nothing."""
 
 from __future__ import annotations
 

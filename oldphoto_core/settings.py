@@ -36,8 +36,8 @@ class RestoreSettings:
             translation (see `latent.tone`). 0 is off.
         needed_mask, needed_change: a photo whose mask share and mean absolute change (of the full range)
             both stay below these needs nothing.
-        autocast: run the networks in bfloat16 where the device computes in it (of the autoencoders, what their residual
-            blocks add).
+        autocast: run the networks in bfloat16 where the device computes in it (of the autoencoders, what their
+            residual blocks add).
         max_keys: cap on attention keys per tile (see PartialNonlocal).
     """
 

@@ -5,7 +5,6 @@ Nothing here holds more than a few tiles, and nothing depends on where the pixel
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 
@@ -100,17 +99,12 @@ def translate_into(
         if probed < settings.needed_change / 2:
             return Change(needed=False, measurements={"mean_change": probed, **toned}, complete=False)
     grid = translator.grid(height, width)
-    workers = translator.link.workers
-    with ThreadPoolExecutor(1) as beside:
-        # Where it is sure to be wanted, the processor can do it while the GPU translates.
-        early = beside.submit(measure_lettering, pixels, mask, workers) if damaged and workers > 1 else None
-        measured = _translated(
-            translator, settings, pixels, shift, mask, restored, grid, list(grid.windows())
-        )
+    measured = _translated(translator, settings, pixels, shift, mask, restored, grid, list(grid.windows()))
     measured |= toned
     needed = damaged or measured["mean_change"] >= settings.needed_change
     if needed:
-        lettering = early.result() if early is not None else measure_lettering(pixels, mask, workers)
+        # Not while the GPU translates: following rows of letters is Python, and would hold up who launches.
+        lettering = measure_lettering(pixels, mask, translator.link.workers)
         measured |= {**translator.doubts(pixels, mask), **lettering}
     return Change(needed, measured)
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from oldphoto_core.detection.looks import luminance, reduced
-from oldphoto_core.device import DeviceLink, computes_in_bfloat16
+from oldphoto_core.device import DeviceLink, Fetch, computes_in_bfloat16
 from oldphoto_core.models.defect_unet import DefectUNet
 from oldphoto_core.models.layers import fold_batch_norm
 from oldphoto_core.photo import Pixels, Probability
@@ -68,11 +68,13 @@ class DefectDetector:
         height, width = pixels.shape[:2]
         stride = self.network.stride
         filled = self._filled(pixels)
-        with self.link.turn, torch.inference_mode():
+
+        def launch() -> Fetch:
             grey = _padded(_luminance(self.link.sent(filled)), -height % stride, -width % stride)
             logits = self.network(grey.to(self.number, memory_format=torch.channels_last))
-            fetch = self.link.fetch(torch.sigmoid(logits[0, 0, :height, :width].float()))
-        return fetch.array()
+            return self.link.fetch(torch.sigmoid(logits[0, 0, :height, :width].float()))
+
+        return self.link.launched(launch).array()
 
     def _streamed_reduction(self, pixels: Raster, factor: int) -> NDArray[np.float32]:
         """Do what `looks.reduced` does."""
@@ -81,14 +83,17 @@ class DefectDetector:
 
         def band(top: int) -> NDArray[np.float32]:
             filled = self._filled(pixels.read(top, 0, min(top + rows, height), width))
-            with self.link.turn, torch.inference_mode():
-                grey = _luminance(self.link.sent(filled))
-                filling = (0, -width % factor, 0, -grey.shape[2] % factor)
-                grey = functional.pad(grey, filling, mode="replicate")
-                fetch = self.link.fetch(functional.avg_pool2d(grey, factor)[0, 0])
-            return fetch.array()
+            return self.link.launched(lambda: self._reduction(filled, factor)).array()
 
         return np.concatenate(list(in_threads(band, range(0, height, rows), self.link.lanes)))
+
+    def _reduction(self, filled: Tensor, factor: int) -> Fetch:
+        """Begin to reduce a band of pixels, cells at its edges filled up."""
+        grey = _luminance(self.link.sent(filled))
+        filling = (0, -grey.shape[3] % factor, 0, -grey.shape[2] % factor)
+        return self.link.fetch(
+            functional.avg_pool2d(functional.pad(grey, filling, mode="replicate"), factor)[0, 0]
+        )
 
     def _filled(self, pixels: Pixels) -> Tensor:
         """Return ``1×h×w`` or ``1×h×w×3`` pixels as stored, ready to be sent."""

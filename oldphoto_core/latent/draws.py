@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from math import ceil, sqrt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -52,13 +52,12 @@ def sample_deviation(translator: LatentTranslator, pixels: Raster, mask: Raster)
     side = min(SQUARE, *(length - length % LATENT_STRIDE for length in (height, width)))
     if side <= 2 * _MARGIN:
         return None
-    found = []
+    squares: dict[bool, list[_Square]] = {False: [], True: []}
     for top, left in corners(height, width, side):
-        block = pixels.read(top, left, top + side, left + side)
-        unit = channels_first(to_unit(block)) * 2 - 1
-        damaged = np.ascontiguousarray(mask.read(top, left, top + side, left + side))
-        square = torch.cat((unit, torch.from_numpy(damaged).float()[None]))
-        found.append(_deviation(translator, square, _seed(block)))
+        square = _Square.read(pixels, mask, top, left, side)
+        squares[bool(square.stacked[3].any())].append(square)
+    # A batch is damaged or it is not; all of a kind go through the networks together.
+    found = [one for kind in squares.values() if kind for one in _deviations(translator, kind)]
     return float(np.mean(found))
 
 
@@ -75,15 +74,28 @@ def corners(height: int, width: int, side: int) -> Iterator[tuple[int, int]]:
             )
 
 
-def _deviation(translator: LatentTranslator, square: Tensor, seed: int) -> float:
-    views = torch.stack([square.flip(axes) for axes in _VIEWS])
-    drawn = translator.drawn(views, torch.Generator().manual_seed(seed))
-    turned = torch.stack([picture.flip(axes) for picture, axes in zip(drawn, _VIEWS, strict=True)])
-    tones = functional.avg_pool2d(turned, _MEAN_OVER, stride=1)
+class _Square(NamedTuple):
+    """``4×h×w``: pixels in [-1, 1] and the mask; and the seed of its draws."""
+
+    stacked: Tensor
+    seed: int
+
+    @classmethod
+    def read(cls, pixels: Raster, mask: Raster, top: int, left: int, side: int) -> _Square:
+        place = (top, left, top + side, left + side)
+        block = pixels.read(*place)
+        damaged = torch.from_numpy(np.ascontiguousarray(mask.read(*place))).float()
+        unit = channels_first(to_unit(block)) * 2 - 1
+        digest = hashlib.sha256(block.tobytes()).digest()
+        return cls(torch.cat((unit, damaged[None])), int.from_bytes(digest[:7]))
+
+
+def _deviations(translator: LatentTranslator, squares: list[_Square]) -> list[float]:
+    """Return the mean standard deviation over the draws of each square."""
+    views = torch.stack([square.stacked.flip(axes) for square in squares for axes in _VIEWS])
+    drawn = translator.drawn(views, [torch.Generator().manual_seed(square.seed) for square in squares])
     cut = _MARGIN - _MEAN_OVER // 2
-    return float(tones[..., cut:-cut, cut:-cut].std(dim=0).mean())
-
-
-def _seed(block: np.ndarray[tuple[int, ...], np.dtype[np.uint8 | np.uint16]]) -> int:
-    digest = hashlib.sha256(block.tobytes()).digest()
-    return int.from_bytes(digest[:7])
+    tones = functional.avg_pool2d(drawn, _MEAN_OVER, stride=1)[..., cut:-cut, cut:-cut]
+    turned = torch.stack([tones[n :: len(_VIEWS)].flip(axes) for n, axes in enumerate(_VIEWS)])
+    deviations: list[float] = turned.std(dim=0).mean(dim=(1, 2, 3)).tolist()
+    return deviations

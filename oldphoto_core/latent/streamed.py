@@ -71,9 +71,7 @@ class _Stream:
     def do(self, batch: Batch) -> None:
         """Take one batch all the way."""
         stored, masks = self._read(batch)
-        # One at a time: else the device would have to hold the intermediate results of several batches.
-        with self.link.turn, torch.inference_mode():
-            levels, samples = self._launch(batch, stored, masks)
+        levels, samples = self.link.launched(lambda: self._launch(batch, stored, masks))
         made = levels.array() if levels is not None else None
         for number, (window, sample) in enumerate(zip(batch.windows, samples, strict=True)):
             kept = self._kept(window)

@@ -126,12 +126,12 @@ class LatentTranslator:
         return {name: value for name, value in measured.items() if value is not None}
 
     @torch.inference_mode()
-    def drawn(self, stacked: Tensor, generator: torch.Generator) -> Tensor:
+    def drawn(self, stacked: Tensor, generators: list[torch.Generator]) -> Tensor:
         """Return ``B×3×h×w`` in [0, 1] (not clipped) restored from draws of the latents instead of their means.
 
         Args:
-            stacked: ``B×4×h×w``, three channels in [-1, 1] and the mask, on the CPU.
-            generator: of the CPU, so that every device draws the same.
+            stacked: ``B×4×h×w``, three channels in [-1, 1] and the mask, on the CPU. A batch is damaged or it is not.
+            generators: of the CPU, so that every device draws the same; each draws for an equal part of the batch.
         """
         on_device = self.link.to_device(stacked)
         picture, damaged = on_device[:, :3].contiguous(memory_format=torch.channels_last), on_device[:, 3:]
@@ -139,7 +139,8 @@ class LatentTranslator:
         posterior = self.old.encoder.posterior(
             interpolated(picture, damaged > 0) if damaged_here else picture
         )
-        noise = torch.randn(posterior.mean.shape, generator=generator).to(posterior.mean)
+        shape = (len(stacked) // len(generators), *posterior.mean.shape[1:])
+        noise = torch.cat([torch.randn(shape, generator=one) for one in generators]).to(posterior.mean)
         latents = posterior.mean + (0.5 * posterior.log_variance).exp() * noise
         return (self.link.to_host(self._decoded(latents, damaged if damaged_here else None)) + 1) / 2
 

@@ -72,7 +72,8 @@ class LatentMapping(nn.Module):
         ``mask`` is ``B×1×h×w`` bool (True = damaged) or None. An empty mask skips the global branch:
         the result is the local branch's.
         """
-        damaged = mask is not None and bool(mask.any())
+        # Asking a GPU would wait for all that it has been given to do.
+        damaged = mask is not None and (mask.is_cuda or bool(mask.any()))
         features = self.rise(latents)
         fused = self.local(features)
         if mask is not None and damaged:

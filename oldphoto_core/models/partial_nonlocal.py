@@ -14,6 +14,10 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+_BACKENDS = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
+"""Not cuDNN's, which plans anew for every shape, and masks bring a new shape each time."""
 
 
 class PartialNonlocal(nn.Module):
@@ -66,9 +70,7 @@ class PartialNonlocal(nn.Module):
         queries = asked.nonzero()[:, 0]
         if keys.numel() == 0 or queries.numel() == 0:
             return result
-        attended = functional.scaled_dot_product_attention(
-            theta[queries][None, None], phi[keys][None, None], mu[keys][None, None], scale=1.0
-        )
+        attended = _attention(theta[queries][None, None], phi[keys][None, None], mu[keys][None, None])
         return result.index_put((queries,), attended[0, 0].to(result.dtype))
 
     def _capped(self, keys: Tensor) -> Tensor:
@@ -89,11 +91,16 @@ def attend_together(
     known = intact.any(dim=1, keepdim=True)
     if max_keys is not None and max_keys < intact.shape[1]:
         phi, mu, intact = _capped_together(phi, mu, intact, max_keys)
-    keys = (intact | ~known)[:, None, None, :].expand(-1, 1, theta.shape[1], -1)
-    attended = functional.scaled_dot_product_attention(
-        theta[:, None], phi[:, None], mu[:, None], attn_mask=keys, scale=1.0
-    )
+    # As what is added to the scores of all queries alike: a mask of true and false would be made for each of them.
+    added = torch.zeros_like(intact, dtype=theta.dtype).masked_fill(known & ~intact, -torch.inf)
+    attended = _attention(theta[:, None], phi[:, None], mu[:, None], added[:, None, None, :])
     return attended[:, 0] * known[..., None]
+
+
+def _attention(theta: Tensor, phi: Tensor, mu: Tensor, added: Tensor | None = None) -> Tensor:
+    """Return ``softmax(θᵀφ + added) μ`` of ``B×1×N×A`` queries and ``B×1×K×A`` keys; ``added`` is ``B×1×1×K``."""
+    with sdpa_kernel(_BACKENDS):
+        return functional.scaled_dot_product_attention(theta, phi, mu, attn_mask=added, scale=1.0)
 
 
 def _capped_together(phi: Tensor, mu: Tensor, intact: Tensor, most: int) -> tuple[Tensor, Tensor, Tensor]:

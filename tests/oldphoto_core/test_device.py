@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import pytest
 import torch
 from torch import Tensor
 
 from oldphoto_core.device import DeviceLink, Replayed
+from oldphoto_core.threads import done_in_threads
 from oldphoto_core.tiling import Grid, Window, run_windows
 
 
@@ -102,3 +106,41 @@ def test_there_are_never_more_recordings_than_memory_is_meant_for(monkeypatch: p
         tensor = torch.rand(size)
         assert torch.equal(function(tensor), 2 * tensor)
     assert recorder.recorded == [(3,), (4,)]
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+def test_all_lanes_launch_from_one_thread_for_as_long_as_the_link_lives(streamed: bool) -> None:
+    """Photo after photo: plans that a thread keeps for a shape are there for the next photo."""
+    link = DeviceLink(torch.device("cpu"), streamed=streamed)
+    launchers: set[int] = set()
+    under_way, most = 0, 0
+
+    def launch() -> Tensor:
+        nonlocal under_way, most
+        launchers.add(threading.get_ident())
+        under_way += 1
+        most = max(most, under_way)
+        time.sleep(0.002)
+        under_way -= 1
+        return torch.ones(2, requires_grad=True) * 2
+
+    made: list[Tensor] = []
+    for _ in range(3):
+        done_in_threads(lambda _: made.append(link.launched(launch)), range(8), link.lanes)
+    assert len(made) == 24
+    assert all(one.is_inference() and one.tolist() == [2, 2] for one in made)
+    assert most == 1
+    assert (launchers == {threading.get_ident()}) is not streamed
+    assert len(launchers) == 1
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+def test_what_launching_raises_is_raised_where_it_was_asked_for(streamed: bool) -> None:
+    link = DeviceLink(torch.device("cpu"), streamed=streamed)
+
+    def launch() -> None:
+        raise RuntimeError("no memory")
+
+    with pytest.raises(RuntimeError, match="no memory"):
+        link.launched(launch)
+    assert link.launched(lambda: 3) == 3

@@ -97,3 +97,24 @@ def test_too_narrow_is_not_measured(size: tuple[int, int]) -> None:
 
 def test_a_narrow_photo_is_measured_with_smaller_squares() -> None:
     assert deviation(translator(), photo(width=300, height=40)) > 0
+
+
+def test_squares_go_through_the_networks_together_and_come_out_as_alone() -> None:
+    """A photo of many squares, some of them damaged: the mean of what each gives by itself."""
+    pixels, networks = photo(width=800, height=700), translator(lopsided=0.02)
+    mask = np.zeros(pixels.shape[:2], bool)
+    mask[:350, ::40] = True
+    places = list(corners(*mask.shape, SQUARE))
+    alone = []
+    for top, left in places:
+        part = np.s_[top : top + SQUARE, left : left + SQUARE]
+        found = sample_deviation(networks, MemoryRaster(pixels[part]), MemoryRaster(mask[part]))
+        assert found is not None
+        alone.append(found)
+    calls = []
+    drawn = networks.drawn
+    networks.drawn = lambda stacked, generators: calls.append(len(generators)) or drawn(stacked, generators)  # type: ignore[method-assign, func-returns-value]
+    together = sample_deviation(networks, MemoryRaster(pixels), MemoryRaster(mask))
+    assert len(calls) == 2
+    assert sum(calls) == len(places)
+    assert together == pytest.approx(np.mean(alone), rel=1e-4)
