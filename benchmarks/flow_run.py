@@ -45,14 +45,14 @@ def main() -> None:
     parser.add_argument("--executor", default="ray")
     given = parser.parse_args()
 
-    from cli.environment import import_meanwhile, prepare_environment
+    from cli.environment import get_ready, prepare_environment
 
     prepare_environment()
+    get_ready(given.executor)
     from flows.progress import listening
     from flows.restore_archive import restore_archive
 
     clock = Clock()
-    import_meanwhile(given.executor)
     with listening(clock):
         summary = restore_archive(
             given.source,

@@ -31,19 +31,26 @@ def prepare_environment() -> None:
         os.environ.setdefault(name, value)
 
 
-def import_meanwhile(executor: str) -> threading.Thread:
-    """Begin to import, beside this thread, what a run with this executor will need; to be called before a flow is.
+def get_ready(executor: str) -> None:
+    """Start Prefect's server and import, while it starts, what a run with this executor needs.
 
-    Prefect starts a server first and waits for it: several seconds in which this process has nothing to do.
-    What cannot be imported says so where it is needed.
+    A flow would start the server and wait for it with nothing to do, and then import the rest. The server comes
+    first, and alone: two threads that import hold each other up. With ``PREFECT_API_URL`` none is started. What
+    fails here says so where it is needed.
     """
-    modules = ["oldphoto_core.restore", *(["actors.ray_engine"] if executor == "ray" else [])]
-    thread = threading.Thread(target=_import_all, args=(modules,), name="import-meanwhile")
-    thread.start()
-    return thread
-
-
-def _import_all(modules: list[str]) -> None:
-    for name in modules:
+    with suppress(ImportError):
+        import_module("prefect.server.api.server")
+    server = threading.Thread(target=_start_server, name="prefect-server", daemon=True)
+    server.start()
+    modules = ["flows.restore_archive", "oldphoto_core.restore"]
+    for name in [*modules, "actors.ray_engine"] if executor == "ray" else modules:
         with suppress(ImportError):
             import_module(name)
+    server.join()
+
+
+def _start_server() -> None:
+    from prefect import get_client
+
+    with suppress(Exception):
+        get_client(sync_client=True)

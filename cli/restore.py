@@ -120,11 +120,12 @@ def run_flow(request: RestoreRequest, watcher: Watcher) -> RunSummary:
     """Run the flow in this process, with ``watcher`` listening."""
     from dataclasses import asdict
 
-    from cli.environment import import_meanwhile
+    from cli.environment import get_ready
+
+    get_ready(request.executor)
     from flows.progress import listening
     from flows.restore_archive import restore_archive
 
-    import_meanwhile(request.executor)
     with listening(watcher):
         summary: RunSummary = restore_archive(**asdict(request))
     return summary
