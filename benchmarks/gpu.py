@@ -26,6 +26,7 @@ from benchmarks.common import RESULTS, plot, report
 from benchmarks.gpu_end_to_end import end_to_end
 from benchmarks.sections import seconds_of, section
 from oldphoto_core.models.build import CONFIGS, Config, build_autoencoder, build_detector, build_mapping
+from oldphoto_core.models.defect_unet import folded
 from oldphoto_core.models.layers import fold_batch_norm, round_residuals
 
 
@@ -73,10 +74,10 @@ def networks(
 ) -> dict[str, Any]:
     """Return megapixels a second and the share of the peak of each network, undamaged and in batches."""
     autoencoder, mapping = build_autoencoder(config), build_mapping(config)
-    made = (build_detector(config), autoencoder, mapping, build_mapping(config))
+    made = (autoencoder, mapping, build_mapping(config))
     detector, autoencoder, mapping, converted = (
-        fold_batch_norm(network).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        for network in made
+        network.to(device, memory_format=torch.channels_last)
+        for network in (folded(build_detector(config)), *map(fold_batch_norm, made))
     )
     for network in (detector, converted):
         network.to(torch.bfloat16)

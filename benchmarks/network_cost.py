@@ -27,6 +27,7 @@ from oldphoto_core.degradation.profiles import WEAR_PROFILE, sample_recipe
 from oldphoto_core.degradation.synthesize import age
 from oldphoto_core.device import computes_in_bfloat16
 from oldphoto_core.models.build import CONFIGS, Config, build_autoencoder, build_detector, build_mapping
+from oldphoto_core.models.defect_unet import folded
 from oldphoto_core.models.latent_mapping import latent_mask
 from oldphoto_core.models.layers import fold_batch_norm, round_residuals
 from oldphoto_core.settings import RestoreSettings
@@ -111,11 +112,14 @@ def _steps(config: Config, picture: Tensor, mask: Tensor) -> dict[str, Callable[
     """Return the networks' calls as the restorer makes them: folded, channels last, bfloat16 where it does."""
     rounded = computes_in_bfloat16(picture.device)
     number = torch.bfloat16 if rounded else torch.float32
-    folded = [
-        fold_batch_norm(network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        for network in (build_detector(config), build_autoencoder(config), build_mapping(config))
-    ]
-    detector, autoencoder, mapping = folded
+    detector, autoencoder, mapping = (
+        network.to(memory_format=torch.channels_last)
+        for network in (
+            folded(build_detector(config)),
+            fold_batch_norm(build_autoencoder(config)),
+            fold_batch_norm(build_mapping(config)),
+        )
+    )
     detector.to(number)
     if rounded:
         round_residuals(autoencoder)

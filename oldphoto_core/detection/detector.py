@@ -15,8 +15,7 @@ from torch import Tensor
 
 from oldphoto_core.detection.looks import luminance, reduced
 from oldphoto_core.device import DeviceLink, Fetch, computes_in_bfloat16
-from oldphoto_core.models.defect_unet import DefectUNet
-from oldphoto_core.models.layers import fold_batch_norm
+from oldphoto_core.models.defect_unet import DefectUNet, folded
 from oldphoto_core.photo import Pixels, Probability
 from oldphoto_core.pixels import luminance_of, sendable, unit_of_sent
 from oldphoto_core.raster import BAND_PIXELS, Raster
@@ -34,7 +33,7 @@ class DefectDetector:
     def __init__(self, network: DefectUNet, settings: RestoreSettings, device: torch.device) -> None:
         rounded = settings.autocast and computes_in_bfloat16(device)
         self.number = torch.bfloat16 if rounded else torch.float32
-        self.network = fold_batch_norm(network).to(  # type: ignore[call-overload]
+        self.network = folded(network).to(  # type: ignore[call-overload]
             device, self.number, memory_format=torch.channels_last
         )
         self.settings = settings

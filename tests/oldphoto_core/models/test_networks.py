@@ -9,6 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from oldphoto_core.errors import UsageError
 from oldphoto_core.models.build import Config, build, build_autoencoder, build_detector, build_mapping
+from oldphoto_core.models.defect_unet import folded
 from oldphoto_core.models.latent_mapping import latent_mask
 from oldphoto_core.models.layers import HalfScale, count_parameters, fold_batch_norm
 
@@ -149,6 +150,26 @@ def test_folding_changes_nothing(name: str) -> None:
     first, second = (out[0] if isinstance(out, tuple) else out for out in (before, after))
     torch.testing.assert_close(first, second, atol=1e-4, rtol=1e-4)
     assert not any(isinstance(module, nn.BatchNorm2d) for module in network.modules())
+
+
+@torch.no_grad()
+def test_a_folded_detector_computes_the_same_without_enlarging_anything() -> None:
+    network = build_detector("compact").eval()
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean.uniform_(-0.3, 0.3)  # type: ignore[union-attr]
+            module.running_var.uniform_(0.5, 2.0)  # type: ignore[union-attr]
+    picture = torch.rand(2, 1, 5 * network.stride, 3 * network.stride) * 2 - 1
+    expected, costs = network(picture), []
+    for _ in range(2):
+        with FlopCounterMode(display=False) as counter:
+            found = network(picture)
+        costs.append(counter.get_total_flops())
+        torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+        network = folded(network)
+    assert costs[1] < 0.85 * costs[0]
+    again = folded(network)
+    torch.testing.assert_close(again(picture), expected, atol=1e-4, rtol=1e-4)
 
 
 def test_unknown_names_say_what_there_is() -> None:
