@@ -19,6 +19,8 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
+from oldphoto_core.models.box import window_means, window_sums
+
 _CELL = 4
 _WINDOW = 9
 """Side of the square of cells, applied twice, that is averaged over: about a Gaussian of 14 pixels."""
@@ -51,7 +53,7 @@ def restrained(picture: Tensor, restored: Tensor, damaged: Tensor, error: float,
     if error <= 0 and texture <= 0:
         return restored
     change, around = restored - picture, _Surroundings(damaged)
-    towards = (change * (picture - _nearby(picture)) < 0).to(change.dtype)
+    towards = (change * (picture - window_means(picture, _NEARBY)) < 0).to(change.dtype)
     energy, share = (
         around.mean(around.cells(values.mean(dim=1, keepdim=True))) for values in (change.square(), towards)
     )
@@ -108,20 +110,9 @@ class _Surroundings:
         return _averaged(cells * self._weight) / self._known
 
 
-def _nearby(picture: Tensor) -> Tensor:
-    """Return the mean of each pixel's nearest square; beyond the border nothing counts."""
-    half = _NEARBY // 2
-    rows = functional.avg_pool2d(picture, (_NEARBY, 1), 1, (half, 0), count_include_pad=False)
-    return functional.avg_pool2d(rows, (1, _NEARBY), 1, (0, half), count_include_pad=False)
-
-
 def _averaged(values: Tensor) -> Tensor:
-    """Average ``B×C×h×w`` over the window, one direction at a time; beyond the border nothing counts."""
-    half = _WINDOW // 2
-    for _ in range(2):
-        for size, padding in (((_WINDOW, 1), (half, 0)), ((1, _WINDOW), (0, half))):
-            values = functional.avg_pool2d(values, size, stride=1, padding=padding)
-    return values
+    """Return the sums of ``B×C×h×w`` over the window, over the window once more, as shares of a whole window."""
+    return window_sums(window_sums(values, _WINDOW), _WINDOW) / _WINDOW**4
 
 
 def _enlarged(cells: Tensor) -> Tensor:

@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
+from oldphoto_core.models.box import window_sums
+
 WINDOWS = (3, 3, 5, 5, 5, 5)
 """Side of the averaging square at each level of the pyramid; each level halves the resolution."""
 _COARSER = 1e-3
@@ -29,7 +31,7 @@ def interpolated(pictures: Tensor, mask: Tensor) -> Tensor:
     level = torch.cat((pictures * intact, intact), dim=1)
     levels = []
     for window in WINDOWS:
-        levels.append(_summed(level, window))
+        levels.append(window_sums(level, window))
         level = functional.avg_pool2d(level, 2, ceil_mode=True)
     total = levels.pop()
     for finer in reversed(levels):
@@ -40,17 +42,3 @@ def interpolated(pictures: Tensor, mask: Tensor) -> Tensor:
     known = total[:, -1:]
     filled = total[:, :-1] / known.clamp(min=1e-30)
     return torch.where(mask, filled.to(pictures.dtype), pictures)
-
-
-def _summed(values: Tensor, window: int) -> Tensor:
-    """Sum over a square window, one direction at a time; beyond the border there is nothing."""
-    half, (height, width) = window // 2, values.shape[-2:]
-    padded = functional.pad(values, (0, 0, half, half))
-    rows = padded[..., :height, :]
-    for shift in range(1, window):
-        rows = rows + padded[..., shift : shift + height, :]
-    padded = functional.pad(rows, (half, half, 0, 0))
-    total = padded[..., :width]
-    for shift in range(1, window):
-        total = total + padded[..., shift : shift + width]
-    return total
