@@ -33,6 +33,7 @@ from oldphoto_core.detection.masks import dilated
 from oldphoto_core.evaluation.pairs import find_pairs
 from oldphoto_core.faces.before_after import compare_faces
 from oldphoto_core.flags import RULES
+from oldphoto_core.latent.doubts import doubts
 from oldphoto_core.raster import MemoryRaster
 from oldphoto_core.restore import Restorer, load_restorer
 from oldphoto_core.training.split import in_validation
@@ -115,7 +116,9 @@ def strange(restorer: Restorer, photos: list[Picture]) -> dict[str, Any]:
     threshold = next(rule.threshold for rule in RULES if rule.measurement == "latent_distance")
     table = {}
     for kind, pictures in {"photographs": photos, **strangers(photos, len(photos))}.items():
-        found = np.array([doubts(restorer, picture).get("latent_distance", np.nan) for picture in pictures])
+        found = np.array(
+            [doubts_of(restorer, picture).get("latent_distance", np.nan) for picture in pictures]
+        )
         table[kind] = {
             "median": round(float(np.nanmedian(found)), 3),
             "flagged": float((found >= threshold).mean()),
@@ -123,10 +126,10 @@ def strange(restorer: Restorer, photos: list[Picture]) -> dict[str, Any]:
     return table
 
 
-def doubts(restorer: Restorer, picture: Picture) -> dict[str, float]:
+def doubts_of(restorer: Restorer, picture: Picture) -> dict[str, float]:
     """Return what the translator measures of a picture without damage."""
     assert restorer.translator is not None
-    return restorer.translator.doubts(MemoryRaster(picture), MemoryRaster(np.zeros(picture.shape[:2], bool)))
+    return doubts(restorer.translator, MemoryRaster(picture), MemoryRaster(np.zeros(picture.shape[:2], bool)))
 
 
 def steadiness(restorer: Restorer, data: Path, number: int) -> dict[str, Any]:
@@ -184,7 +187,7 @@ def cost(restorer: Restorer, photos: list[Picture]) -> dict[str, dict[str, float
             mask = MemoryRaster(dilated(result.defect_mask, restorer.settings.dilation))
             raster = MemoryRaster(pixels)
             for name, measure in {
-                "doubts": lambda raster=raster, mask=mask: restorer.translator.doubts(raster, mask),
+                "doubts": lambda raster=raster, mask=mask: doubts(restorer.translator, raster, mask),
                 "lettering": lambda raster=raster, mask=mask: measure_lettering(raster, mask),
                 "faces": lambda pixels=pixels, result=result: compare_faces(
                     restorer.enhancer.detector, pixels, result.image, result.faces

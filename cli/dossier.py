@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cli.formats import Row, printable, short
+from cli.formats import Row, console_on, printable, short, text_stream
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,6 +25,20 @@ _OF_RESULT = (
     "work_item",
 )
 _FLAG = "{code} ({severity}, {state}): {value} at or above {threshold}, rule {rule_version}. {explanation}"
+
+
+def print_dossiers(rows: Sequence[Row], output: Path | None) -> None:
+    """Print everything about single photos, a tree each. Raises StorageError."""
+    with text_stream(output) as stream:
+        console = console_on(stream)
+        for row in rows:
+            print_dossier(row, console)
+        if not rows:
+            console.print(
+                "nothing found: a photo is named by its whole key, as oldphoto flagged prints it, or by the "
+                "beginning of a SHA-256",
+                style="dim",
+            )
 
 
 def print_dossier(row: Row, console: Console) -> None:

@@ -63,11 +63,11 @@ def print_rows(
     if form is Format.PARQUET:
         _write_parquet(rows, query, output)
     elif form is Format.TABLE:
-        with _text_stream(output) as stream:
+        with text_stream(output) as stream:
             _print_table(rows, table_columns, stream)
     else:
         text = json_lines(rows) if form is Format.JSON else csv_text(rows, query)
-        with _text_stream(output) as stream:
+        with text_stream(output) as stream:
             stream.write(text)
 
 
@@ -124,7 +124,7 @@ def _print_table(rows: Sequence[Row], columns: Sequence[str], stream: IO[str]) -
     from rich.table import Table
     from rich.text import Text
 
-    console = _console(stream)
+    console = console_on(stream)
     if not rows:
         console.print("nothing found", style="dim")
         return
@@ -137,26 +137,10 @@ def _print_table(rows: Sequence[Row], columns: Sequence[str], stream: IO[str]) -
     console.print(table)
 
 
-def print_dossiers(rows: Sequence[Row], output: Path | None) -> None:
-    """Print everything about single photos, a tree each. Raises StorageError."""
-    from cli.dossier import print_dossier
-
-    with _text_stream(output) as stream:
-        console = _console(stream)
-        for row in rows:
-            print_dossier(row, console)
-        if not rows:
-            console.print(
-                "nothing found: a photo is named by its whole key, as oldphoto flagged prints it, or by the "
-                "beginning of a SHA-256",
-                style="dim",
-            )
-
-
-def _console(stream: IO[str]) -> Console:
+def console_on(stream: IO[str]) -> Console:
+    """Return a console that wraps on a terminal; elsewhere a line is a line, however long."""
     from rich.console import Console
 
-    # A terminal wraps; elsewhere a line is a line, however long.
     width = None if stream.isatty() else 100_000
     return Console(file=stream, highlight=False, markup=False, width=width)
 
@@ -180,7 +164,8 @@ def _write_parquet(rows: Sequence[Row], query: str, output: Path | None) -> None
 
 
 @contextmanager
-def _text_stream(output: Path | None) -> Iterator[IO[str]]:
+def text_stream(output: Path | None) -> Iterator[IO[str]]:
+    """Yield the file, made or replaced, or standard output. Raises StorageError."""
     if output is None:
         yield sys.stdout
         return

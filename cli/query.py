@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.formats import Format, print_dossiers, print_rows
+from cli.dossier import print_dossiers
+from cli.formats import Format, print_rows
 from oldphoto_core.errors import StorageError, UsageError
 
 if TYPE_CHECKING:

@@ -10,8 +10,7 @@ from typing import Any, BinaryIO
 import bagit
 
 from actors.storage import Anywhere
-from actors.storage.base import check_key
-from flows.packages import collection_folder
+from flows.package_files import collection_folder, placed, write_new
 from oldphoto_core.errors import FixityError, StorageError
 from schemas.exports.approval import Dossier, file_of
 from schemas.exports.premis import premis_document
@@ -89,32 +88,6 @@ class BagPackage:
         with self.source.open(file["uri"]) as stream:
             copy_verified(stream, path, file["uri"], file["sha256"])
         self.files += 1
-
-
-def placed(root: Path, key: str) -> Path:
-    """Return the path of a key below ``root``, and make its folder.
-
-    Raises StorageError for a key that would lead elsewhere.
-    """
-    path = root / check_key(key)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(
-            f"{path.parent} cannot be made: {error.strerror}. Choose another place."
-        ) from error
-    return path
-
-
-def write_new(path: Path, data: bytes) -> None:
-    """Write a new file. Raises StorageError, also where there is one already."""
-    try:
-        with path.open("xb") as target:
-            target.write(data)
-    except OSError as error:
-        raise StorageError(
-            f"{path} cannot be written: {error.strerror}. Export into a new folder."
-        ) from error
 
 
 def copy_verified(stream: BinaryIO, path: Path, uri: str, sha256: str) -> None:

@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actors.storage import Anywhere
-from flows.bag import placed, write_new
-from flows.packages import collection_folder
+from flows.package_files import collection_folder, placed, write_new
 from flows.previews import shrink
 from oldphoto_core.errors import UsageError
 from oldphoto_core.fixity import sha256_bytes, verify

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, TypedDict
 
 from actors.storage import Anywhere
+from flows.bag import BagPackage, PremisPackage
+from flows.iiif_tree import IiifPackage
 from flows.progress import Progress, listener
 from oldphoto_core.errors import UsageError
 from schemas.exports.approval import Dossier, objection
@@ -138,22 +140,11 @@ def export_photos(catalog: Catalog, request: PackageRequest) -> PackageSummary:
     return _summary(request, judged, photos=photos, files=package.files, written=True)
 
 
-def collection_folder(name: str) -> str:
-    """Return a folder's name for a collection, whatever its name holds."""
-    return re.sub(r"[^\w.-]+", "-", name, flags=re.ASCII).strip("-.")[:80] or "collection"
-
-
 def _package(request: PackageRequest) -> Package:
     if request.form == "bag":
-        from flows.bag import BagPackage
-
         return BagPackage(request.destination, Anywhere(), with_masters=request.with_masters)
     if request.form == "iiif":
-        from flows.iiif_tree import IiifPackage
-
         return IiifPackage(request.destination, Anywhere(), request.base_url or "", request.max_side)
-    from flows.bag import PremisPackage
-
     return PremisPackage(request.destination)
 
 

@@ -7,20 +7,29 @@ tiles is in memory. A snapshot goes through `Restorer.restore`, a glass plate th
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from oldphoto_core import flags
 from oldphoto_core.detection.banded import MaskFacts, dilate_into, hysteresis_into
+from oldphoto_core.detection.detector import DefectDetector
 from oldphoto_core.errors import UsageError, WeightsError
+from oldphoto_core.faces.enhance import FaceEnhancer
 from oldphoto_core.faces.scan import enhance_into
 from oldphoto_core.latent.compose import conserve_into
+from oldphoto_core.latent.translator import LatentTranslator
 from oldphoto_core.photo import Face, Flag, Tier
 from oldphoto_core.raster import Raster, Workspace, bands
 from oldphoto_core.settings import RestoreSettings
 from oldphoto_core.steps import detect_into, translate_into
 
-if TYPE_CHECKING:
-    from oldphoto_core.restore import Restorer
+
+class Stages(Protocol):
+    """What a restoration works with: a `Restorer`, or what has the same parts."""
+
+    detector: DefectDetector | None
+    translator: LatentTranslator | None
+    enhancer: FaceEnhancer
+    settings: RestoreSettings
 
 
 @dataclass(frozen=True)
@@ -42,7 +51,7 @@ class ScanRestoration:
 
 
 def restore_scan(
-    restorer: Restorer,
+    restorer: Stages,
     pixels: Raster,
     workspace: Workspace,
     tiers: frozenset[Tier],
@@ -54,7 +63,7 @@ def restore_scan(
         restorer: its networks and settings.
         pixels: the scan; only read.
         workspace: where probability, mask and tiers lie.
-        tiers: which tiers to make, among :attr:`Restorer.available_tiers`.
+        tiers: which tiers to make, among `Restorer.available_tiers`.
         given: a mask that somebody drew (``H×W`` bool); then no damage is looked for.
 
     Raises:

@@ -15,6 +15,7 @@ from oldphoto_core.detection.banded import MaskFacts, hysteresis_into
 from oldphoto_core.detection.detector import DefectDetector
 from oldphoto_core.detection.lettering import measure_lettering
 from oldphoto_core.detection.looks import Looks, enlarged_region
+from oldphoto_core.latent.doubts import doubts
 from oldphoto_core.latent.streamed import translate_streamed
 from oldphoto_core.latent.tone import Shifted, lost_tone
 from oldphoto_core.latent.translator import LatentTranslator
@@ -105,7 +106,7 @@ def translate_into(
     if needed:
         # Not while the GPU translates: following rows of letters is Python, and would hold up who launches.
         lettering = measure_lettering(pixels, mask, translator.link.workers)
-        measured |= {**translator.doubts(pixels, mask), **lettering}
+        measured |= {**doubts(translator, pixels, mask), **lettering}
     return Change(needed, measured)
 
 

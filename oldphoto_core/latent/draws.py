@@ -14,20 +14,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from math import ceil, sqrt
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
+from oldphoto_core.latent.translator import LatentTranslator
 from oldphoto_core.models.autoencoder import LATENT_STRIDE
 from oldphoto_core.pixels import to_unit
 from oldphoto_core.raster import Raster
 from oldphoto_core.tiling import channels_first
-
-if TYPE_CHECKING:
-    from oldphoto_core.latent.translator import LatentTranslator
 
 SQUARE = 64
 """Side of a square in pixels."""

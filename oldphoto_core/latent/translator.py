@@ -17,9 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from oldphoto_core.device import DeviceLink, computes_in_bfloat16
-from oldphoto_core.latent.draws import sample_deviation
 from oldphoto_core.latent.restraint import restrained, steadied
-from oldphoto_core.latent.strangeness import latent_distance
 from oldphoto_core.models.autoencoder import LATENT_STRIDE, Autoencoder
 from oldphoto_core.models.interpolation import interpolated
 from oldphoto_core.models.latent_domain import LatentDomain
@@ -105,25 +103,6 @@ class LatentTranslator:
             top, left, _, _ = grid.kept(window)
             unit = (grid.crop(window, done).permute(1, 2, 0) + 1) / 2
             yield Patch(top, left, unit.numpy())
-
-    def doubts(self, pixels: Raster, mask: Raster) -> dict[str, float]:
-        """Return what speaks against trusting these networks with a photo, of a bounded part of it.
-
-        Args:
-            pixels: the photo as stored.
-            mask: the dilated mask, ``H×W`` bool.
-
-        Returns:
-            ``latent_distance`` (see `latent.strangeness`; only with a domain) and ``sample_deviation`` (see
-            `latent.draws`); a photo too narrow for one of them lacks it.
-        """
-        distance = (
-            latent_distance(self.old.encoder, self.domain, pixels, self.link.device, self.link.workers)
-            if self.domain
-            else None
-        )
-        measured = {"latent_distance": distance, "sample_deviation": sample_deviation(self, pixels, mask)}
-        return {name: value for name, value in measured.items() if value is not None}
 
     @torch.inference_mode()
     def drawn(self, stacked: Tensor, generators: list[torch.Generator]) -> Tensor:

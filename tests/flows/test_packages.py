@@ -15,7 +15,8 @@ from iiif_prezi3 import Manifest
 from lxml import etree
 from PIL import Image
 
-from flows.packages import PackageRequest, PackageSummary, collection_folder, export_photos
+from flows.package_files import collection_folder
+from flows.packages import PackageRequest, PackageSummary, export_photos
 from flows.publish import publish
 from flows.request import RestoreRequest
 from flows.verify_fixity import verify_fixity

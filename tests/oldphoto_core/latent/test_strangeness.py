@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from oldphoto_core.flags import RULES
+from oldphoto_core.latent.doubts import doubts
 from oldphoto_core.latent.strangeness import LEAST_SIDE, SIDE, latent_distance, overview
 from oldphoto_core.models.build import build_autoencoder
 from oldphoto_core.models.latent_domain import LatentDomain, latent_features
@@ -122,7 +123,7 @@ def test_the_shipped_domain_knows_a_photograph_from_a_page() -> None:
     data = pytest.importorskip("skimage.data", reason="scikit-image brings the photograph")
     photo = np.asarray(data.camera(), np.uint8)
     found = [
-        translator.doubts(MemoryRaster(pixels), MemoryRaster(np.zeros(pixels.shape[:2], bool)))[
+        doubts(translator, MemoryRaster(pixels), MemoryRaster(np.zeros(pixels.shape[:2], bool)))[
             "latent_distance"
         ]
         for pixels in (photo, page(440, 600))
