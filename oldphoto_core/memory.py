@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from oldphoto_core.photo import PhotoHeader
 
-WORKING_SET = 1_100_000_000
-"""Bytes that a worker takes whatever the photo: libraries, networks, the tiles in the making."""
+WORKING_SET = 1_300_000_000
+"""Bytes that a worker takes whatever the photo: libraries, networks, the tiles in the making, in float32."""
 _COPIES = 5
 """The original as stored and upright, two tiers, and an encoded file, at their worst."""
 _FINDINGS = 8
