@@ -122,7 +122,8 @@ def run_flow(request: RestoreRequest, watcher: Watcher) -> RunSummary:
 
     from cli.environment import get_ready
 
-    get_ready(request.executor)
+    # Only saying what would be done takes no engine.
+    get_ready("inline" if request.dry_run else request.executor)
     from flows.progress import listening
     from flows.restore_archive import restore_archive
 
