@@ -26,41 +26,15 @@ _ENVIRONMENT = {
 }
 
 
-_ahead = threading.Event()
-"""Set while a Ray runs that :func:`connect` started for the next session."""
-
-
 @contextmanager
 def ray_session(settings: EngineSettings) -> Iterator[None]:
     """Use the Ray that this process is connected to; else ``RAY_ADDRESS``; else start one and stop it.
-
-    One that :func:`connect` connected to ahead of time is this session's own: it is stopped too.
-
-    Raises:
-        EngineError: the cluster cannot be reached, or Ray cannot start here.
-    """
-    if ray.is_initialized() and not _ahead.is_set():
-        yield
-        return
-    connect(settings)
-    _ahead.clear()
-    try:
-        yield
-    finally:
-        ray.shutdown()
-
-
-def connect(settings: EngineSettings) -> None:
-    """Connect to ``RAY_ADDRESS``, or start a Ray of our own, for the next :func:`ray_session`; twice is once.
-
-    It takes some seconds in which this process has nothing to do: who knows that a session comes may begin it while
-    something else starts. What is never used is stopped when the process ends, or the thread that called this: the
-    system ends Ray's processes with the thread that started them.
 
     Raises:
         EngineError: the cluster cannot be reached, or Ray cannot start here.
     """
     if ray.is_initialized():
+        yield
         return
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
@@ -72,7 +46,10 @@ def connect(settings: EngineSettings) -> None:
             f"Ray cannot be started: {error}. Check RAY_ADDRESS and the memory, or use the inline executor."
         ) from error
     _hush()
-    _ahead.set()
+    try:
+        yield
+    finally:
+        ray.shutdown()
 
 
 @contextmanager

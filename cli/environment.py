@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
 from typing import Final
@@ -33,48 +32,25 @@ def prepare_environment() -> None:
 
 
 def get_ready(executor: str) -> None:
-    """Start Prefect's server and Ray, each beside the other, and import meanwhile what a run needs.
+    """Start Prefect's server and import, while it starts, what a run with this executor needs.
 
-    A flow would start the one, wait, start the other, wait, and then import the rest. With ``PREFECT_API_URL`` no
-    server is started, with ``RAY_ADDRESS`` no Ray. What fails here says so where it is needed.
-
-    Imports come one after the other, because two threads that import hold each other up. Ray is started by this
-    thread: its processes end with the thread that started them.
+    A flow would start the server and wait for it with nothing to do, and then import the rest. The server comes
+    first, and alone: two threads that import hold each other up. With ``PREFECT_API_URL`` none is started. What
+    fails here says so where it is needed.
     """
-    _import("prefect.server.api.server")
-    beside = [_begun(_start_prefect)]
-    _import(*(["actors.ray_engine"] if executor == "ray" else []))
-    beside.append(_begun(lambda: _import("flows.restore_archive", "oldphoto_core.restore")))
-    if executor == "ray":
-        _tried(_start_ray)
-    for thread in beside:
-        thread.join()
+    with suppress(ImportError):
+        import_module("prefect.server.api.server")
+    server = threading.Thread(target=_start_server, name="prefect-server", daemon=True)
+    server.start()
+    modules = ["flows.restore_archive", "oldphoto_core.restore"]
+    for name in [*modules, "actors.ray_engine"] if executor == "ray" else modules:
+        with suppress(ImportError):
+            import_module(name)
+    server.join()
 
 
-def _import(*modules: str) -> None:
-    for name in modules:
-        _tried(lambda name=name: import_module(name))  # type: ignore[misc]
-
-
-def _begun(work: Callable[[], object]) -> threading.Thread:
-    thread = threading.Thread(target=_tried, args=(work,), daemon=True)
-    thread.start()
-    return thread
-
-
-def _tried(work: Callable[[], object]) -> None:
-    with suppress(Exception):
-        work()
-
-
-def _start_prefect() -> None:
+def _start_server() -> None:
     from prefect import get_client
 
-    get_client(sync_client=True)
-
-
-def _start_ray() -> None:
-    from actors.ray_session import connect
-    from actors.resources import EngineSettings
-
-    connect(EngineSettings())
+    with suppress(Exception):
+        get_client(sync_client=True)

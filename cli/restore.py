@@ -122,8 +122,7 @@ def run_flow(request: RestoreRequest, watcher: Watcher) -> RunSummary:
 
     from cli.environment import get_ready
 
-    # Only saying what would be done takes no engine.
-    get_ready("inline" if request.dry_run else request.executor)
+    get_ready(request.executor)
     from flows.progress import listening
     from flows.restore_archive import restore_archive
 
