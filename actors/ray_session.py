@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import signal
@@ -11,7 +12,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import ray
-import ray.data
 from ray.exceptions import RayError
 
 from actors.errors import EngineError
@@ -23,6 +23,8 @@ _ENVIRONMENT = {
     "RAY_BACKEND_LOG_LEVEL": "fatal",
     # Keeps CUDA visible to workers that hold no share of a GPU; the default is about to change to this.
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    # Ray has idle processes ready for the first actors: what every one of ours imports, they import ahead.
+    "RAY_preload_python_modules": "actors.preload",
 }
 
 
@@ -88,6 +90,9 @@ def _hush() -> None:
     Every such photo gets an outcome that says what happened. Ray's own log files keep all of it.
     """
     from ray._private import worker
+
+    # It gives its logger the handlers. At the top it would make Ray's processes wait for a second.
+    importlib.import_module("ray.data")
 
     if hasattr(worker, "print_to_stdstream"):
         worker.print_to_stdstream = _notice

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common import PHOTOS, report
-from oldphoto_core.weights.store import shipped
+from oldphoto_core.weights.cards import shipped
 
 WHOLE = "whole"
 VARIANTS: dict[str, dict[str, list[str]]] = {

@@ -45,22 +45,21 @@ def main() -> None:
     parser.add_argument("--executor", default="ray")
     given = parser.parse_args()
 
-    from cli.environment import get_ready, prepare_environment
-
-    prepare_environment()
-    get_ready(given.executor)
-    from flows.progress import listening
-    from flows.restore_archive import restore_archive
+    from cli.engines import engines
 
     clock = Clock()
-    with listening(clock):
-        summary = restore_archive(
-            given.source,
-            given.destination,
-            workers=given.workers,
-            device=given.device,
-            executor=given.executor,
-        )
+    with engines(given.executor):
+        from flows.progress import listening
+        from flows.restore_archive import restore_archive
+
+        with listening(clock):
+            summary = restore_archive(
+                given.source,
+                given.destination,
+                workers=given.workers,
+                device=given.device,
+                executor=given.executor,
+            )
     (first, before), (last, after) = clock.moments[0], clock.moments[-1]
     streamed = after - before
     print(

@@ -25,9 +25,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.common import RESULTS, plot, report
 from benchmarks.gpu_end_to_end import end_to_end
 from benchmarks.sections import seconds_of, section
-from oldphoto_core.models.build import CONFIGS, Config, build_autoencoder, build_detector, build_mapping
+from oldphoto_core.models.build import build_autoencoder, build_detector, build_mapping
 from oldphoto_core.models.defect_unet import folded
 from oldphoto_core.models.layers import fold_batch_norm, round_residuals
+from oldphoto_core.settings import CONFIGS, Config
 
 
 def main() -> None:

@@ -26,11 +26,11 @@ from oldphoto_core.degradation.library import DefectLibrary
 from oldphoto_core.degradation.profiles import WEAR_PROFILE, sample_recipe
 from oldphoto_core.degradation.synthesize import age
 from oldphoto_core.device import computes_in_bfloat16
-from oldphoto_core.models.build import CONFIGS, Config, build_autoencoder, build_detector, build_mapping
+from oldphoto_core.models.build import build_autoencoder, build_detector, build_mapping
 from oldphoto_core.models.defect_unet import folded
 from oldphoto_core.models.latent_mapping import latent_mask
 from oldphoto_core.models.layers import fold_batch_norm, round_residuals
-from oldphoto_core.settings import RestoreSettings
+from oldphoto_core.settings import CONFIGS, Config, RestoreSettings
 
 WIDTHS = (48, 64, 96, 128, 256, 512)
 DAMAGE_SEED = 2

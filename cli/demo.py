@@ -22,10 +22,7 @@ def demo(
     executor: Annotated[str, typer.Option(help="ray | inline")] = "ray",
 ) -> None:
     """Age free pictures, restore them as an archive, and print how close the result came to the truth."""
-    from cli.environment import prepare_environment
-
-    prepare_environment()
-    from flows.restore_archive import restore_archive
+    from cli.engines import engines
     from oldphoto_core.errors import UsageError
     from oldphoto_core.evaluation.demonstration import compare, make_archive
 
@@ -42,10 +39,13 @@ def demo(
         return path if path.exists() else None
 
     typer.echo(f"Made an archive of aged photographs in {scans}; restoring it …")
-    first = restore_archive(str(scans), str(archive), collection="demo", executor=executor)
-    _print_comparison(compare(scans, truth, restored))
-    _write_strips(destination)
-    second = restore_archive(str(scans), str(archive), collection="demo", executor=executor)
+    with engines(executor):
+        from flows.restore_archive import restore_archive
+
+        first = restore_archive(str(scans), str(archive), collection="demo", executor=executor)
+        _print_comparison(compare(scans, truth, restored))
+        _write_strips(destination)
+        second = restore_archive(str(scans), str(archive), collection="demo", executor=executor)
     typer.echo(f"\nfirst run : {_counts(dict(first))}")
     typer.echo(f"second run: {_counts(dict(second))}   (nothing is done twice)")
     typer.echo(f"\nreport   {archive / 'report.html'}")

@@ -53,7 +53,6 @@ OPENCV_WHEELS = (
     "opencv-contrib-python",
     "opencv-contrib-python-headless",
 )
-STAGES = ("detector", "vae-old", "vae-clean", "mapping", "faces")
 LOW_DISK_BYTES = 5 * 1024**3
 LOW_MEMORY_BYTES = 4 * 1024**3
 
@@ -263,6 +262,7 @@ def check_weights() -> list[Finding]:
 
     try:
         from oldphoto_core.restore import load_restorer
+        from oldphoto_core.weights.installed import NETWORKS
 
         restorer = load_restorer(device="cpu")
     except ImportError as error:
@@ -270,7 +270,7 @@ def check_weights() -> list[Finding]:
     except WeightsError as error:
         return [Finding("weights", "problem", str(error), "Restore the weights' files from the release.")]
     findings = []
-    for stage in STAGES:
+    for stage in NETWORKS:
         identity = restorer.weights.get(stage)
         if identity is None:
             remedy = f"The stage is off until `oldphoto train {stage}` has made weights for it."
@@ -283,9 +283,6 @@ def check_weights() -> list[Finding]:
             "The flag latent-distance is not raised until `oldphoto train latent-domain` has measured it."
         )
         findings.append(Finding("latent domain", "note", "none", remedy))
-    if restorer.translator is not None and restorer.translator.tone is None:
-        remedy = "Shifted colours stay shifted until `oldphoto train tone` has made weights."
-        findings.append(Finding("lost tone", "note", "none", remedy))
     if not restorer.available_tiers:
         remedy = "Nothing can be restored: train at least the detector, or install a release with weights."
         findings.append(Finding("tiers", "problem", "none available", remedy))

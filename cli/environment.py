@@ -8,9 +8,6 @@ has set stays. (`actors.ray_engine` does the same for Ray.)
 from __future__ import annotations
 
 import os
-import threading
-from contextlib import suppress
-from importlib import import_module
 from typing import Final
 
 QUIET: Final[dict[str, str]] = {
@@ -29,28 +26,3 @@ def prepare_environment() -> None:
     """Set quiet defaults; it has to be called before anything imports Prefect."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
-
-
-def get_ready(executor: str) -> None:
-    """Start Prefect's server and import, while it starts, what a run with this executor needs.
-
-    A flow would start the server and wait for it with nothing to do, and then import the rest. The server comes
-    first, and alone: two threads that import hold each other up. With ``PREFECT_API_URL`` none is started. What
-    fails here says so where it is needed.
-    """
-    with suppress(ImportError):
-        import_module("prefect.server.api.server")
-    server = threading.Thread(target=_start_server, name="prefect-server", daemon=True)
-    server.start()
-    modules = ["flows.restore_archive", "oldphoto_core.restore"]
-    for name in [*modules, "actors.ray_engine"] if executor == "ray" else modules:
-        with suppress(ImportError):
-            import_module(name)
-    server.join()
-
-
-def _start_server() -> None:
-    from prefect import get_client
-
-    with suppress(Exception):
-        get_client(sync_client=True)

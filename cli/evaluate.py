@@ -160,7 +160,7 @@ def _ablations(given: Sequence[str], config: str, device: str, weights: Path | N
     """Load the restorers that ``--ablation NAME=DIR`` names."""
     from oldphoto_core.errors import UsageError
     from oldphoto_core.restore import load_restorer
-    from oldphoto_core.weights.store import shipped
+    from oldphoto_core.weights.cards import shipped
 
     restorers = {}
     for one in given:

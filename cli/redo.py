@@ -31,15 +31,15 @@ def redo(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object as the last line.")] = False,
 ) -> None:
     """Make photos again that reviewers asked for, with the masks that they drew; nothing is overwritten."""
-    from cli.environment import prepare_environment
+    from cli.engines import engines
     from cli.restore import Watcher
 
-    prepare_environment()
-    from flows.progress import listening
-    from flows.redo import redo as redo_flow
+    with Watcher() as watcher, engines("inline"):
+        from flows.progress import listening
+        from flows.redo import redo as redo_flow
 
-    with Watcher() as watcher, listening(watcher):
-        summary = redo_flow(destination, catalog, collection, device, limit)
+        with listening(watcher):
+            summary = redo_flow(destination, catalog, collection, device, limit)
     if as_json:
         print(json.dumps(asdict(summary)))
     else:

@@ -81,7 +81,6 @@ def restore(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object as the last line.")] = False,
 ) -> None:
     """Restore every photograph of SOURCE that has not been restored yet; results go to DESTINATION."""
-    from cli.environment import prepare_environment
     from flows.request import RestoreRequest
 
     request = RestoreRequest(
@@ -104,7 +103,6 @@ def restore(
     )
     # Before any engine starts: a typing mistake should not cost ten seconds.
     request.check()
-    prepare_environment()
     signal.signal(signal.SIGTERM, _interrupt)
     with Watcher() as watcher:
         summary = run_flow(request, watcher)
@@ -120,14 +118,14 @@ def run_flow(request: RestoreRequest, watcher: Watcher) -> RunSummary:
     """Run the flow in this process, with ``watcher`` listening."""
     from dataclasses import asdict
 
-    from cli.environment import get_ready
+    from cli.engines import engines
 
-    get_ready(request.executor)
-    from flows.progress import listening
-    from flows.restore_archive import restore_archive
+    with engines("inline" if request.dry_run else request.executor):
+        from flows.progress import listening
+        from flows.restore_archive import restore_archive
 
-    with listening(watcher):
-        summary: RunSummary = restore_archive(**asdict(request))
+        with listening(watcher):
+            summary: RunSummary = restore_archive(**asdict(request))
     return summary
 
 

@@ -181,7 +181,7 @@ def _measure_domain(
     """Measure the latent domain and say what was written."""
     from cli.progress import progress_bar
     from oldphoto_core.training.domain import measure_domain
-    from oldphoto_core.weights.store import read_card
+    from oldphoto_core.weights.cards import read_card
 
     with progress_bar() as bar:
         task = bar.add_task("measuring", total=None, note="")
@@ -204,7 +204,7 @@ def _fit_tone(
     """Fit the estimator of lost tones and say what it is worth on held-out photographs."""
     from cli.progress import progress_bar
     from oldphoto_core.training.tone import fit_tone
-    from oldphoto_core.weights.store import read_card
+    from oldphoto_core.weights.cards import read_card
 
     with progress_bar() as bar:
         task = bar.add_task("ageing", total=None, note="")

@@ -1,7 +1,7 @@
 """Everything that a run works with, opened and decided once: stores, catalog, recipe, tier.
 
-The recipe is decided here, before anything is planned, by loading the restorer's weights on the CPU: which
-device a worker uses must not change what the recipe is called.
+The recipe is decided here, before anything is planned, from the weights' cards: which device a worker uses must
+not change what the recipe is called, and torch is imported in the workers only.
 """
 
 from __future__ import annotations
@@ -19,18 +19,21 @@ from flows.recipe import Recipe, WeightsLike, build_recipe, installed_code_versi
 from flows.request import RestoreRequest, local_path
 from oldphoto_core.errors import UsageError, WeightsError
 from oldphoto_core.photo import Tier
+from oldphoto_core.provision import find_provision
 from schemas.records import ModelRecord
 from schemas.repository import Catalog
 
+_TRANSLATION = ("detector", "tone", "vae-old", "vae-clean", "mapping")
 STAGES_OF_TIER: dict[Tier, tuple[str, ...]] = {
-    Tier.CONSERVED: ("detector", "vae-old", "vae-clean", "mapping"),
-    Tier.RESTORED: ("detector", "vae-old", "vae-clean", "mapping"),
-    Tier.ENHANCED: ("detector", "vae-old", "vae-clean", "mapping", "faces"),
+    Tier.CONSERVED: _TRANSLATION,
+    Tier.RESTORED: _TRANSLATION,
+    Tier.ENHANCED: (*_TRANSLATION, "faces"),
 }
 """Which stages take part in making a tier: only their weights are part of its recipe."""
 
 _EFFECT_OF_MISSING: dict[str, str] = {
     "detector": "damage is not found, so nothing is filled",
+    "tone": "colours that shifted stay shifted",
     "vae-old": "photographs are not translated; at most damage is filled",
     "vae-clean": "photographs are not translated; at most damage is filled",
     "mapping": "photographs are not translated; at most damage is filled",
@@ -122,38 +125,37 @@ def decide(request: RestoreRequest) -> Decision:
         WeightsError: no stage has trained weights.
         UsageError: the profile allows only tiers that the weights cannot make, or the device does not exist.
     """
-    from oldphoto_core.device import pick_device
-    from oldphoto_core.restore import load_restorer
-
-    pick_device(request.device)
     profile, wanted = profile_named(request.profile), tier_named(request.tier)
-    restorer = load_restorer(
-        device="cpu", config=request.config_name, weights=request.weights_folder, settings=profile.settings
-    )
-    if not restorer.available_tiers:
+    if request.device == "cuda":
+        # Only here is torch needed in this process: a run that cannot have its GPU is to end before it begins.
+        from oldphoto_core.device import pick_device
+
+        pick_device(request.device)
+    provision = find_provision(request.config_name, request.weights_folder, profile.settings)
+    if not provision.available_tiers:
         raise WeightsError(
             "No stage has trained weights, so nothing can be restored. Install a release that ships weights, "
             "or train at least the detector: oldphoto train detector --data DIR --out FILE."
         )
-    tier = highest_allowed(wanted, profile, restorer.available_tiers)
+    tier = highest_allowed(wanted, profile, provision.available_tiers)
     if tier is None:
-        names = ", ".join(one.value for one in restorer.available_tiers)
+        names = ", ".join(one.value for one in provision.available_tiers)
         raise UsageError(
             f"The weights make only {names}; profile {profile.name} with tier {wanted.value} allows none "
             "of these. Choose another --profile or --tier."
         )
     weights: dict[str, WeightsLike] = {
-        stage: restorer.weights[stage] for stage in STAGES_OF_TIER[tier] if stage in restorer.weights
+        stage: provision.weights[stage] for stage in STAGES_OF_TIER[tier] if stage in provision.weights
     }
     recipe = build_recipe(
-        parameters=restorer.parameters(),
+        parameters=provision.parameters(),
         weights=weights,
         profile=profile.name,
         tier=tier,
         keep_tiers=request.keep_tiers,
     )
     cap = min(wanted, profile.highest, key=TIER_ORDER.index)
-    off = tuple(stage for stage in STAGES_OF_TIER[cap] if stage not in restorer.weights)
+    off = tuple(stage for stage in STAGES_OF_TIER[cap] if stage not in provision.weights)
     return Decision(profile, tier, recipe, off)
 
 

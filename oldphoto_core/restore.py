@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -21,15 +20,14 @@ from oldphoto_core.faces.enhance import FaceEnhancer
 from oldphoto_core.latent.compose import conserved
 from oldphoto_core.latent.translator import LatentTranslator
 from oldphoto_core.measure import measure_detection
-from oldphoto_core.models.build import Config
 from oldphoto_core.photo import DefectDetection, Face, Flag, Mask, Pixels, RestorationResult, Tier
 from oldphoto_core.pixels import check_pixels
+from oldphoto_core.provision import Provision
 from oldphoto_core.raster import MemoryRaster, Raster, Workspace
 from oldphoto_core.scan import ScanRestoration, restore_scan
-from oldphoto_core.settings import RestoreSettings
+from oldphoto_core.settings import Config, RestoreSettings
 from oldphoto_core.steps import detect_into, translate_into
 from oldphoto_core.weights.load import load_networks
-from oldphoto_core.weights.store import WeightsIdentity
 
 
 @dataclass(frozen=True)
@@ -63,32 +61,19 @@ class Restorer:
         detector: DefectDetector | None,
         translator: LatentTranslator | None,
         enhancer: FaceEnhancer,
-        weights: dict[str, WeightsIdentity],
-        settings: RestoreSettings,
-        config: Config,
+        provision: Provision,
     ) -> None:
         self.detector = detector
         self.translator = translator
         self.enhancer = enhancer
-        self.weights = weights
-        self.settings = settings
-        self.config = config
+        self.provision = provision
+        self.settings = provision.settings
+        self.weights = provision.weights
 
     @property
     def available_tiers(self) -> tuple[Tier, ...]:
         """The tiers that the trained weights allow, lowest first."""
-        if self.translator is None or self.detector is None:
-            return ()
-        faces = (Tier.ENHANCED,) if "faces" in self.weights else ()
-        return (Tier.CONSERVED, Tier.RESTORED, *faces)
-
-    def parameters(self) -> dict[str, Any]:
-        """Return every setting that changes pixels, JSON-safe: part of the recipe."""
-        return {
-            "config": self.config,
-            **self.settings.parameters(),
-            "faces": {"detector": self.enhancer.detector.name, **self.enhancer.settings.parameters()},
-        }
+        return self.provision.available_tiers
 
     def restore(
         self, pixels: Pixels, *, mask: Mask | None = None, tier: Tier = Tier.ENHANCED
@@ -240,13 +225,14 @@ def load_restorer(
         if networks.vae_old and networks.mapping and networks.vae_clean
         else None
     )
+    enhancer = (
+        FaceEnhancer.with_generator(networks.faces, device=where)
+        if networks.faces
+        else FaceEnhancer.without_generator()
+    )
     return Restorer(
         detector=DefectDetector(networks.detector, chosen, where) if networks.detector else None,
         translator=translator,
-        enhancer=FaceEnhancer.with_generator(networks.faces, device=where)
-        if networks.faces
-        else FaceEnhancer.without_generator(),
-        weights=networks.identities,
-        settings=chosen,
-        config=config,
+        enhancer=enhancer,
+        provision=Provision(config, chosen, networks.identities, enhancer.settings, enhancer.detector.name),
     )

@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
+
+from oldphoto_core.errors import UsageError
+
+Config = Literal["compact", "paper"]
+CONFIGS: tuple[Config, ...] = ("compact", "paper")
+"""The networks' configurations; what they are is in `models.build`."""
+
+
+def check_config(name: str) -> None:
+    """Raise :class:`UsageError` unless there is a configuration of that name."""
+    if name not in CONFIGS:
+        raise UsageError(f"No configuration is called {name!r}. Choose one of: {', '.join(CONFIGS)}.")
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,9 @@ from oldphoto_core.detection.looks import luminance, reduced
 from oldphoto_core.device import DeviceLink, Fetch, computes_in_bfloat16
 from oldphoto_core.models.defect_unet import DefectUNet, folded
 from oldphoto_core.photo import Pixels, Probability
-from oldphoto_core.pixels import luminance_of, sendable, unit_of_sent
 from oldphoto_core.raster import BAND_PIXELS, Raster
 from oldphoto_core.settings import RestoreSettings
+from oldphoto_core.tensors import luminance_of, sendable, unit_of_sent
 from oldphoto_core.threads import in_threads
 from oldphoto_core.tiling import run_tiled
 

@@ -11,8 +11,6 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 Flags = NDArray[np.bool_]
 Labels = NDArray[np.int32]
@@ -76,9 +74,7 @@ class JoinedRegions:
             for number, (above, below) in enumerate(pairwise(bands))
         ]
         meeting = np.concatenate([*pairs, np.empty((0, 2), np.int64)])
-        graph = coo_array((np.ones(len(meeting), bool), meeting.T), shape=(total, total))
-        self.count, whole = connected_components(graph, directed=False)
-        self._whole: Numbers = whole.astype(np.int64)
+        self.count, self._whole = _components(total, meeting)
         areas = np.concatenate([band.areas for band in bands])
         boxes = np.concatenate([band.boxes for band in bands])
         low, high = np.full((self.count, 2), np.iinfo(np.int64).max), np.zeros((self.count, 2), np.int64)
@@ -107,6 +103,19 @@ class JoinedRegions:
         some: Numbers = np.zeros(self.count, np.int64)
         some[self._whole] = values
         return some
+
+
+def _components(total: int, meeting: Numbers) -> tuple[int, Numbers]:
+    """Return how many wholes ``total`` regions are, and the number of each one's; ``meeting``: pairs, ``P×2``."""
+    if not len(meeting):
+        return total, np.arange(total)
+    # Half a second that a worker need not spend before its first photo: most have no regions that meet.
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    graph = coo_array((np.ones(len(meeting), bool), meeting.T), shape=(total, total))
+    count, whole = connected_components(graph, directed=False)
+    return int(count), whole.astype(np.int64)
 
 
 def _met(above: Labels, below: Labels) -> Numbers:

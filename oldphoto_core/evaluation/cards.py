@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from oldphoto_core.evaluation.report import INPUT, OURS, OURS_TRUE_MASK, EvaluationReport
-from oldphoto_core.weights.store import add_metrics
+from oldphoto_core.weights.cards import add_metrics
 
 _RESTORING = ("vae-old", "vae-clean", "mapping")
 

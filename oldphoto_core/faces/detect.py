@@ -22,6 +22,8 @@ from oldphoto_core.faces.grey import Box, GreyView
 from oldphoto_core.faces.landmarks import EyeFinder, Landmarks
 from oldphoto_core.photo import Face, Pixels
 
+CASCADES = "cascades"
+YUNET = "yunet"
 _GLIMPSED_SIDE = 512
 _GLIMPSED_SHARE = 0.05
 """A quick look searches a copy of this longer side, for faces of at least this share of it."""
@@ -88,7 +90,7 @@ class FaceDetector:
     @property
     def name(self) -> str:
         """Which way of finding faces this is: "cascades" or "yunet"."""
-        return "yunet" if isinstance(self._method, _YuNetMethod) else "cascades"
+        return YUNET if isinstance(self._method, _YuNetMethod) else CASCADES
 
     def detect(self, pixels: Pixels) -> tuple[Face, ...]:
         """Return the faces in ``pixels``, the surest first.

@@ -7,8 +7,8 @@ found and recorded, and not a pixel changes.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -18,17 +18,18 @@ from oldphoto_core.errors import UsageError
 from oldphoto_core.faces.align import Alignment, FloatImage
 from oldphoto_core.faces.before_after import compare_faces
 from oldphoto_core.faces.blend import (
-    BlendSettings,
     add_change,
     change_of,
     is_monochrome,
     match_statistics,
 )
-from oldphoto_core.faces.checks import CheckSettings, Refusal, Verdict, examine, seen_drift
-from oldphoto_core.faces.detect import DetectorSettings, FaceDetector
+from oldphoto_core.faces.checks import Refusal, Verdict, examine, seen_drift
+from oldphoto_core.faces.detect import FaceDetector
+from oldphoto_core.faces.settings import FaceSettings
 from oldphoto_core.models.face_generator import FaceGenerator
 from oldphoto_core.photo import Face, Pixels
-from oldphoto_core.pixels import check_pixels, to_array, to_tensor
+from oldphoto_core.pixels import check_pixels
+from oldphoto_core.tensors import to_array, to_tensor
 
 BOX_IN_CROP = (0.095, 0.105, 0.81, 0.81)
 """Where a detector's box lies in the aligned crop, in fractions of its side (mean over 58 portraits)."""
@@ -41,28 +42,6 @@ class Generator(Protocol):
 
     def __call__(self, degraded: Tensor) -> Tensor:
         """Return the refined face."""
-
-
-@dataclass(frozen=True)
-class FaceSettings:
-    """Everything about faces that changes pixels; part of the recipe.
-
-    ``minimum_score``: a face less sure than this is recorded, never refined. ``smallest_magnification``: crop
-    pixels per photo pixel; a face that the crop would have to reduce (below 1) is left alone. ``least_restored``:
-    root mean square, of the full range, of what the restoration before changed in the middle of a face; one that it
-    left alone is left alone here too: the generator knows aged faces, and makes of a sound one what it knows.
-    """
-
-    minimum_score: float = 0.7
-    smallest_magnification: float = 1.0
-    least_restored: float = 0.01
-    detector: DetectorSettings = field(default_factory=DetectorSettings)
-    blend: BlendSettings = field(default_factory=BlendSettings)
-    checks: CheckSettings = field(default_factory=CheckSettings)
-
-    def parameters(self) -> dict[str, Any]:
-        """Return every setting, JSON-safe."""
-        return asdict(self)
 
 
 class FaceEnhancer:

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from oldphoto_core.models.autoencoder import LATENT_STRIDE, Encoder
 from oldphoto_core.models.latent_domain import LatentDomain
-from oldphoto_core.pixels import to_tensor, to_unit
+from oldphoto_core.pixels import to_unit
 from oldphoto_core.raster import Raster, reduced
+from oldphoto_core.tensors import to_tensor
 
 SIDE = 256
 """The longer side in pixels of what is looked at; a smaller photo is taken as it is."""

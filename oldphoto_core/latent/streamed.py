@@ -15,8 +15,9 @@ from oldphoto_core.device import BATCH_PIXELS, Fetch
 from oldphoto_core.latent.batches import Batch, batches
 from oldphoto_core.latent.translator import LatentTranslator
 from oldphoto_core.measure import ChangeMeter
-from oldphoto_core.pixels import PixelKind, sendable, to_be_fetched, to_unit, unit_of_sent
+from oldphoto_core.pixels import PixelKind, to_unit
 from oldphoto_core.raster import Raster
+from oldphoto_core.tensors import sendable, to_be_fetched, unit_of_sent
 from oldphoto_core.threads import done_in_threads
 from oldphoto_core.tiling import Grid, Window
 

@@ -7,7 +7,6 @@ a global branch, the partial nonlocal block, fusion) and costs at most 0.4 TFLOP
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
 
 from torch import nn
 
@@ -19,9 +18,7 @@ from oldphoto_core.models.latent_domain import LatentDomain
 from oldphoto_core.models.latent_mapping import LatentMapping
 from oldphoto_core.models.patch_discriminator import MultiScaleDiscriminator, PatchDiscriminator
 from oldphoto_core.models.tone_estimator import ToneEstimator
-
-Config = Literal["compact", "paper"]
-CONFIGS: tuple[Config, ...] = ("compact", "paper")
+from oldphoto_core.settings import Config, check_config
 
 
 def build_autoencoder(config: Config, *, variational: bool = True) -> Autoencoder:
@@ -124,6 +121,5 @@ def build(network: str, config: Config) -> nn.Module:
     """Return an untrained network by its name in the catalog; :class:`UsageError` for an unknown one."""
     if network not in BUILDERS:
         raise UsageError(f"No network is called {network!r}. Choose one of: {', '.join(BUILDERS)}.")
-    if config not in CONFIGS:
-        raise UsageError(f"No configuration is called {config!r}. Choose one of: {', '.join(CONFIGS)}.")
+    check_config(config)
     return BUILDERS[network](config)

@@ -14,7 +14,7 @@ import torch
 from oldphoto_core import __version__
 from oldphoto_core.training.settings import TrainingSettings
 from oldphoto_core.training.split import held_out_of_wear, in_annotated_validation, in_validation
-from oldphoto_core.weights.store import LICENCE, read_card
+from oldphoto_core.weights.cards import LICENCE, read_card
 
 _FOLDERS = {"aged": "clean", "old": "old", "worn": "old", "annotated": "annotated", "faces": "faces"}
 """Source of samples → the folder of its photographs."""

@@ -25,13 +25,15 @@ from oldphoto_core.degradation.synthesize import age
 from oldphoto_core.errors import UsageError
 from oldphoto_core.latent.strangeness import overview
 from oldphoto_core.models.autoencoder import Encoder
-from oldphoto_core.models.build import Config, build_autoencoder
+from oldphoto_core.models.build import build_autoencoder
 from oldphoto_core.models.latent_domain import LatentDomain, latent_features
-from oldphoto_core.pixels import to_tensor
 from oldphoto_core.raster import MemoryRaster
+from oldphoto_core.settings import Config
+from oldphoto_core.tensors import to_tensor
 from oldphoto_core.training.card import collections, training_photographs
 from oldphoto_core.training.samples import PhotoFolder
-from oldphoto_core.weights.store import LICENCE, load_weights, save_weights, shipped
+from oldphoto_core.weights.cards import LICENCE, shipped
+from oldphoto_core.weights.store import load_weights, save_weights
 
 LEAST_PHOTOGRAPHS = 8
 """Fewer say nothing about a covariance; a few hundred say it well."""

@@ -22,8 +22,8 @@ from oldphoto_core.faces.detect import FaceDetector
 from oldphoto_core.faces.enhance import BOX_IN_CROP
 from oldphoto_core.faces.grey import Box, GreyView
 from oldphoto_core.faces.landmarks import EyeFinder
-from oldphoto_core.models.build import Config
 from oldphoto_core.restore import Restorer, load_restorer
+from oldphoto_core.settings import Config
 from oldphoto_core.training.samples import PhotoFolder, Sample
 
 _SMALLEST = 0.3

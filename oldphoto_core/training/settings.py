@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from oldphoto_core.models.build import Config
+from oldphoto_core.settings import Config
 
 Ageing = Literal["workers", "device"]
 

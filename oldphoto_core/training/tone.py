@@ -31,13 +31,15 @@ from oldphoto_core.degradation.synthesize import age
 from oldphoto_core.errors import UsageError
 from oldphoto_core.latent.strangeness import overview
 from oldphoto_core.latent.tone import decided, has_colour, tone_features
-from oldphoto_core.models.build import Config, build_tone_estimator
+from oldphoto_core.models.build import build_tone_estimator
 from oldphoto_core.models.tone_estimator import ToneEstimator
 from oldphoto_core.raster import MemoryRaster
+from oldphoto_core.settings import Config
 from oldphoto_core.training.card import collections, training_photographs
 from oldphoto_core.training.samples import PhotoFolder
 from oldphoto_core.training.split import in_validation
-from oldphoto_core.weights.store import LICENCE, save_weights
+from oldphoto_core.weights.cards import LICENCE
+from oldphoto_core.weights.store import save_weights
 
 LEAST_PHOTOGRAPHS = 8
 _KINDS = (("seed", 0.6), ("archive", 0.15), ("sound", 0.25))

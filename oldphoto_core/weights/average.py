@@ -17,7 +17,8 @@ from safetensors.torch import load_file
 
 from oldphoto_core.errors import WeightsError
 from oldphoto_core.models.build import build
-from oldphoto_core.weights.store import read_card, save_weights
+from oldphoto_core.weights.cards import read_card
+from oldphoto_core.weights.store import save_weights
 
 
 def average(paths: list[Path], out: Path, importance: list[float] | None = None) -> None:

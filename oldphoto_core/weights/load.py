@@ -5,18 +5,15 @@ The latent domain lies beside them and belongs to one autoencoder: for any other
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from torch import nn
 
-from oldphoto_core.errors import UsageError, WeightsError
 from oldphoto_core.models.autoencoder import Autoencoder
 from oldphoto_core.models.build import (
-    CONFIGS,
-    Config,
     build_autoencoder,
     build_detector,
     build_face_generator,
@@ -29,7 +26,10 @@ from oldphoto_core.models.face_generator import FaceGenerator
 from oldphoto_core.models.latent_domain import LatentDomain
 from oldphoto_core.models.latent_mapping import LatentMapping
 from oldphoto_core.models.tone_estimator import ToneEstimator
-from oldphoto_core.weights.store import WeightsIdentity, load_weights, read_card, shipped
+from oldphoto_core.settings import Config
+from oldphoto_core.weights.cards import WeightsIdentity, read_card
+from oldphoto_core.weights.installed import find_weights
+from oldphoto_core.weights.store import load_weights
 
 AnyNetwork = TypeVar("AnyNetwork", bound=nn.Module)
 
@@ -45,57 +45,38 @@ class Networks:
     faces: FaceGenerator | None = None
     latent_domain: LatentDomain | None = None
     tone: ToneEstimator | None = None
-    identities: dict[str, WeightsIdentity] = field(default_factory=dict)
+    identities: Mapping[str, WeightsIdentity] = field(default_factory=dict)
 
 
 def load_networks(config: Config, folder: Path | None = None, *, lacking: Path | None = None) -> Networks:
-    """Load what is there of ``folder`` (default: the shipped weights of ``config``).
-
-    ``lacking`` is a folder to take the networks from that ``folder`` lacks: an ablation is often one network.
+    """Load what `find_weights` finds.
 
     Raises:
         UsageError: unknown configuration.
         WeightsError: a file that does not agree with its card or its network.
     """
-    if config not in CONFIGS:
-        raise UsageError(f"No configuration is called {config!r}. Choose one of: {', '.join(CONFIGS)}.")
-    networks = Networks()
+    found = find_weights(config, folder, lacking=lacking)
 
     def trained(name: str, build: Callable[[Path], AnyNetwork]) -> AnyNetwork | None:
-        path = shipped(config, name, folder)
-        if not path.is_file() and lacking is not None:
-            path = shipped(config, name, lacking)
-        if not path.is_file():
+        path = found.paths.get(name)
+        if path is None:
             return None
         network = build(path)
-        networks.identities[name] = load_weights(network, path)
+        load_weights(network, path)
         return network.eval().requires_grad_(False)
 
+    networks = Networks(identities=found.identities)
     networks.detector = trained("detector", lambda path: build_detector(config))
     networks.vae_old = trained("vae-old", lambda path: build_autoencoder(config))
     networks.vae_clean = trained("vae-clean", lambda path: build_autoencoder(config))
     networks.mapping = trained("mapping", lambda path: _mapping_of(config, path))
     networks.faces = trained("faces", lambda path: build_face_generator(config))
     networks.tone = trained("tone", lambda path: build_tone_estimator(config))
-    if networks.vae_old is not None:
-        own = folder is None or shipped(config, "vae-old", folder).is_file()
-        beside = shipped(config, "latent-domain", folder if own else lacking)
-        networks.latent_domain = _domain_of(config, beside, networks.identities["vae-old"])
+    if found.latent_domain is not None:
+        domain = build_latent_domain(config)
+        load_weights(domain, found.latent_domain)
+        networks.latent_domain = domain.eval()
     return networks
-
-
-def _domain_of(config: Config, path: Path, vae_old: WeightsIdentity) -> LatentDomain | None:
-    """Return the domain at ``path``, if there is one. Raises WeightsError if it is another autoencoder's."""
-    if not path.is_file():
-        return None
-    if (measured_with := read_card(path).get("vae_old_sha256")) != vae_old.sha256:
-        raise WeightsError(
-            f"{path} was measured with the autoencoder {str(measured_with)[:12]}…, beside it lies "
-            f"{vae_old.sha256[:12]}…. Measure it again with `oldphoto train latent-domain`, or remove the file."
-        )
-    domain = build_latent_domain(config)
-    load_weights(domain, path)
-    return domain.eval()
 
 
 def _mapping_of(config: Config, path: Path) -> LatentMapping:

@@ -1,14 +1,8 @@
-"""Weights on disk: safetensors, a model card beside each, loaded strictly and only if the hash agrees.
-
-``oldphoto_core/weights/<config>/<network>.safetensors`` holds half-precision tensors;
-``<network>.json`` is the card for machines: name, version, licence, SHA-256, data, settings, steps, metrics.
-"""
+"""Weights on disk: half-precision tensors in safetensors, loaded strictly and only if they are the card's."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,24 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from oldphoto_core.errors import WeightsError
-
-SHIPPED = Path(__file__).parent
-LICENCE = "Apache-2.0"
-
-
-@dataclass(frozen=True)
-class WeightsIdentity:
-    """Which weights a stage ran with; recorded in the recipe and the catalog."""
-
-    name: str
-    version: str
-    sha256: str
-    licence: str
-
-
-def shipped(config: str, network: str, folder: Path | None = None) -> Path:
-    """Return where the weights of a network lie; the file need not exist."""
-    return (folder or SHIPPED / config) / f"{network}.safetensors"
+from oldphoto_core.weights.cards import WeightsIdentity, checked_card, write_card
 
 
 def save_weights(network: nn.Module, path: Path, card: dict[str, Any]) -> None:
@@ -50,30 +27,7 @@ def save_weights(network: nn.Module, path: Path, card: dict[str, Any]) -> None:
     # safetensors makes files that only their owner can read; weights are read by every worker.
     temporary.chmod(0o644)
     temporary.replace(path)
-    text = json.dumps({**card, "sha256": digest}, indent=2, sort_keys=True, ensure_ascii=False)
-    path.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
-
-
-def read_card(path: Path) -> dict[str, Any]:
-    """Return the card beside a weights file; :class:`WeightsError` where there is none."""
-    card = path.with_suffix(".json")
-    if not path.is_file() or not card.is_file():
-        raise WeightsError(f"{path} or its card {card.name} is missing. Train it with `oldphoto train`.")
-    loaded: dict[str, Any] = json.loads(card.read_text(encoding="utf-8"))
-    return loaded
-
-
-def add_metrics(path: Path, metrics: dict[str, Any]) -> None:
-    """Write what an evaluation measured with these weights into their card, in place of earlier figures.
-
-    Raises:
-        WeightsError: weights or card missing, or the weights are no longer those of the card.
-    """
-    card = read_card(path)
-    if hashlib.sha256(path.read_bytes()).hexdigest() != card["sha256"]:
-        raise WeightsError(f"{path} is not the file that its card describes. Restore the file.")
-    text = json.dumps({**card, "metrics": metrics}, indent=2, sort_keys=True, ensure_ascii=False)
-    path.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
+    write_card(path, {**card, "sha256": digest})
 
 
 def load_weights(network: nn.Module, path: Path) -> WeightsIdentity:
@@ -84,7 +38,7 @@ def load_weights(network: nn.Module, path: Path) -> WeightsIdentity:
     """
     card, state = _checked(path)
     _fit(network, state, path)
-    return WeightsIdentity(card["name"], card["version"], card["sha256"], card["licence"])
+    return WeightsIdentity.of(card)
 
 
 def start_from(network: nn.Module, path: Path) -> list[str]:
@@ -101,11 +55,7 @@ def start_from(network: nn.Module, path: Path) -> list[str]:
 
 def _checked(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Return the card and the tensors (as float32) of a weights file whose bytes are those of its card."""
-    card = read_card(path)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    if digest != card["sha256"]:
-        raise WeightsError(f"{path}: SHA-256 is {digest}, the card says {card['sha256']}. Restore the file.")
-    return card, {
+    return checked_card(path), {
         name: tensor.float() if tensor.is_floating_point() else tensor
         for name, tensor in load_file(path).items()
     }

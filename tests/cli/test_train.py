@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from cli import train
 from oldphoto_core.errors import UsageError
 from oldphoto_core.training.split import in_validation
-from oldphoto_core.weights.store import read_card
+from oldphoto_core.weights.cards import read_card
 
 
 @pytest.fixture

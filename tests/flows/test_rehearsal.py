@@ -73,4 +73,4 @@ def test_whoever_listens_hears_of_it(request_: RestoreRequest, scans: Path) -> N
     (details,) = ears.details
     assert details.dry_run
     assert details.report is None
-    assert [stage for stage, _ in details.stages_off] == ["faces"]
+    assert [stage for stage, _ in details.stages_off] == ["tone", "faces"]

@@ -11,9 +11,10 @@ import torch
 
 from oldphoto_core.device import DeviceLink, Replayed, recorded_graph
 from oldphoto_core.photo import Tier
-from oldphoto_core.pixels import PixelKind, sendable, to_be_fetched, to_unit, unit_of_sent
+from oldphoto_core.pixels import PixelKind, to_unit
 from oldphoto_core.restore import load_restorer
 from oldphoto_core.settings import RestoreSettings
+from oldphoto_core.tensors import sendable, to_be_fetched, unit_of_sent
 from tests.flows.material import aged_photo, write_weights
 
 needs_cascades = pytest.mark.skipif(

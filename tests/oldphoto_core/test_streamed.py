@@ -17,10 +17,11 @@ from oldphoto_core.detection.banded import hysteresis_into
 from oldphoto_core.device import DeviceLink
 from oldphoto_core.latent.batches import batches
 from oldphoto_core.photo import Pixels
-from oldphoto_core.pixels import PixelKind, from_unit, sendable, to_be_fetched, to_unit, unit_of_sent
+from oldphoto_core.pixels import PixelKind, from_unit, to_unit
 from oldphoto_core.raster import MemoryRaster
 from oldphoto_core.restore import Restorer, load_restorer
 from oldphoto_core.settings import RestoreSettings
+from oldphoto_core.tensors import sendable, to_be_fetched, unit_of_sent
 from oldphoto_core.tiling import Grid
 from tests.flows.material import aged_photo, write_weights
 

@@ -15,7 +15,8 @@ from oldphoto_core.training.samples import SOURCES
 from oldphoto_core.training.settings import TrainingSettings
 from oldphoto_core.training.stream import Batch, Mix
 from oldphoto_core.training.tasks.adversary import Adversary
-from oldphoto_core.weights.store import load_weights, shipped
+from oldphoto_core.weights.cards import shipped
+from oldphoto_core.weights.store import load_weights
 
 Losses = dict[str, Tensor]
 

@@ -10,7 +10,8 @@ import torch
 from oldphoto_core.errors import WeightsError
 from oldphoto_core.evaluation import EvaluationReport, evaluate_directory, write_metrics
 from oldphoto_core.models.build import build
-from oldphoto_core.weights.store import add_metrics, load_weights, read_card, save_weights
+from oldphoto_core.weights.cards import add_metrics, read_card
+from oldphoto_core.weights.store import load_weights, save_weights
 from tests.oldphoto_core.evaluation.test_evaluate import _DoesNothing
 
 CARD = {"name": "n", "version": "0", "licence": "none", "steps": 7}

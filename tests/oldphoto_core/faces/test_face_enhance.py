@@ -15,7 +15,8 @@ from torch.nn import functional
 from oldphoto_core.errors import UsageError
 from oldphoto_core.faces.align import Alignment
 from oldphoto_core.faces.detect import FaceDetector
-from oldphoto_core.faces.enhance import FaceEnhancer, FaceSettings
+from oldphoto_core.faces.enhance import FaceEnhancer
+from oldphoto_core.faces.settings import FaceSettings
 from oldphoto_core.models.face_generator import FaceGenerator
 from oldphoto_core.photo import Pixels
 

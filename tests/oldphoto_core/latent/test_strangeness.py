@@ -13,9 +13,9 @@ from oldphoto_core.latent.doubts import doubts
 from oldphoto_core.latent.strangeness import LEAST_SIDE, SIDE, latent_distance, overview
 from oldphoto_core.models.build import build_autoencoder
 from oldphoto_core.models.latent_domain import LatentDomain, latent_features
-from oldphoto_core.pixels import to_tensor
 from oldphoto_core.raster import FileRaster, MemoryRaster
 from oldphoto_core.restore import load_restorer
+from oldphoto_core.tensors import to_tensor
 
 THRESHOLD = next(rule.threshold for rule in RULES if rule.code == "latent-distance")
 

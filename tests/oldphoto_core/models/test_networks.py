@@ -8,10 +8,11 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from oldphoto_core.errors import UsageError
-from oldphoto_core.models.build import Config, build, build_autoencoder, build_detector, build_mapping
+from oldphoto_core.models.build import build, build_autoencoder, build_detector, build_mapping
 from oldphoto_core.models.defect_unet import folded
 from oldphoto_core.models.latent_mapping import latent_mask
 from oldphoto_core.models.layers import HalfScale, count_parameters, fold_batch_norm
+from oldphoto_core.settings import Config
 
 
 def _picture(side: int = 64) -> torch.Tensor:

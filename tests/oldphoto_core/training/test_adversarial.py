@@ -13,7 +13,7 @@ from oldphoto_core.training.settings import TrainingSettings, default_adversaria
 from oldphoto_core.training.tasks.adversary import LatentAdversary, PictureAdversary
 from oldphoto_core.training.tasks.autoencoder import is_real_old
 from oldphoto_core.training.trainer import Trainer
-from oldphoto_core.weights.store import read_card
+from oldphoto_core.weights.cards import read_card
 
 
 @pytest.mark.parametrize("form", ["least-squares", "hinge"])

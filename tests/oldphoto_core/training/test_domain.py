@@ -15,8 +15,8 @@ from cli import train
 from oldphoto_core.errors import UsageError, WeightsError
 from oldphoto_core.training.domain import measure_domain
 from oldphoto_core.training.split import in_validation
+from oldphoto_core.weights.cards import read_card
 from oldphoto_core.weights.load import load_networks
-from oldphoto_core.weights.store import read_card
 from tests.flows.material import write_weights
 
 

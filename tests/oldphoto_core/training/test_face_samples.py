@@ -24,8 +24,9 @@ from oldphoto_core.training.settings import TrainingSettings
 from oldphoto_core.training.split import in_validation
 from oldphoto_core.training.stream import BlockDataset, batches_from
 from oldphoto_core.training.trainer import Trainer
+from oldphoto_core.weights.cards import read_card
 from oldphoto_core.weights.load import load_networks
-from oldphoto_core.weights.store import load_weights, read_card
+from oldphoto_core.weights.store import load_weights
 
 NO_STAGE = StageBefore("compact", share=0.0)
 

@@ -16,8 +16,8 @@ from cli import train
 from oldphoto_core.errors import UsageError
 from oldphoto_core.training.split import in_validation
 from oldphoto_core.training.tone import fit_tone, gain
+from oldphoto_core.weights.cards import read_card
 from oldphoto_core.weights.load import load_networks
-from oldphoto_core.weights.store import read_card
 
 
 def _photos(folder: Path, number: int, *, validation: bool = False) -> None:

@@ -14,7 +14,8 @@ from oldphoto_core.errors import TrainingError, UsageError, WeightsError
 from oldphoto_core.models.build import build
 from oldphoto_core.training.settings import TrainingSettings
 from oldphoto_core.training.trainer import Status, Trainer, update_average
-from oldphoto_core.weights.store import half_precision_agrees, load_weights, read_card
+from oldphoto_core.weights.cards import read_card
+from oldphoto_core.weights.store import half_precision_agrees, load_weights
 
 
 def _settings(network: str, data: Path, steps: int = 3, **changes: object) -> TrainingSettings:

@@ -10,7 +10,8 @@ import torch
 from oldphoto_core.errors import WeightsError
 from oldphoto_core.models.build import build
 from oldphoto_core.weights.average import average, main
-from oldphoto_core.weights.store import load_weights, read_card, save_weights
+from oldphoto_core.weights.cards import read_card
+from oldphoto_core.weights.store import load_weights, save_weights
 
 
 def _checkpoint(folder: Path, name: str, steps: int, value: float, network: str = "detector") -> Path:

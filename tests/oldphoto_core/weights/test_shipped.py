@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from oldphoto_core.models.build import build
-from oldphoto_core.weights.store import SHIPPED, load_weights, read_card, shipped
+from oldphoto_core.weights.cards import SHIPPED, read_card, shipped
+from oldphoto_core.weights.store import load_weights
 
 FILES = sorted(SHIPPED.glob("*/*.safetensors"))
 

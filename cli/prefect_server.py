@@ -1,0 +1,141 @@
+"""Prefect's server for the length of one command, where none is configured.
+
+Prefect starts one by itself, but imports the whole server into the command's process first, and everything waits
+for both. Here it is the first thing that is started, before anything is imported, and it is ready by the time
+that it is needed. Unlike Prefect's own it ends with the command however that ends, and Ctrl-C does not reach it: a
+run that is interrupted can still tell it so.
+
+Run as a program this file is that server: it asks the system to be ended with its parent, and becomes
+``prefect server start``.
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import gc
+import os
+import re
+import runpy
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final
+
+PATIENCE_S: Final = 180.0
+"""A first start on a busy machine makes a fresh database."""
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True)
+class PrefectServer:
+    """A server that was started and may not be ready yet."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+    said: IO[bytes]
+
+    def wait(self) -> None:
+        """Return when it answers.
+
+        Raises:
+            EngineError: it ended, or does not answer in `PATIENCE_S` seconds.
+        """
+        until = time.monotonic() + PATIENCE_S
+        while not _answers(self.url):
+            if self.process.poll() is not None or time.monotonic() > until:
+                from actors.errors import EngineError
+
+                self.said.seek(0)
+                last = self.said.read().decode("utf-8", "replace").strip().rpartition("\n")[2]
+                raise EngineError(
+                    f"Prefect's server did not start. {last} Start one with `prefect server start`, and say where "
+                    "it is in PREFECT_API_URL."
+                )
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        """End it."""
+        self.process.terminate()
+        try:
+            self.process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.said.close()
+
+
+def start_prefect_server() -> PrefectServer | None:
+    """Start a server that lives as long as this process and tell Prefect of it; None where one is configured.
+
+    Prefect must not have been imported yet. Several calls start one server.
+    """
+    if server_is_configured():
+        return None
+    port = _free_port()
+    said = tempfile.TemporaryFile()  # noqa: SIM115 - it is read and closed with the server
+    process = subprocess.Popen(
+        [sys.executable, "-P", __file__, str(os.getpid()), str(port)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=said,
+        start_new_session=True,
+    )
+    server = PrefectServer(process, f"http://127.0.0.1:{port}/api", said)
+    # Registered before Prefect is imported, and so called after what Prefect still has to tell its server.
+    atexit.register(server.stop)
+    os.environ["PREFECT_API_URL"] = server.url
+    return server
+
+
+def server_is_configured() -> bool:
+    """Say whether the environment or a file of settings may name a server: then Prefect is left to find it."""
+    if os.environ.get("PREFECT_API_URL"):
+        return True
+    home = Path(os.environ.get("PREFECT_HOME") or "~/.prefect").expanduser()
+    profiles = Path(os.environ.get("PREFECT_PROFILES_PATH") or home / "profiles.toml")
+    if Path("prefect.toml").exists():
+        return True
+    return any(
+        re.search(rb"PREFECT_API_URL|tool\.prefect", path.read_bytes())
+        for path in (profiles, Path(".env"), Path("pyproject.toml"))
+        if path.is_file()
+    )
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/health", timeout=5) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def _become_server(parent: int, port: str) -> None:
+    """Never returns. Other systems than Linux cannot end a process with its parent: there `stop` has to."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:
+            sys.exit("its command has ended already")
+    # It is nearly all imports: see `oldphoto_core.imports`.
+    gc.set_threshold(100_000)
+    os.environ["PREFECT_SERVER_UI_ENABLED"] = "false"
+    # Nothing is scheduled and nobody looks: the services that do that are not needed.
+    sys.argv = ["prefect", "server", "start", "--host", "127.0.0.1", "--port", port, "--no-services"]
+    runpy.run_module("prefect", run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    _become_server(int(sys.argv[1]), sys.argv[2])

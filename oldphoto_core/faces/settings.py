@@ -1,0 +1,32 @@
+"""The settings of everything about faces. Every one of them is part of the recipe."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from oldphoto_core.faces.blend import BlendSettings
+from oldphoto_core.faces.checks import CheckSettings
+from oldphoto_core.faces.detect import DetectorSettings
+
+
+@dataclass(frozen=True)
+class FaceSettings:
+    """Everything about faces that changes pixels; part of the recipe.
+
+    ``minimum_score``: a face less sure than this is recorded, never refined. ``smallest_magnification``: crop
+    pixels per photo pixel; a face that the crop would have to reduce (below 1) is left alone. ``least_restored``:
+    root mean square, of the full range, of what the restoration before changed in the middle of a face; one that it
+    left alone is left alone here too: the generator knows aged faces, and makes of a sound one what it knows.
+    """
+
+    minimum_score: float = 0.7
+    smallest_magnification: float = 1.0
+    least_restored: float = 0.01
+    detector: DetectorSettings = field(default_factory=DetectorSettings)
+    blend: BlendSettings = field(default_factory=BlendSettings)
+    checks: CheckSettings = field(default_factory=CheckSettings)
+
+    def parameters(self) -> dict[str, Any]:
+        """Return every setting, JSON-safe."""
+        return asdict(self)

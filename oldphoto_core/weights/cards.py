@@ -1,0 +1,75 @@
+"""Model cards: which weights lie where, and that their bytes are those that the card describes.
+
+``oldphoto_core/weights/<config>/<network>.safetensors`` holds the tensors; ``<network>.json`` is the card for
+machines: name, version, licence, SHA-256, data, settings, steps, metrics. No network is loaded here, nor torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from oldphoto_core.errors import WeightsError
+
+SHIPPED = Path(__file__).parent
+LICENCE = "Apache-2.0"
+
+
+@dataclass(frozen=True)
+class WeightsIdentity:
+    """Which weights a stage ran with; recorded in the recipe and the catalog."""
+
+    name: str
+    version: str
+    sha256: str
+    licence: str
+
+    @classmethod
+    def of(cls, card: dict[str, Any]) -> WeightsIdentity:
+        """Return what a card says."""
+        return cls(card["name"], card["version"], card["sha256"], card["licence"])
+
+
+def shipped(config: str, network: str, folder: Path | None = None) -> Path:
+    """Return where the weights of a network lie; the file need not exist."""
+    return (folder or SHIPPED / config) / f"{network}.safetensors"
+
+
+def read_card(path: Path) -> dict[str, Any]:
+    """Return the card beside a weights file; :class:`WeightsError` where there is none."""
+    card = path.with_suffix(".json")
+    if not path.is_file() or not card.is_file():
+        raise WeightsError(f"{path} or its card {card.name} is missing. Train it with `oldphoto train`.")
+    loaded: dict[str, Any] = json.loads(card.read_text(encoding="utf-8"))
+    return loaded
+
+
+def checked_card(path: Path) -> dict[str, Any]:
+    """Return the card beside a weights file whose bytes are those that it describes.
+
+    Raises:
+        WeightsError: file or card missing, or other bytes.
+    """
+    card = read_card(path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    if digest != card["sha256"]:
+        raise WeightsError(f"{path}: SHA-256 is {digest}, the card says {card['sha256']}. Restore the file.")
+    return card
+
+
+def write_card(path: Path, card: dict[str, Any]) -> None:
+    """Write the card of the weights at ``path``, in place of an earlier one."""
+    text = json.dumps(card, indent=2, sort_keys=True, ensure_ascii=False)
+    path.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
+
+
+def add_metrics(path: Path, metrics: dict[str, Any]) -> None:
+    """Write what an evaluation measured with these weights into their card, in place of earlier figures.
+
+    Raises:
+        WeightsError: weights or card missing, or the weights are no longer those of the card.
+    """
+    write_card(path, {**checked_card(path), "metrics": metrics})

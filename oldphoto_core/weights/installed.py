@@ -1,0 +1,97 @@
+"""Which networks have trained weights here: known from their cards, before any network is built."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from oldphoto_core.errors import WeightsError
+from oldphoto_core.photo import Tier
+from oldphoto_core.settings import Config, check_config
+from oldphoto_core.weights.cards import WeightsIdentity, checked_card, read_card, shipped
+
+NETWORKS = ("detector", "vae-old", "vae-clean", "mapping", "faces", "tone")
+_TRANSLATION = frozenset({"detector", "vae-old", "vae-clean", "mapping"})
+
+
+@dataclass(frozen=True)
+class InstalledWeights:
+    """The weights that are there.
+
+    Attributes:
+        config: the configuration that they are of.
+        paths: where each network's file lies.
+        identities: what each network's card says; the bytes are those that it describes.
+        latent_domain: the file that was measured with this ``vae-old``, if there is one.
+    """
+
+    config: Config
+    paths: Mapping[str, Path]
+    identities: Mapping[str, WeightsIdentity]
+    latent_domain: Path | None = None
+
+    @property
+    def tiers(self) -> tuple[Tier, ...]:
+        """The tiers that can be made with them, lowest first."""
+        return tiers_with(self.identities)
+
+
+def tiers_with(networks: Iterable[str]) -> tuple[Tier, ...]:
+    """Return the tiers that can be made with trained weights for ``networks``, lowest first."""
+    there = set(networks)
+    if not there >= _TRANSLATION:
+        return ()
+    faces = (Tier.ENHANCED,) if "faces" in there else ()
+    return (Tier.CONSERVED, Tier.RESTORED, *faces)
+
+
+def find_weights(
+    config: Config, folder: Path | None = None, *, lacking: Path | None = None
+) -> InstalledWeights:
+    """Find what is there in ``folder`` (default: the shipped weights of ``config``).
+
+    ``lacking`` is a folder to take the networks from that ``folder`` lacks: an ablation is often one network.
+
+    Raises:
+        UsageError: unknown configuration.
+        WeightsError: a file that does not agree with its card, or is of another configuration.
+    """
+    check_config(config)
+    paths: dict[str, Path] = {}
+    for name in NETWORKS:
+        path = shipped(config, name, folder)
+        if not path.is_file() and lacking is not None:
+            path = shipped(config, name, lacking)
+        if path.is_file():
+            paths[name] = path
+    identities = {name: _identity(path, config) for name, path in paths.items()}
+    domain = None
+    if "vae-old" in paths:
+        own = folder is None or paths["vae-old"].parent == folder
+        domain = _domain(shipped(config, "latent-domain", folder if own else lacking), identities["vae-old"])
+    return InstalledWeights(config, MappingProxyType(paths), MappingProxyType(identities), domain)
+
+
+def _identity(path: Path, config: Config) -> WeightsIdentity:
+    card = checked_card(path)
+    made_for = card.get("settings", {}).get("config", config)
+    if made_for != config:
+        raise WeightsError(
+            f"{path} does not fit: it is of the configuration {made_for}, asked for is {config}. "
+            "Name the right --config."
+        )
+    return WeightsIdentity.of(card)
+
+
+def _domain(path: Path, vae_old: WeightsIdentity) -> Path | None:
+    """Return ``path`` if there is a domain. Raises WeightsError if it is another autoencoder's."""
+    if not path.is_file():
+        return None
+    if (measured_with := read_card(path).get("vae_old_sha256")) != vae_old.sha256:
+        raise WeightsError(
+            f"{path} was measured with the autoencoder {str(measured_with)[:12]}…, beside it lies "
+            f"{vae_old.sha256[:12]}…. Measure it again with `oldphoto train latent-domain`, or remove the file."
+        )
+    return path

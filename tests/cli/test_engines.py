@@ -1,0 +1,124 @@
+"""What a run needs is there before the flow begins, and ends with the command: Prefect's server and Ray."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from actors.errors import EngineError
+from cli import prefect_server
+from cli.prefect_server import PrefectServer, server_is_configured
+
+PROGRAM = """
+import os, sys, urllib.request
+from cli.engines import engines
+with engines({executor!r}):
+    there = [name in sys.modules for name in ("flows.restore_archive", "torch")]
+    ray_there = "ray" in sys.modules
+    if ray_there:
+        from actors.ray_session import ray_session
+        from actors.resources import EngineSettings
+        import ray
+        with ray_session(EngineSettings()):
+            ray_there = ray.get(ray.put("an answer")) == "an answer"
+    url = os.environ["PREFECT_API_URL"]
+    answers = urllib.request.urlopen(url + "/health").status if "127.0.0.1:9/" not in url else None
+    print(*there, ray_there, answers, url, flush=True)
+    {then}
+"""
+
+
+def program(executor: str, then: str = "") -> list[str]:
+    return [sys.executable, "-c", PROGRAM.format(executor=executor, then=then)]
+
+
+def environment(**variables: str) -> dict[str, str]:
+    return {**{name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}, **variables}
+
+
+def answers(url: str) -> bool:
+    try:
+        return urllib.request.urlopen(f"{url}/health", timeout=5).status == 200
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("executor", "expected"), [("ray", "True False True"), ("inline", "True True False")]
+)
+def test_the_engines_answer_and_what_the_executor_needs_is_imported(executor: str, expected: str) -> None:
+    done = subprocess.run(program(executor), check=True, capture_output=True, text=True, env=environment())
+    told, _, url = done.stdout.strip().splitlines()[-1].rpartition(" ")
+    assert told == f"{expected} 200"
+    assert not answers(url)
+
+
+def test_a_server_that_exists_already_is_not_started_again() -> None:
+    given = environment(PREFECT_API_URL="http://127.0.0.1:9/api")
+    done = subprocess.run(program("inline"), check=True, capture_output=True, text=True, env=given)
+    assert done.stdout.split()[-2:] == ["None", "http://127.0.0.1:9/api"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
+def test_the_server_ends_with_a_command_that_is_killed() -> None:
+    with subprocess.Popen(
+        program("inline", "import time; time.sleep(600)"),
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment(),
+    ) as command:
+        assert command.stdout is not None
+        url = command.stdout.readline().split()[-1]
+        assert answers(url)
+        command.send_signal(signal.SIGKILL)
+    until = time.monotonic() + 60
+    while answers(url) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not answers(url)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("pyproject.toml", "[tool.prefect.api]\nurl = 'http://prefect:4200/api'\n", True),
+        ("pyproject.toml", "[project]\nname = 'archive'\ndependencies = ['prefect']\n", False),
+        ("prefect.toml", "[api]\nurl = 'http://prefect:4200/api'\n", True),
+        (".env", "PREFECT_API_URL=http://prefect:4200/api\n", True),
+        ("home/profiles.toml", "[profiles.museum]\nPREFECT_API_URL = 'http://prefect:4200/api'\n", True),
+        ("home/profiles.toml", "[profiles.museum]\nPREFECT_LOGGING_LEVEL = 'INFO'\n", False),
+    ],
+)
+def test_a_server_that_a_file_of_settings_names_is_left_to_prefect(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, text: str, expected: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for variable in ("PREFECT_API_URL", "PREFECT_PROFILES_PATH"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "home"))
+    assert not server_is_configured()
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    assert server_is_configured() is expected
+
+
+def test_a_server_that_does_not_start_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its home is a file: no database can be made there."""
+    home = tmp_path / "home"
+    home.write_text("not a folder", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    monkeypatch.setenv("PREFECT_HOME", str(home))
+    # Put back what starting it sets.
+    monkeypatch.setitem(os.environ, "PREFECT_API_URL", "")
+    server = prefect_server.start_prefect_server()
+    assert isinstance(server, PrefectServer)
+    with pytest.raises(EngineError, match=r"did not start.*PREFECT_API_URL"):
+        server.wait()

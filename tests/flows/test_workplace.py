@@ -1,0 +1,59 @@
+"""What is decided before a run: which networks' weights, which tier, which recipe."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from flows.request import RestoreRequest
+from flows.workplace import decide
+from oldphoto_core.errors import UsageError
+from oldphoto_core.models.build import build
+from oldphoto_core.weights.installed import NETWORKS
+from oldphoto_core.weights.store import save_weights
+
+CARD = {"name": "test", "version": "0", "licence": "none"}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights for every network."""
+    folder = tmp_path_factory.mktemp("whole")
+    torch.manual_seed(1)
+    for name in NETWORKS:
+        save_weights(build(name, "compact"), folder / f"{name}.safetensors", CARD)
+    return folder
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_other_weights_of_any_network_are_another_recipe(
+    request_: RestoreRequest, whole: Path, tmp_path: Path, network: str
+) -> None:
+    other = shutil.copytree(whole, tmp_path / "other")
+    torch.manual_seed(2)
+    save_weights(build(network, "compact"), other / f"{network}.safetensors", CARD)
+    before, after = (decide(replace(request_, weights=str(folder))) for folder in (whole, other))
+    assert before.tier == after.tier == "enhanced"
+    assert before.stages_off == after.stages_off == ()
+    assert before.recipe.sha256 != after.recipe.sha256
+
+
+def test_other_weights_for_faces_are_no_other_recipe_where_faces_are_left_alone(
+    request_: RestoreRequest, whole: Path, tmp_path: Path
+) -> None:
+    other = shutil.copytree(whole, tmp_path / "other")
+    torch.manual_seed(2)
+    save_weights(build("faces", "compact"), other / "faces.safetensors", CARD)
+    first, second = (decide(replace(request_, weights=str(f), tier="restored")) for f in (whole, other))
+    assert first.recipe.sha256 == second.recipe.sha256
+
+
+def test_a_gpu_that_is_not_there_is_told_before_anything_begins(request_: RestoreRequest) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    with pytest.raises(UsageError, match="CUDA"):
+        decide(replace(request_, device="cuda"))
