@@ -6,6 +6,8 @@ import importlib
 import logging
 import os
 import signal
+import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +28,7 @@ _ENVIRONMENT = {
     # Ray has idle processes ready for the first actors: what every one of ours imports, they import ahead.
     "RAY_preload_python_modules": "actors.preload",
 }
+_NOTICE = b"Set ray log level from environment variable"
 
 
 @contextmanager
@@ -41,7 +44,7 @@ def ray_session(settings: EngineSettings) -> Iterator[None]:
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     try:
-        with _own_handlers():
+        with _own_handlers(), _without_its_notice():
             ray.init(**_arguments(settings), log_to_driver=False, logging_level=logging.ERROR)
     except (RayError, OSError, RuntimeError, ValueError) as error:
         raise EngineError(
@@ -61,6 +64,22 @@ def _own_handlers() -> Iterator[None]:
     yield
     if threading.current_thread() is threading.main_thread() and before is not None:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _without_its_notice() -> Iterator[None]:
+    """Keep one line off standard error: that the level of Ray's log is the one set above; all else passes, late."""
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as said:
+        kept = os.dup(2)
+        os.dup2(said.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            said.seek(0)
+            os.write(2, b"".join(line for line in said if _NOTICE not in line))
 
 
 def machines() -> list[Machine]:

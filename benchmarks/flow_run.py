@@ -1,15 +1,19 @@
 """One `restore-archive` run in this process, timed from outside: what the benchmarks of the flow start.
 
-``python -m benchmarks.flow_run SOURCE DESTINATION`` prints one JSON object: when the first photo was finished
-(start-up), and how many seconds passed between the first and the last batch of outcomes (the stream alone).
+``python -m benchmarks.flow_run SOURCE DESTINATION`` prints one JSON object: when the first photo was finished and how
+long its worker worked on it (the rest is start-up), and how many seconds passed between the first and the last batch
+of outcomes (the stream alone).
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import sqlite3
 import time
+from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 
 STARTED = time.perf_counter()
 
@@ -19,12 +23,14 @@ class Clock:
     """Listens to a run and notes how many photos were finished when."""
 
     moments: list[tuple[float, int]] = field(default_factory=list)
+    first: str = ""
     ingested: float = 0.0
 
     def progress(self, progress: object) -> None:
         """Note a moment."""
         now = time.perf_counter() - STARTED
         if getattr(progress, "phase", "") == "restore":
+            self.first = self.first or str(getattr(progress, "note", ""))
             self.moments.append((now, int(getattr(progress, "finished", 0))))
         else:
             self.ingested = now
@@ -69,6 +75,7 @@ def main() -> None:
                 "outcomes": {name: summary[name] for name in ("done", "skipped", "quarantined", "failed")},
                 "ingest_s": clock.ingested,
                 "first_photo_s": first,
+                "first_photo_took_s": took(Path(given.destination, "catalog.db"), clock.first),
                 "stream_s": last - first,
                 "streamed": streamed,
                 "photos_per_s": streamed / (last - first) if last > first else None,
@@ -76,6 +83,13 @@ def main() -> None:
             }
         )
     )
+
+
+def took(catalog: Path, key: str) -> float:
+    """Return how many seconds the stages worked on a photo."""
+    with closing(sqlite3.connect(catalog)) as database:
+        (seconds,) = database.execute("select seconds from results where key = ?", [key]).fetchone()
+    return float(seconds)
 
 
 if __name__ == "__main__":

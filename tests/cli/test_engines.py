@@ -57,6 +57,7 @@ def test_the_engines_answer_and_what_the_executor_needs_is_imported(executor: st
     done = subprocess.run(program(executor), check=True, capture_output=True, text=True, env=environment())
     told, _, url = done.stdout.strip().splitlines()[-1].rpartition(" ")
     assert told == f"{expected} 200"
+    assert done.stderr == ""
     assert not answers(url)
 
 
