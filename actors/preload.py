@@ -4,9 +4,6 @@ Ray keeps a few processes ready, and they have nothing to do while a run is plan
 that only keep Ray Data's books would carry it too.
 """
 
-from importlib import import_module
+from oldphoto_core.imports import import_uncollected
 
-from oldphoto_core.imports import uncollected
-
-with uncollected():
-    import_module("ray.data")
+import_uncollected("ray.data")

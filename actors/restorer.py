@@ -13,7 +13,7 @@ import numpy as np
 
 from actors.job import RestoreJob
 from oldphoto_core.errors import WeightsError
-from oldphoto_core.imports import uncollected
+from oldphoto_core.imports import import_uncollected
 from oldphoto_core.photo import DefectDetection, Face, Flag, Pixels, Tier
 from oldphoto_core.raster import Raster, Workspace
 
@@ -95,8 +95,8 @@ def shipped_restorer(job: RestoreJob) -> PhotoRestorer:
         WeightsError: weights are missing or are not the expected ones.
         UsageError: the device does not exist here.
     """
-    with uncollected():
-        from oldphoto_core.restore import load_restorer
+    import_uncollected("oldphoto_core.restore")
+    from oldphoto_core.restore import load_restorer
 
     restorer = load_restorer(device=job.device, config=job.config, weights=job.weights, settings=job.settings)
     if restorer.available_tiers:

@@ -11,6 +11,9 @@ from cli.environment import prepare_environment
 from cli.prefect_server import start_prefect_server
 from oldphoto_core.imports import uncollected
 
+_LATE = ("prefect.flow_engine", "prefect.task_engine", "fastapi.encoders")
+"""What Prefect imports only when a flow is called."""
+
 
 @contextmanager
 def engines(executor: str) -> Iterator[None]:
@@ -52,6 +55,6 @@ def _start_ray(stack: ExitStack) -> None:
 def _import_flow(executor: str) -> None:
     # The inline executor restores in this process; with Ray, torch is imported in the workers only.
     engine = "actors.ray_engine" if executor == "ray" else "oldphoto_core.restore"
-    for name in ("flows.restore_archive", engine):
+    for name in ("flows.restore_archive", engine, *_LATE):
         with suppress(ImportError):
             import_module(name)
