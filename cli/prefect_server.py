@@ -131,9 +131,11 @@ def _become_server(parent: int, port: str) -> None:
             sys.exit("its command has ended already")
     # It is nearly all imports: see `oldphoto_core.imports`.
     gc.set_threshold(100_000)
+    # As Prefect's own starter says it: of its services only those that record what a run tells it. This server is not
+    # there to schedule anything.
+    os.environ["PREFECT__SERVER_EPHEMERAL"] = "1"
     os.environ["PREFECT_SERVER_UI_ENABLED"] = "false"
-    # Nothing is scheduled and nobody looks: the services that do that are not needed.
-    sys.argv = ["prefect", "server", "start", "--host", "127.0.0.1", "--port", port, "--no-services"]
+    sys.argv = ["prefect", "server", "start", "--host", "127.0.0.1", "--port", port]
     runpy.run_module("prefect", run_name="__main__", alter_sys=True)
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -65,6 +67,28 @@ def test_a_server_that_exists_already_is_not_started_again() -> None:
     given = environment(PREFECT_API_URL="http://127.0.0.1:9/api")
     done = subprocess.run(program("inline"), check=True, capture_output=True, text=True, env=given)
     assert done.stdout.split()[-2:] == ["None", "http://127.0.0.1:9/api"]
+
+
+def test_what_a_run_tells_prefect_is_kept(tmp_path: Path) -> None:
+    """A flow run and its task runs are in Prefect's database after the command; a later server shows them."""
+    told = """
+    from prefect import flow, task
+    @task
+    def read(): return 1
+    @flow
+    def restore_one(): return read()
+    restore_one()
+    """
+    home = environment(PREFECT_HOME=str(tmp_path))
+    done = subprocess.run(program("inline", told), check=True, capture_output=True, text=True, env=home)
+    assert done.stderr == ""
+    with closing(sqlite3.connect(tmp_path / "prefect.db")) as database:
+        runs = [
+            database.execute(f"select name, state_name from {table}").fetchall()
+            for table in ("flow_run", "task_run")
+        ]
+    assert [[state for _, state in rows] for rows in runs] == [["Completed"], ["Completed"]]
+    assert runs[1][0][0].startswith("read")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
