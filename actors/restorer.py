@@ -95,6 +95,7 @@ def shipped_restorer(job: RestoreJob) -> PhotoRestorer:
         WeightsError: weights are missing or are not the expected ones.
         UsageError: the device does not exist here.
     """
+    # Torch comes with it, the most of a worker's start.
     import_uncollected("oldphoto_core.restore")
     from oldphoto_core.restore import load_restorer
 
