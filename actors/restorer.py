@@ -62,9 +62,9 @@ class PhotoRestorer(Protocol):
         ...
 
     def enhance(
-        self, pixels_original: Pixels, restored: Pixels
+        self, pixels_original: Pixels, restored: Pixels, *, refine: bool = True
     ) -> tuple[Pixels, tuple[Face, ...], dict[str, float]]:
-        """Refine the faces of ``restored``; return the picture, the faces and measured values."""
+        """Find the faces of ``restored`` and refine them; return the picture, the faces and measured values."""
         ...
 
     def restore_scan(

@@ -86,10 +86,10 @@ class RedoRestorer:
         return self.inner.translate(pixels, detection)
 
     def enhance(
-        self, pixels_original: Pixels, restored: Pixels
+        self, pixels_original: Pixels, restored: Pixels, *, refine: bool = True
     ) -> tuple[Pixels, tuple[Face, ...], dict[str, float]]:
         """Refine the faces."""
-        return self.inner.enhance(pixels_original, restored)
+        return self.inner.enhance(pixels_original, restored, refine=refine)
 
     def restore_scan(
         self, pixels: Raster, workspace: Workspace, tiers: frozenset[Tier], mask: Raster | None = None

@@ -17,6 +17,7 @@ from oldphoto_core.detection.masks import dilated
 from oldphoto_core.device import pick_device
 from oldphoto_core.errors import UsageError, WeightsError
 from oldphoto_core.faces.enhance import FaceEnhancer
+from oldphoto_core.faces.scan import enhance_into
 from oldphoto_core.latent.compose import conserved
 from oldphoto_core.latent.translator import LatentTranslator
 from oldphoto_core.measure import measure_detection
@@ -101,7 +102,7 @@ class Restorer:
         measurements = {**measure_detection(detection), **translation.measurements}
         if translation.needed:
             tiers = {Tier.CONSERVED: translation.conserved, Tier.RESTORED: translation.restored}
-            enhanced, faces, found = self.enhance(pixels, translation.restored)
+            enhanced, faces, found = self.enhance(pixels, translation.restored, refine=made is Tier.ENHANCED)
             measurements |= found
             tiers[Tier.ENHANCED] = enhanced
         kept = (
@@ -159,10 +160,19 @@ class Restorer:
         return Translation(pixels, made, mask, change.needed, change.measurements)
 
     def enhance(
-        self, pixels_original: Pixels, restored: Pixels
+        self, pixels_original: Pixels, restored: Pixels, *, refine: bool = True
     ) -> tuple[Pixels, tuple[Face, ...], dict[str, float]]:
-        """Find the faces and, with trained weights, refine them; see :class:`FaceEnhancer`."""
-        return self.enhancer.enhance(pixels_original, restored)
+        """Find the faces and, with trained weights, refine them unless told not to; see `faces.scan`.
+
+        Returns:
+            The picture, which is ``restored`` itself if nothing was to be refined; the faces; the measurements.
+        """
+        enhanced = np.empty_like(restored) if refine else None
+        target = MemoryRaster(enhanced) if enhanced is not None else None
+        faces, measured = enhance_into(
+            self.enhancer, MemoryRaster(pixels_original), MemoryRaster(restored), target
+        )
+        return restored if enhanced is None else enhanced, faces, measured
 
     def assess(
         self,
@@ -189,7 +199,8 @@ def given_mask(mask: Mask, pixels: Pixels) -> DefectDetection:
         raise UsageError(
             f"The mask is {mask.shape}, the photo {pixels.shape[:2]}. Give one of the photo's size."
         )
-    return DefectDetection(mask.astype(np.float32), mask.astype(bool))
+    # Through bool: a mask drawn in 0 and 255 has no probability of 255.
+    return DefectDetection(mask.astype(bool).astype(np.float32), mask.astype(bool))
 
 
 def load_restorer(

@@ -96,8 +96,6 @@ def restore_scan(
     if Tier.ENHANCED in tiers:
         made[Tier.ENHANCED] = workspace.new(pixels.shape, pixels.dtype)
     faces, found = enhance_into(restorer.enhancer, pixels, restored, made.get(Tier.ENHANCED))
-    if Tier.ENHANCED not in tiers:
-        faces = tuple(replace(face, applied=False) for face in faces)
     measured |= found
     return ScanRestoration(probability, mask, facts, made, True, faces, flags.assess(measured), measured)
 

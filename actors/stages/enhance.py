@@ -34,10 +34,8 @@ class EnhanceStage:
     def _enhance(self, photo: PhotoRow) -> PhotoRow:
         if photo.restored is None:
             raise ValueError(f"{photo.input.key}: the restore stage has not run")
-        enhanced, faces, measurements = self.restorer.enhance(photo.upright, photo.restored)
         is_kept = Tier.ENHANCED in self.kept
-        if not is_kept:
-            faces = tuple(replace(face, applied=False) for face in faces)
+        enhanced, faces, measurements = self.restorer.enhance(photo.upright, photo.restored, refine=is_kept)
         return replace(
             photo,
             enhanced=enhanced if is_kept else None,

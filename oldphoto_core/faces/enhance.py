@@ -1,7 +1,7 @@
 """Faces of one restored photo: find them, refine each one that can be refined safely, record them all.
 
-`FaceEnhancer.enhance` is the whole story. Without trained weights there is no generator: the faces are then
-found and recorded, and not a pixel changes.
+`FaceEnhancer.enhance` is the whole story; `faces.scan` tells it of a picture of any size. Without trained weights
+there is no generator: the faces are then found and recorded, and not a pixel changes.
 """
 
 from __future__ import annotations
@@ -99,6 +99,12 @@ class FaceEnhancer:
         Raises:
             UsageError: pixels of another type, or two pictures that do not match.
         """
+        faces, found = self.find(original, restored)
+        picture, recorded, measured = self.refine(original, restored, faces)
+        return picture, recorded, {**found, **measured}
+
+    def find(self, original: Pixels, restored: Pixels) -> tuple[tuple[Face, ...], dict[str, float]]:
+        """Return the faces and measurements of :meth:`enhance`, none of them refined; and it raises the same."""
         check_pixels(restored)
         if original.shape != restored.shape or original.dtype != restored.dtype:
             raise UsageError(
@@ -107,22 +113,35 @@ class FaceEnhancer:
             )
         faces = self.detector.detect(restored)
         compared = compare_faces(self.detector, original, restored, faces)
-        picture, recorded, measured = self.refine(original, restored, faces)
-        return picture, recorded, {**measured, **compared}
+        return faces, {**_measurements(faces, Counter()), **compared}
 
     def refine(
-        self, original: Pixels, restored: Pixels, faces: tuple[Face, ...]
+        self,
+        original: Pixels,
+        restored: Pixels,
+        faces: tuple[Face, ...],
+        *,
+        luminance_only: bool | None = None,
     ) -> tuple[Pixels, tuple[Face, ...], dict[str, float]]:
-        """Do what :meth:`enhance` does with faces that were found already, in these pixels' coordinates."""
+        """Do what :meth:`enhance` does with faces that were found already, in these pixels' coordinates.
+
+        ``luminance_only`` says whether the photo has one tone only, where these pixels are a part of it.
+        """
         if self.generator is None or not faces:
             return restored, faces, _measurements(faces, Counter())
-        return self._refine_all(self.generator, original, restored, faces)
+        if luminance_only is None:
+            luminance_only = is_monochrome(restored)
+        return self._refine_all(self.generator, original, restored, faces, luminance_only)
 
     def _refine_all(
-        self, generator: Generator, original: Pixels, restored: Pixels, faces: tuple[Face, ...]
+        self,
+        generator: Generator,
+        original: Pixels,
+        restored: Pixels,
+        faces: tuple[Face, ...],
+        luminance_only: bool,
     ) -> tuple[Pixels, tuple[Face, ...], dict[str, float]]:
         canvas = restored.copy()
-        luminance_only = is_monochrome(restored)
         recorded: list[Face] = []
         counts: Counter[str] = Counter()
         for face in faces:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from oldphoto_core.faces.before_after import compare_faces
+from oldphoto_core.faces.blend import is_monochrome
 from oldphoto_core.faces.enhance import FaceEnhancer
 from oldphoto_core.photo import Face
 from oldphoto_core.raster import Raster, copied, reduced, whole
@@ -23,44 +23,48 @@ def enhance_into(
         :meth:`FaceEnhancer.enhance`.
     """
     if max(restored.shape[:2]) <= SEARCHED_SIDE:
-        picture, faces, measurements = enhancer.enhance(whole(original), whole(restored))
-        if enhanced is not None:
-            enhanced.write(0, 0, picture)
+        before, after = whole(original), whole(restored)
+        if enhanced is None:
+            return enhancer.find(before, after)
+        picture, faces, measurements = enhancer.enhance(before, after)
+        enhanced.write(0, 0, picture)
         return faces, measurements
     small, factor = reduced(restored, SEARCHED_SIDE)
-    found = enhancer.detector.detect(small)
-    compared = compare_faces(enhancer.detector, reduced(original, SEARCHED_SIDE)[0], small, found)
+    found, measured = enhancer.find(reduced(original, SEARCHED_SIDE)[0], small)
     faces = tuple(_enlarged(face, factor) for face in found)
-    if enhanced is not None:
-        copied(restored, enhanced)
-    canvas = restored if enhanced is None else enhanced
-    faces, measured = _refined(enhancer, original, canvas, faces, write=enhanced is not None)
-    return faces, {**measured, **compared}
+    if enhanced is None:
+        return faces, measured
+    copied(restored, enhanced)
+    if faces:
+        # Whether there is colour is asked of the whole photo: a face before a grey wall may have none.
+        faces, refined = _refined(enhancer, original, enhanced, faces, is_monochrome(small))
+        measured |= refined
+    return faces, measured
 
 
 def _refined(
-    enhancer: FaceEnhancer, original: Raster, canvas: Raster, faces: tuple[Face, ...], *, write: bool = False
+    enhancer: FaceEnhancer, original: Raster, canvas: Raster, faces: tuple[Face, ...], luminance_only: bool
 ) -> tuple[tuple[Face, ...], dict[str, float]]:
-    """Refine each face within a part of the canvas that holds it and its surroundings."""
+    """Refine each face of the canvas within a part that holds it and its surroundings."""
     height, width = canvas.shape[:2]
     recorded: list[Face] = []
-    corner = canvas.read(0, 0, 1, 1)
-    measured = enhancer.refine(corner, corner, ())[2]
+    measured: dict[str, float] = {}
     drift = 0.0
     for face in faces:
         x, y, w, h = face.box
         margin = max(w, h)
         top, left = max(0, int(y - margin)), max(0, int(x - margin))
         bottom, right = min(height, int(y + h + margin) + 1), min(width, int(x + w + margin) + 1)
-        part, (found,), facts = enhancer.refine(
+        part, (seen,), facts = enhancer.refine(
             original.read(top, left, bottom, right),
             canvas.read(top, left, bottom, right),
             (_moved(face, -left, -top),),
+            luminance_only=luminance_only,
         )
         drift = max(drift, facts.pop("face_drift_max"))
         measured |= {name: measured.get(name, 0.0) + value for name, value in facts.items()}
-        recorded.append(_moved(found, left, top))
-        if write and found.applied:
+        recorded.append(_moved(seen, left, top))
+        if seen.applied:
             canvas.write(top, left, part)
     return tuple(recorded), {**measured, "face_drift_max": drift}
 

@@ -1,0 +1,104 @@
+"""Laws of faces in pictures of any size: in memory and by parts are one, and nothing is refined that is not kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from oldphoto_core.faces import scan
+from oldphoto_core.faces.detect import FaceDetector
+from oldphoto_core.faces.enhance import FaceEnhancer
+from oldphoto_core.faces.settings import FaceSettings
+from oldphoto_core.photo import Pixels, Tier
+from oldphoto_core.raster import InMemory, MemoryRaster, whole
+from oldphoto_core.restore import Restorer, load_restorer
+from oldphoto_core.settings import RestoreSettings
+from tests.flows.material import write_weights
+
+
+class _Redden(nn.Module):
+    """A refinement whose colour shows whether only luminance was taken."""
+
+    crop = 256
+
+    def forward(self, face: Tensor) -> Tensor:
+        redder = face.clone()
+        redder[:, 0] += 0.05 * (face[:, 0] - face[:, 0].mean())
+        return redder
+
+
+class _Forbidden(nn.Module):
+    crop = 256
+
+    def forward(self, face: Tensor) -> Tensor:
+        raise AssertionError("refined, though nobody keeps it")
+
+
+def _restorer(folder: Path, detector: FaceDetector, generator: nn.Module) -> Restorer:
+    settings = RestoreSettings(tile=128, halo=32)
+    made = load_restorer(device="cpu", weights=write_weights(folder), settings=settings)
+    weights = {**made.provision.weights, "faces": made.provision.weights["mapping"]}
+    made.provision = replace(made.provision, weights=weights)
+    made.enhancer = FaceEnhancer(detector, generator, FaceSettings(least_restored=0.0))  # type: ignore[arg-type]
+    return made
+
+
+def _grey_face_in_a_coloured_photo(portrait: NDArray[np.uint8]) -> Pixels:
+    """Larger than what is searched for faces, and colour is nowhere near the face."""
+    grey = np.repeat(cv2.cvtColor(portrait, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
+    wall = np.zeros((240, 400, 3), np.uint8)
+    wall[:120] = (200, 40, 40)
+    wall[120:] = (40, 200, 90)
+    return np.concatenate([grey, wall], axis=1)
+
+
+def test_a_picture_larger_than_what_is_searched_comes_out_alike_by_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, portrait: NDArray[np.uint8], detector: FaceDetector
+) -> None:
+    monkeypatch.setattr(scan, "SEARCHED_SIDE", 400)
+    restorer = _restorer(tmp_path, detector, _Redden())
+    pixels = _grey_face_in_a_coloured_photo(portrait)
+    mask = np.zeros(pixels.shape[:2], bool)
+    mask[200:204, 300:600] = True
+    expected = restorer.restore(pixels, mask=mask)
+    found = restorer.restore_scan(MemoryRaster(pixels), InMemory(), frozenset(Tier), MemoryRaster(mask))
+    assert [face.applied for face in found.faces] == [True]
+    assert found.faces == expected.faces
+    assert found.measurements == pytest.approx(expected.measurements)
+    for tier, made in expected.tiers.items():
+        assert np.array_equal(whole(found.tiers[tier]), made), tier
+    before, after = (expected.tiers[tier].astype(int) for tier in (Tier.RESTORED, Tier.ENHANCED))
+    change = (after - before)[..., 0] - (after - before)[..., 1]
+    assert np.abs(change).max() > 0, "the whole photo has colour: the face was refined in colour"
+
+
+@pytest.mark.parametrize("side", [400, 4096])
+def test_a_tier_without_faces_refines_none(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    portrait: NDArray[np.uint8],
+    detector: FaceDetector,
+    side: int,
+) -> None:
+    """Nor does it measure, and warn of, a refinement that nobody will see."""
+    monkeypatch.setattr(scan, "SEARCHED_SIDE", side)
+    restorer = _restorer(tmp_path, detector, _Forbidden())
+    pixels = _grey_face_in_a_coloured_photo(portrait)
+    mask = np.zeros(pixels.shape[:2], bool)
+    mask[200:204, 300:600] = True
+    lower = frozenset({Tier.CONSERVED, Tier.RESTORED})
+    expected = restorer.restore(pixels, mask=mask, tier=Tier.RESTORED)
+    found = restorer.restore_scan(MemoryRaster(pixels), InMemory(), lower, MemoryRaster(mask))
+    for faces, measured in (
+        (expected.faces, expected.measurements),
+        (found.faces, found.measurements),
+    ):
+        assert [(face.applied, face.drift) for face in faces] == [(False, None)]
+        assert (measured["faces_found"], measured["faces_enhanced"]) == (1.0, 0.0)
+        assert measured["face_drift_max"] == 0.0
