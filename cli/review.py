@@ -53,7 +53,8 @@ def review(
         str | None, typer.Option(metavar="HEADER", help="Header in which a proxy names who signed in.")
     ] = None,
     proxy_from: Annotated[
-        list[str] | None, typer.Option(metavar="ADDRESS", help="Address or network of that proxy.")
+        list[str] | None,
+        typer.Option(metavar="ADDRESS", help="Address or network of the proxy or web server in front."),
     ] = None,
     add_account: Annotated[
         str | None, typer.Option(metavar="NAME", help="Add an account (or renew its password), and end.")
@@ -101,9 +102,10 @@ def _settings(
     from review.places import known_roots
     from review.settings import DeskSettings, ProxySignIn, networks
 
-    if (proxy_header is None) != (not proxy_from):
+    if proxy_header is not None and not proxy_from:
         raise UsageError("A proxy that signs people in needs both --proxy-header and --proxy-from.")
-    proxy = ProxySignIn(proxy_header, networks(tuple(proxy_from or ()))) if proxy_header else None
+    in_front = networks(tuple(proxy_from or ()))
+    proxy = ProxySignIn(proxy_header, in_front) if proxy_header else None
     usual = DeskSettings.hosts if host not in ("0.0.0.0", "::") or names else ("*",)
     return DeskSettings(
         roots=known_roots(catalog, places),
@@ -111,6 +113,7 @@ def _settings(
         cache_bytes=int(cache_gb * 1e9),
         hosts=tuple(dict.fromkeys((*usual, host, *(names or ())))),
         proxy=proxy,
+        forwarders=in_front,
         https=https,
     )
 

@@ -6,6 +6,7 @@ A route declares ``dependencies=[needs(Role.…)]`` or is listed as open; a test
 from __future__ import annotations
 
 import hmac
+import ipaddress
 from typing import Annotated, Any, NoReturn, cast
 
 from fastapi import Depends, HTTPException, Request, Response
@@ -14,6 +15,7 @@ from review.desk import Desk
 from review.roles import Role, includes
 from review.security import SAFE_METHODS
 from review.sessions import Person, Session
+from review.settings import is_within
 
 TOKEN_HEADER = "x-csrf-token"
 TOKEN_FIELD = "csrf"
@@ -73,7 +75,23 @@ def proxied_name(request: Request) -> str | None:
     peer = request.client.host if request.client else None
     if proxy is None or not proxy.trusts(peer):
         return None
-    return request.headers.get(proxy.header) or None
+    name = request.headers.get(proxy.header)
+    return _as_utf8(name) if name else None
+
+
+def address_of(request: Request) -> str | None:
+    """Return whose address a request comes from; None behind a web server that does not say it.
+
+    Only what stated web servers say counts: each adds the address that it sees at the end, and whatever stands
+    before the first that is not one of theirs may be the visitor's invention.
+    """
+    forwarders = desk_of(request).settings.forwarders
+    address = request.client.host if request.client else None
+    if not is_within(address, forwarders):
+        return address
+    told = ",".join(request.headers.getlist("x-forwarded-for")).split(",")
+    visitors = (one.strip() for one in reversed(told) if not is_within(one.strip(), forwarders))
+    return _real_address(next(visitors, ""))
 
 
 def person_of(request: Request) -> Person:
@@ -110,6 +128,21 @@ async def check_token(request: Request) -> None:
         given = field if isinstance(field, str) else None
     if session is None or not hmac.compare_digest((given or "").encode(), session.csrf.encode()):
         raise TokenMissing
+
+
+def _as_utf8(name: str) -> str:
+    """Return a header that was read as Latin-1 as its sender meant it; most servers send UTF-8."""
+    try:
+        return name.encode("latin-1").decode("utf-8")
+    except UnicodeDecodeError:
+        return name
+
+
+def _real_address(text: str) -> str | None:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return None
 
 
 def _refuse(person: Person, role: Role) -> NoReturn:

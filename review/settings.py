@@ -23,11 +23,7 @@ class ProxySignIn:
 
     def trusts(self, address: str | None) -> bool:
         """Return whether a request from this address may say who is asking."""
-        try:
-            peer = ipaddress.ip_address(address or "")
-        except ValueError:
-            return False
-        return any(peer in network for network in self.networks)
+        return is_within(address, self.networks)
 
 
 @dataclass(frozen=True)
@@ -41,6 +37,7 @@ class DeskSettings:
         hosts: names under which the desk may be addressed (``*`` for any); other requests are refused, so
             that no foreign web page can reach a desk on this machine under a name of its own.
         proxy: a proxy that signs people in; None for passwords.
+        forwarders: web servers in front of the desk, which say for whom they ask (``X-Forwarded-For``).
         https: whether browsers reach the desk by https, so that cookies are bound to it.
         idle_hours: a session ends after so many hours without a request.
     """
@@ -50,6 +47,7 @@ class DeskSettings:
     cache_bytes: int = 8 << 30
     hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]", "::1")
     proxy: ProxySignIn | None = None
+    forwarders: tuple[Network, ...] = ()
     https: bool = False
     idle_hours: float = 10.0
     page_size: int = field(default=48)
@@ -63,6 +61,17 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def is_within(address: str | None, networks: tuple[Network, ...]) -> bool:
+    """Return whether an address lies in one of the networks; None and what is no address do not."""
+    try:
+        found = ipaddress.ip_address(address or "")
+    except ValueError:
+        return False
+    # How a socket that listens for both versions names a neighbour of version 4.
+    plain = getattr(found, "ipv4_mapped", None) or found
+    return any(plain in network for network in networks)
 
 
 def networks(texts: tuple[str, ...]) -> tuple[Network, ...]:

@@ -109,13 +109,15 @@ class Storage:
         return bucket, key
 
     def _download(self, uri: str, sha256: str) -> Path:
+        # First, although a copy may lie there: another desk over the same cache may have other roots.
+        bucket, key = self._require_bucket_root(uri)
         path = self.cache / "objects" / sha256
-        if path.exists():
+        with suppress(FileNotFoundError):
             os.utime(path)
             return path
-        bucket, key = self._require_bucket_root(uri)
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f"{path.name}.{secrets.token_hex(8)}.part")
+        # The dot tells whoever makes room in the cache that this is being written.
+        partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
         digest = hashlib.sha256()
         try:
             with partial.open("wb") as file:

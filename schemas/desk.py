@@ -2,7 +2,7 @@
 
 Mixed into :class:`schemas.repository.Catalog`. Each method is one transaction. The work is in
 :mod:`schemas.accounts`, :mod:`schemas.queue`, :mod:`schemas.queue_rows`, :mod:`schemas.reviews`,
-:mod:`schemas.redos`, :mod:`schemas.lots` and :mod:`schemas.audit`; records are in
+:mod:`schemas.mask_edits`, :mod:`schemas.redos`, :mod:`schemas.lots` and :mod:`schemas.audit`; records are in
 :mod:`schemas.review_records`.
 """
 
@@ -13,7 +13,19 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from schemas import accounts, audit, desk_sessions, dossier, lots, queue, queue_rows, redos, reviews, session
+from schemas import (
+    accounts,
+    audit,
+    desk_sessions,
+    dossier,
+    lots,
+    mask_edits,
+    queue,
+    queue_rows,
+    redos,
+    reviews,
+    session,
+)
 from schemas.review_records import (
     AccountRecord,
     AuditEntry,
@@ -209,7 +221,17 @@ class DeskOperations:
     def add_mask_edit(self, item_id: int, sha256: str, uri: str, reviewer: str) -> MaskEditRecord:
         """Record a mask that a curator edited; its file is written before. Raises UnknownItemError."""
         with session.write(self.engine) as connection:
-            return reviews.add_mask_edit(connection, item_id, sha256, uri, reviewer)
+            return mask_edits.add_mask_edit(connection, item_id, sha256, uri, reviewer)
+
+    def redo_with_mask(
+        self, request: DecisionRequest, opinion: Opinion, sha256: str, uri: str
+    ) -> ReviewRecord:
+        """Record a mask that a curator edited and the redo that uses it: both, or neither where that is refused.
+
+        Raises as :meth:`decide`.
+        """
+        with session.write(self.engine) as connection:
+            return mask_edits.redo_with_mask(connection, request, opinion, sha256, uri)
 
     def pending_redos(self, collection: str, *, after: int = 0, limit: int = 500) -> list[RedoRecord]:
         """Return what reviewers want done again and no run has taken, oldest first. Raises CatalogUseError.

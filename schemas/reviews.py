@@ -23,7 +23,6 @@ from schemas.review_records import (
     Decision,
     DecisionRequest,
     DecisionResult,
-    MaskEditRecord,
     ReviewRecord,
     Standing,
 )
@@ -65,8 +64,12 @@ def decide_one(connection: Connection, request: DecisionRequest, opinion: Opinio
 def decide(
     connection: Connection, requests: Sequence[DecisionRequest], opinion: Opinion
 ) -> list[DecisionResult]:
-    """Record the same decision on several items in one transaction; an item refused does not stop others."""
+    """Record the same decision on several items in one transaction; an item refused does not stop others.
+
+    An item that is named more than once is decided on once, as it is named first.
+    """
     agent = person_id(connection, opinion.reviewer)
+    requests = _each_once(requests)
     ids = [request.item_id for request in requests]
     standings = outputs.standings(connection, ids, lock=True)
     problems = {request.item_id: _problem(request, standings.get(request.item_id)) for request in requests}
@@ -161,24 +164,16 @@ def record_of(row: Any) -> ReviewRecord:
     )
 
 
-def add_mask_edit(connection: Connection, item: int, sha256: str, uri: str, reviewer: str) -> MaskEditRecord:
-    """Record an edited mask. Raises UnknownItemError."""
-    if item not in outputs.standings(connection, [item]):
-        raise UnknownItemError(_unknown(item))
-    moment = now()
-    row = {"work_item_id": item, "sha256": sha256, "uri": uri, "reviewer": reviewer, "at": moment}
-    number = connection.execute(insert(MaskEdit).values(row).returning(MaskEdit.id)).scalar_one()
-    audit.append(
-        connection,
-        [AuditEntry(reviewer, "mask edited", f"work item {item}", {"sha256": sha256, "uri": uri})],
-        moment,
-    )
-    return MaskEditRecord(number, item, sha256, uri, reviewer, moment)
+def _each_once(requests: Sequence[DecisionRequest]) -> list[DecisionRequest]:
+    first: dict[int, DecisionRequest] = {}
+    for request in requests:
+        first.setdefault(request.item_id, request)
+    return list(first.values())
 
 
 def _problem(request: DecisionRequest, standing: ItemState | None) -> str | None:
     if standing is None:
-        return _unknown(request.item_id)
+        return unknown(request.item_id)
     if standing.output_sha256 != request.output_sha256:
         return (
             f"the output of work item {request.item_id} is not the one that was looked at; "
@@ -191,7 +186,8 @@ def _problem(request: DecisionRequest, standing: ItemState | None) -> str | None
     return None
 
 
-def _unknown(item: int) -> str:
+def unknown(item: int) -> str:
+    """Return what is said of an item that is not there."""
     return f"there is no work item {item} with an output in this catalog"
 
 

@@ -1,26 +1,32 @@
 """Reading a stored picture piece by piece: a large TIFF never lies in memory as a whole.
 
 TIFFs of the usual kinds (grey or RGB, 8 or 16 bits) are read strip by strip or tile by tile. Every other
-file is decoded whole by the core, which is why those have a smaller size limit here.
+file is decoded whole by the core, which is why those have a smaller size limit here. Which page of a TIFF is
+the photo, and which file is damaged, is for the core to say: the scan beside a result is what was restored.
 """
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from os import SEEK_END
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 from tifffile import TiffFile, TiffFileError, TiffPage
 
 from oldphoto_core.image_io import DecodeLimits, decode
+from oldphoto_core.image_io.boundary import observe
+from oldphoto_core.image_io.tiff_pages import main_page, pages_of, require_whole_page
 from review.pictures.display import Display
 
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _YCBCR = 0, 1, 2, 6
 _JPEG = 7
+_PREMULTIPLIED = 1
 _ICC_TAG = 34675
 _LARGEST_SEGMENT = 1 << 27
 """Bytes of one decoded strip or tile; beyond it, a page is read from the file as it is or decoded whole."""
@@ -63,17 +69,31 @@ def open_picture(path: Path, *, key: str, limits: DecodeLimits = WHOLE_LIMITS) -
     Raises:
         PhotoError: the file is no picture, is damaged, or is too large to be decoded whole.
     """
+    # Opened once: whoever makes room in the cache may delete the file while it is read.
+    with path.open("rb") as file:
+        yield observe(key, lambda: _plain(file, key)).value or _whole(file, key, limits)
+
+
+def _plain(file: BinaryIO, key: str) -> StoredPicture | None:
+    """Return the photo of a TIFF in pieces; None for what the core has to decode whole."""
     try:
-        tiff = TiffFile(path)
+        tiff = TiffFile(file)
     except TiffFileError:
-        yield _whole(path, key, limits)
-        return
-    with tiff:
-        page = tiff.pages[0]
-        if isinstance(page, TiffPage) and _is_plain(page):
-            yield _in_segments(page) if _segment_bytes(page) <= _LARGEST_SEGMENT else _in_bands(page, path)
-        else:
-            yield _whole(path, key, limits)
+        return None
+    page = main_page(pages_of(tiff, key), key)
+    if not _is_plain(page):
+        return None
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        require_whole_page(page, data, key)
+    in_segments = _segment_bytes(page) <= _LARGEST_SEGMENT
+    picture = _in_segments(page) if in_segments else _in_bands(page, file)
+    return replace(picture, blocks=_watched(picture.blocks, key))
+
+
+def _watched(blocks: Iterator[Block], key: str) -> Iterator[Block]:
+    """Hand on the pieces; whatever a decoder raises on the way becomes a PhotoError."""
+    while (block := observe(key, lambda: next(blocks, None)).value) is not None:
+        yield block
 
 
 def _is_plain(page: TiffPage) -> bool:
@@ -87,6 +107,7 @@ def _is_plain(page: TiffPage) -> bool:
         and page.bitspersample in (8, 16)
         and page.sampleformat in (None, 1)
         and page.samplesperpixel in (colours, colours + 1)
+        and page.extrasamples[:1] != (_PREMULTIPLIED,)
         and (page.planarconfig == 1 or page.samplesperpixel == 1)
         and page.imagedepth == 1
         and (_segment_bytes(page) <= _LARGEST_SEGMENT or page.is_memmappable)
@@ -113,7 +134,7 @@ def _in_segments(page: TiffPage) -> StoredPicture:
     def blocks() -> Iterator[Block]:
         for pixels, index, _ in page.segments(maxworkers=1, buffersize=_READ_AHEAD):
             if pixels is None:
-                continue
+                raise ValueError("a strip or tile is empty")
             row, column = int(index[2]), int(index[3])
             # Tiles at the edge are stored in full size.
             piece = pixels[0, : page.imagelength - row, : page.imagewidth - column]
@@ -122,14 +143,14 @@ def _in_segments(page: TiffPage) -> StoredPicture:
     return StoredPicture(int(page.imagewidth), int(page.imagelength), is_colour, blocks())
 
 
-def _in_bands(page: TiffPage, path: Path) -> StoredPicture:
+def _in_bands(page: TiffPage, file: BinaryIO) -> StoredPicture:
     """Read one huge uncompressed strip where it lies in the file."""
     display, is_colour = _display(page), page.samplesperpixel >= 3
     height, width = int(page.imagelength), int(page.imagewidth)
 
     def blocks() -> Iterator[Block]:
         stored: Any = np.memmap(
-            path,
+            file,
             dtype=f"{page.parent.byteorder}u{page.bitspersample // 8}",
             mode="r",
             offset=page.dataoffsets[0],
@@ -147,9 +168,10 @@ def _colours(piece: NDArray[Any], is_colour: bool) -> NDArray[Any]:
     return piece[..., :3] if is_colour else piece[..., 0]
 
 
-def _whole(path: Path, key: str, limits: DecodeLimits) -> StoredPicture:
-    limits.require_file(key, path.stat().st_size)
-    photo = decode(path.read_bytes(), key=key, limits=limits)
+def _whole(file: BinaryIO, key: str, limits: DecodeLimits) -> StoredPicture:
+    limits.require_file(key, file.seek(0, SEEK_END))
+    file.seek(0)
+    photo = decode(file.read(), key=key, limits=limits)
     display = Display(photo.header.icc_profile)
     pixels: Any = photo.pixels
     height, width = pixels.shape[:2]

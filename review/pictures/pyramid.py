@@ -33,8 +33,10 @@ class Pyramid:
 
     @cached_property
     def levels(self) -> tuple[NDArray[np.uint8], ...]:
-        """The levels, largest first."""
+        """The levels, largest first. Raises FileNotFoundError where the pyramid was deleted meanwhile."""
         files = sorted(self.folder.glob("*.npy"), key=lambda path: int(path.stem))
+        if not files:
+            raise FileNotFoundError(self.folder)
         return tuple(np.load(path, mmap_mode="r") for path in files)
 
     @property

@@ -1,7 +1,7 @@
 """The desk's own copies of pictures: pyramids and thumbnails, made when first asked for, kept on disk.
 
 The cache is named by SHA-256, so it is never out of date; past its size the pictures looked at longest ago
-go. It may be deleted at any time. It never lies among the masters.
+go (:mod:`review.pictures.room`). It may be deleted at any time. It never lies among the masters.
 """
 
 from __future__ import annotations
@@ -11,18 +11,22 @@ import secrets
 import shutil
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from review.pictures.blocks import StoredPicture, open_picture
 from review.pictures.pyramid import Pyramid, build, stored_view, upright_size
+from review.pictures.room import CacheRoom, size_of
 from review.pictures.tiles import Paint, encode, fitted
 from review.storage import Storage
+
+T = TypeVar("T")
 
 _OPEN_PYRAMIDS = 64
 _DECODERS = 2
@@ -46,20 +50,29 @@ class PictureRequest:
         return f"{self.sha256}-{self.orientation}{'m' if self.keep_largest else ''}"
 
 
+@dataclass
+class _Turn:
+    """Who makes a picture, and how many threads want it made."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    wanted_by: int = 0
+
+
 class PictureShelf:
     """Gives out pyramids and thumbnails; safe to share between threads.
 
     Args:
         storage: where pictures come from.
         folder: the cache.
-        max_bytes: about how large the pyramids may grow together.
+        max_bytes: about how large the cache may grow.
     """
 
     def __init__(self, storage: Storage, folder: Path, max_bytes: int) -> None:
         self.storage, self.folder, self.max_bytes = storage, folder, max_bytes
         self._opened: OrderedDict[str, Pyramid] = OrderedDict()
         self._guard = threading.Lock()
-        self._building: dict[str, threading.Lock] = {}
+        self._making: dict[str, _Turn] = {}
+        self._room = CacheRoom(folder, max_bytes)
         self._decoders = threading.BoundedSemaphore(_DECODERS)
 
     def pyramid(self, wanted: PictureRequest) -> Pyramid:
@@ -68,17 +81,15 @@ class PictureShelf:
         Raises:
             StorageError, FixityError, PhotoError: the picture cannot be shown, and why.
         """
+        folder = self.folder / "pyramids" / wanted.name
         with self._guard:
             if (pyramid := self._opened.get(wanted.name)) is not None:
                 self._opened.move_to_end(wanted.name)
-                return pyramid
-        with self._only_one(wanted.name):
-            folder = self.folder / "pyramids" / wanted.name
-            if not folder.is_dir():
-                self._build(wanted, folder)
-            os.utime(folder)
-            pyramid = Pyramid(folder)
-            _ = pyramid.levels
+        if pyramid is not None:
+            _touch(folder)
+            return pyramid
+        with self._making_room(folder), self._only_one(wanted.name):
+            pyramid = _once_more(lambda: self._ready(wanted, folder))
         with self._guard:
             self._opened[wanted.name] = pyramid
             while len(self._opened) > _OPEN_PYRAMIDS:
@@ -88,17 +99,23 @@ class PictureShelf:
     def thumbnail(self, wanted: PictureRequest, side: int) -> bytes:
         """Return a small JPEG of a picture; made on first use. Raises as :meth:`pyramid` does."""
         path = self.folder / "thumbnails" / f"{wanted.name}-{side}.jpg"
-        with suppress(FileNotFoundError):
-            return path.read_bytes()
-        with self._only_one(path.name):
-            if not path.exists():
-                data = encode(fitted(self._small(wanted, side), side), Paint.PHOTO)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                partial = path.with_name(f"{path.name}.{secrets.token_hex(8)}.part")
-                partial.write_bytes(data)
-                partial.replace(path)
-                return data
-        return path.read_bytes()
+        if (data := _kept(path)) is not None:
+            return data
+        with self._making_room(path), self._only_one(path.name):
+            if (data := _kept(path)) is None:
+                small = _once_more(lambda: self._small(wanted, side))
+                data = encode(fitted(small, side), Paint.PHOTO)
+                _write(path, data)
+                self._room.added(len(data))
+        return data
+
+    def _ready(self, wanted: PictureRequest, folder: Path) -> Pyramid:
+        if not folder.is_dir():
+            self._build(wanted, folder)
+        pyramid = Pyramid(folder)
+        _ = pyramid.levels
+        os.utime(folder)
+        return pyramid
 
     def _small(self, wanted: PictureRequest, side: int) -> NDArray[np.uint8]:
         folder = self.folder / "pyramids" / wanted.name
@@ -115,37 +132,92 @@ class PictureShelf:
             try:
                 with open_picture(path, key=wanted.key) as picture:
                     build(picture, wanted.orientation, partial, keep_largest=wanted.keep_largest)
-                partial.rename(folder)
+                self._room.added(size_of(partial))
+                _settle(partial, folder)
             finally:
                 shutil.rmtree(partial, ignore_errors=True)
-        self._make_room(keep=folder)
 
     def _fetch(self, wanted: PictureRequest) -> Path:
-        return self.storage.fetch(wanted.uri, wanted.sha256)
+        path = self.storage.fetch(wanted.uri, wanted.sha256)
+        if path.is_relative_to(self.folder):
+            # Also where it lay there already: telling them apart is not worth the trouble.
+            self._room.added(size_of(path))
+        return path
 
-    def _make_room(self, keep: Path) -> None:
-        """Delete what was looked at longest ago until the cache fits."""
-        entries = [*(self.folder / "pyramids").glob("*"), *(self.folder / "objects").glob("*")]
-        sized = sorted(((_age_mark(entry), _size(entry), entry) for entry in entries), key=lambda one: one[0])
-        total = sum(size for _, size, _ in sized)
-        for _, size, entry in sized:
-            if total <= self.max_bytes:
-                return
-            if entry != keep and not entry.name.startswith("."):
-                _remove(entry)
-                total -= size
-                with self._guard:
-                    self._opened.pop(entry.name, None)
+    @contextmanager
+    def _making_room(self, keep: Path) -> Iterator[None]:
+        """Make room in the end, also where a picture was only downloaded and cannot be shown."""
+        try:
+            yield
+        finally:
+            gone = self._room.make(keep, self._in_use)
+            with self._guard:
+                for name in gone:
+                    self._opened.pop(name, None)
+
+    def _in_use(self) -> set[str]:
+        """Return the digests of the pictures that threads are making or opening now."""
+        with self._guard:
+            return {name.partition("-")[0] for name in self._making}
 
     @contextmanager
     def _only_one(self, name: str) -> Iterator[None]:
         """Let one thread at a time make ``name``; the others wait and find it made."""
         with self._guard:
-            lock = self._building.setdefault(name, threading.Lock())
-        with lock:
-            yield
-        with self._guard:
-            self._building.pop(name, None)
+            turn = self._making.setdefault(name, _Turn())
+            turn.wanted_by += 1
+        try:
+            with turn.lock:
+                yield
+        finally:
+            with self._guard:
+                turn.wanted_by -= 1
+                if not turn.wanted_by:
+                    del self._making[name]
+
+
+def _once_more(make: Callable[[], T]) -> T:
+    """Make something; once more if another desk over the same cache deletes what it is made of meanwhile."""
+    try:
+        return make()
+    except FileNotFoundError:
+        return make()
+
+
+def _settle(partial: Path, folder: Path) -> None:
+    """Give a finished pyramid its name; another desk over the same cache may have been faster."""
+    try:
+        partial.rename(folder)
+    except OSError:
+        if not folder.is_dir():
+            raise
+
+
+def _touch(path: Path) -> None:
+    """Note that something was looked at now."""
+    with suppress(FileNotFoundError):
+        os.utime(path)
+
+
+def _kept(path: Path) -> bytes | None:
+    """Return a file's bytes and note that they were looked at; None where there is none."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    _touch(path)
+    return data
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file that nobody sees before it is whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
+    try:
+        partial.write_bytes(data)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _sampled(picture: StoredPicture, orientation: int, side: int) -> NDArray[np.uint8]:
@@ -160,24 +232,3 @@ def _sampled(picture: StoredPicture, orientation: int, side: int) -> NDArray[np.
         row, column = -(-block.row // step), -(-block.column // step)
         stored[row : row + piece.shape[0], column : column + piece.shape[1]] = piece
     return upright
-
-
-def _age_mark(entry: Path) -> float:
-    try:
-        return entry.stat().st_mtime
-    except FileNotFoundError:
-        return 0.0
-
-
-def _size(entry: Path) -> int:
-    files = entry.iterdir() if entry.is_dir() else [entry]
-    with suppress(FileNotFoundError):
-        return sum(file.stat().st_size for file in files)
-    return 0
-
-
-def _remove(entry: Path) -> None:
-    if entry.is_dir():
-        shutil.rmtree(entry, ignore_errors=True)
-    else:
-        entry.unlink(missing_ok=True)

@@ -18,7 +18,9 @@ from review.pictures.tiles import Paint
 from review.roles import Role
 from review.routes.decisions import MAX_REASON, opinion_of, remember
 from review.routes.photo import next_item, tiles
-from schemas.review_records import Decision
+from schemas.errors import ReviewConflictError
+from schemas.review_records import Decision, DecisionRequest, QueueRow
+from schemas.reviews import Opinion
 
 router = APIRouter()
 
@@ -58,25 +60,26 @@ def submit(
     desk = desk_of(request)
     opinion_of(Decision.REDO.value, drawn.reason)
     row = desk.catalog.queue_row(item)
+    _require_seen(row, drawn)
     following = next_item(desk, row, wanted)
     layers = desk.layers(item)
     mask = draw(drawn, layers, desk.shelf)
     file = save(mask, layers, desk.storage)
-    edit = desk.catalog.add_mask_edit(item, file.sha256, file.uri, person.name)
-    review = desk.catalog.decide(
-        item,
-        Decision.REDO,
-        drawn.reason.strip(),
-        person.name,
-        drawn.output_sha256,
-        drawn.seen_review,
-        edit.mask_edit_id,
-    )
+    seen = DecisionRequest(item, drawn.output_sha256, drawn.seen_review)
+    redo = Opinion(Decision.REDO, drawn.reason.strip(), person.name)
+    review = desk.catalog.redo_with_mask(seen, redo, file.sha256, file.uri)
     desk.history(item)
     remember(request.state.session, Decision.REDO, row.key, [(item, review.review_id)])
     address = wanted.address(f"/photo/{following.item_id}") if following else wanted.address()
     told = {"next": address, "sha256": file.sha256, "share": float(mask.mean())}
     return JSONResponse(told)
+
+
+def _require_seen(row: QueueRow, drawn: MaskSubmission) -> None:
+    """Raise ReviewConflictError before a file is written that no decision would name."""
+    if (row.output_sha256, row.last_review) != (drawn.output_sha256, drawn.seen_review):
+        problem = "the photo was decided on or restored again in the meantime; look at it again"
+        raise ReviewConflictError(row.item_id, problem, row.last_review)
 
 
 def canvas_of(layers: PhotoLayers) -> dict[str, object]:

@@ -8,7 +8,16 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from review.identity import CurrentPerson, check_token, cookie_name, desk_of, needs, set_cookie
+from review.desk import Desk
+from review.identity import (
+    CurrentPerson,
+    address_of,
+    check_token,
+    cookie_name,
+    desk_of,
+    needs,
+    set_cookie,
+)
 from review.pages import page
 from review.roles import Role
 from review.sessions import Person
@@ -31,20 +40,19 @@ def sign_in(
 ) -> Response:
     """Check name and password; the session gets a new token, so that none known before is worth anything."""
     name, target, desk = name.strip(), safe_next(next), desk_of(request)
-    address = request.client.host if request.client else "?"
-    wait = max(desk.account_throttle.wait(name), desk.address_throttle.wait(address))
-    if wait > 0:
+    address = address_of(request)
+    if (wait := _claim(desk, name, address)) > 0:
         problem = f"Too many attempts. Wait {math.ceil(wait)} seconds and try again."
         answer = page(request, "sign_in.html", status=429, next=target, problem=problem, name=name)
         answer.headers["Retry-After"] = str(math.ceil(wait))
         return answer
     person = desk.person_by_password(name, password)
     if person is None:
-        desk.account_throttle.failed(name)
-        desk.address_throttle.failed(address)
         problem = "Name or password is not right."
         return page(request, "sign_in.html", status=401, next=target, problem=problem, name=name)
     desk.account_throttle.succeeded(name)
+    if address is not None:
+        desk.address_throttle.give_back(address)
     return _begin(request, person, target)
 
 
@@ -82,6 +90,17 @@ def safe_next(wanted: str) -> str:
     """Return where to go after signing in: a path of this desk and nothing else."""
     inside = wanted.startswith("/") and not wanted.startswith(("//", "/\\", "/sign-in"))
     return wanted if inside and wanted.isprintable() else "/queue"
+
+
+def _claim(desk: Desk, name: str, address: str | None) -> float:
+    """Count a failure of name and address in advance and return 0; or return how long to wait.
+
+    ``address`` None: it is not known who asks; then one person's mistakes would lock everybody out.
+    """
+    wait = desk.account_throttle.claim(name)
+    if wait == 0 and address is not None and (wait := desk.address_throttle.claim(address)) > 0:
+        desk.account_throttle.give_back(name)
+    return wait
 
 
 def _begin(request: Request, person: Person, target: str) -> Response:

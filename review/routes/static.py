@@ -30,7 +30,7 @@ def static_file(digest: str, name: str) -> Response:
     return FileResponse(path, media_type=_MEDIA_TYPES[path.suffix], headers=kept)
 
 
-@router.get("/health")
+@router.api_route("/health", methods=["GET", "HEAD"])
 def health() -> Response:
     """Say that the desk is there, for whoever watches it."""
     return PlainTextResponse("ok")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import time
+from collections import Counter
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -15,17 +18,21 @@ from review.app import create_app
 from review.desk import Desk
 from review.roles import includes
 from review.security import POLICY
-from review.settings import ProxySignIn
+from review.sessions import Person
+from review.settings import DeskSettings, ProxySignIn, is_within, networks
 from review.throttle import FREE_FAILURES, Throttle
 from schemas.repository import Catalog
 from schemas.review_records import Role
-from tests.review.archive import item_of
+from tests.review.archive import PASSWORD, item_of
 from tests.review.conftest import Visitor, running
 
 OPEN = None
+ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"])
+"""For laws that touch no database."""
 TABLE: dict[tuple[str, str], Role | None] = {
     ("GET", "/static/{digest}/{name:path}"): OPEN,
     ("GET", "/health"): OPEN,
+    ("HEAD", "/health"): OPEN,
     ("GET", "/sign-in"): OPEN,
     ("POST", "/sign-in"): OPEN,
     ("GET", "/sign-in/link"): OPEN,
@@ -187,16 +194,86 @@ def test_a_wrong_password_is_slowed_down(visitor: Visitor) -> None:
 def test_waiting_times_double_and_are_forgotten() -> None:
     now = [0.0]
     throttle = Throttle(clock=lambda: now[0])
-    for _ in range(FREE_FAILURES):
-        throttle.failed("a")
-    assert throttle.wait("a") == 2
-    assert throttle.wait("b") == 0
+    assert [throttle.claim("a") for _ in range(FREE_FAILURES + 1)] == [0] * FREE_FAILURES + [2]
+    assert throttle.claim("b") == 0
     now[0] = 2
-    assert throttle.wait("a") == 0
-    throttle.failed("a")
-    assert throttle.wait("a") == 4
+    assert throttle.claim("a") == 0
+    assert throttle.claim("a") == 4
     throttle.succeeded("a")
-    assert throttle.wait("a") == 0
+    assert throttle.claim("a") == 0
+
+
+def test_a_try_that_did_not_fail_costs_nobody_anything() -> None:
+    now = [0.0]
+    throttle = Throttle(free=1, clock=lambda: now[0])
+    assert throttle.claim("house") == 0
+    now[0] = 2
+    assert throttle.claim("house") == 0
+    assert throttle.claim("house") == 4, "a try under way counts as a failure"
+    throttle.give_back("house")
+    assert throttle.claim("house") == 0, "neither its failure nor its waiting time is left"
+
+
+class _Hesitant(Desk):
+    """A desk that takes its time to find a password wrong."""
+
+    def person_by_password(self, name: str, password: str) -> Person | None:
+        time.sleep(0.3)
+        return None
+
+
+@ONE_DATABASE
+def test_guesses_that_are_sent_together_are_slowed_down_as_well(
+    catalog: Catalog, settings: DeskSettings
+) -> None:
+    with running(_Hesitant(catalog, settings)) as address:
+        visitors = [Visitor(address) for _ in range(3 * FREE_FAILURES)]
+        for visitor in visitors:
+            visitor.get("/sign-in")
+        with ThreadPoolExecutor(len(visitors)) as pool:
+            answers = list(
+                pool.map(lambda one: one.post("/sign-in", name="admin", password="guess"), visitors)
+            )
+    told = Counter(answer.status_code for answer in answers)
+    assert told == {401: FREE_FAILURES, 429: 2 * FREE_FAILURES}
+
+
+def _locks_out(desk: Desk, guesser: str | None, other: str | None) -> bool:
+    """Whether wrong passwords of one visitor make another one wait; both come through the same web server."""
+    desk.address_throttle = Throttle(free=2)
+    with running(desk) as address:
+        for told, name, password in (
+            (guesser, "admin", "guess"),
+            (guesser, "curator", "guess"),
+            (other, "viewer", PASSWORD),
+        ):
+            visitor = Visitor(address)
+            visitor.client.headers.update({"X-Forwarded-For": told} if told else {})
+            visitor.get("/sign-in")
+            answer = visitor.post("/sign-in", name=name, password=password)
+    return answer.status_code == 429
+
+
+@ONE_DATABASE
+@pytest.mark.parametrize("told", ["192.0.2.1", "192.0.2.2, 192.0.2.1", "192.0.2.1, 127.0.0.9", None])
+def test_a_visitors_wrong_passwords_lock_nobody_else_out_behind_a_web_server(
+    told: str | None, desk_with: Callable[..., Desk]
+) -> None:
+    assert not _locks_out(desk_with(forwarders=networks(("127.0.0.0/8",))), told, told and "192.0.2.2")
+
+
+@ONE_DATABASE
+def test_a_visitor_cannot_say_that_he_is_another(desk_with: Callable[..., Desk]) -> None:
+    for place in ((), ("10.0.0.0/8",)):
+        assert _locks_out(desk_with(forwarders=networks(place)), "192.0.2.1", "192.0.2.2")
+    invented, seen = "192.0.2.7, 192.0.2.2", "192.0.2.2"
+    assert _locks_out(desk_with(forwarders=networks(("127.0.0.0/8",))), invented, seen)
+
+
+def test_what_lies_in_a_network() -> None:
+    inside = networks(("10.0.0.0/8", "2001:db8::/32"))
+    assert all(is_within(text, inside) for text in ("10.1.2.3", "::ffff:10.1.2.3", "2001:db8::1"))
+    assert not any(is_within(text, inside) for text in (None, "", "unknown", "11.0.0.1", "10.1.2.3:443"))
 
 
 def test_the_link_signs_in_once(visitor: Visitor, address: str) -> None:
@@ -250,6 +327,23 @@ def test_the_proxys_word_counts_only_from_the_proxy(desk_with: Callable[..., Des
         assert Visitor(address).get("/queue", headers=header).status_code == 303
     with running(desk_with()) as address:
         assert Visitor(address).get("/queue", headers=header).status_code == 303
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_the_proxy_may_name_people_with_accents(
+    encoding: str, catalog: Catalog, desk_with: Callable[..., Desk]
+) -> None:
+    catalog.add_account("Zoë", Role.VIEWER, None)
+    proxy = ProxySignIn("X-Remote-User", networks(("127.0.0.0/8",)))
+    with running(desk_with(proxy=proxy)) as address:
+        header = [(b"X-Remote-User", "Zoë".encode(encoding))]
+        assert httpx.get(f"{address}/queue", headers=header).status_code == 200
+
+
+@ONE_DATABASE
+def test_whoever_watches_the_desk_may_ask_for_heads_only(address: str) -> None:
+    answer = httpx.head(f"{address}/health")
+    assert (answer.status_code, answer.content) == (200, b"")
 
 
 def test_accounts_are_managed_by_admins(catalog: Catalog, signed_in: Callable[[str], Visitor]) -> None:

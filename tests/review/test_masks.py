@@ -125,6 +125,16 @@ def test_a_mask_for_a_photo_that_somebody_decided_on_is_refused(catalog: Catalog
     assert not catalog.pending_redos(COLLECTION)
 
 
+def test_a_refused_redo_leaves_no_mask(catalog: Catalog, reviewer: Visitor, archive: Path) -> None:
+    item = item_of(catalog, "album/first.png")
+    masks = archive / "out" / "masks"
+    before = sorted(masks.rglob("*"))
+    for _ in range(2):
+        assert submit(reviewer, item, base="empty", output_sha256="0" * 64).status_code == 409
+    assert not catalog.history(item)["mask_edits"]
+    assert sorted(masks.rglob("*")) == before
+
+
 IMPOSSIBLE: tuple[dict[str, Any], ...] = (
     {"base": "../../etc/passwd"},
     {"base": "scan"},

@@ -6,6 +6,7 @@ import hashlib
 import io
 import math
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from oldphoto_core.errors import FixityError, PhotoError
-from oldphoto_core.image_io import from_upright, to_upright
+from oldphoto_core.image_io import decode, from_upright, to_upright
 from review.pictures import TILE_OVERLAP, TILE_SIZE, PictureRequest, PictureShelf
 from review.pictures.tiles import Paint, crop, cut_tile
 from review.storage import Storage
@@ -78,6 +79,51 @@ def test_white_is_zero_is_shown_as_it_looks(shelf: PictureShelf, tmp_path: Path)
     file = tmp_path / "scan.tif"
     tifffile.imwrite(file, grey, photometric="miniswhite")
     assert np.array_equal(shelf.pyramid(request_for(file)).levels[0], 255 - shown(grey))
+
+
+def test_the_scan_is_the_page_that_is_restored(shelf: PictureShelf, tmp_path: Path) -> None:
+    pixels, file = deep_picture(), tmp_path / "scan.tif"
+    with tifffile.TiffWriter(file) as tiff:
+        tiff.write(shown(pixels)[::20, ::20], photometric="rgb", subfiletype=1)
+        tiff.write(pixels, photometric="rgb", rowsperstrip=33)
+    assert np.array_equal(shelf.pyramid(request_for(file)).levels[0], shown(pixels))
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+def test_colours_that_were_multiplied_by_alpha_are_shown_as_they_are_restored(
+    depth: int, shelf: PictureShelf, tmp_path: Path
+) -> None:
+    pixels = deep_picture() if depth == 16 else shown(deep_picture())
+    alpha = np.full((HEIGHT, WIDTH, 1), np.iinfo(pixels.dtype).max // 2, pixels.dtype)
+    file = tmp_path / "scan.tif"
+    stored = np.concatenate([pixels // 2, alpha], axis=2)
+    tifffile.imwrite(file, stored, photometric="rgb", extrasamples=["assocalpha"])
+    restored = decode(file.read_bytes(), key="photo").pixels
+    assert np.array_equal(shelf.pyramid(request_for(file)).levels[0], shown(restored))
+    assert not np.array_equal(shown(restored), shown(stored[..., :3]))
+
+
+DAMAGE: dict[str, Callable[[bytes], bytes]] = {
+    "no page": lambda data: data[:4] + (len(data) + 8).to_bytes(4, "little") + data[8:],
+    "cut off": lambda data: data[: len(data) // 2],
+    "overwritten": lambda data: data[:1000] + bytes(len(data) - 1000),
+}
+
+
+@pytest.mark.parametrize(
+    ("way", "compression"),
+    # Bytes that were not compressed are pixels, whatever they are.
+    [(way, kind) for way in DAMAGE for kind in ("jpeg", "zlib", None) if kind or way != "overwritten"],
+)
+def test_a_damaged_tiff_is_told_as_damaged(
+    way: str, compression: str | None, shelf: PictureShelf, tmp_path: Path
+) -> None:
+    file = tmp_path / "scan.tif"
+    tifffile.imwrite(file, shown(deep_picture()), photometric="rgb", rowsperstrip=64, compression=compression)
+    file.write_bytes(DAMAGE[way](file.read_bytes()))
+    for look in (shelf.pyramid, lambda request: shelf.thumbnail(request, 100)):
+        with pytest.raises(PhotoError, match="photo"):
+            look(request_for(file))
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

@@ -14,11 +14,12 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import build_app
+from cli.review import _settings
 from oldphoto_core.errors import UsageError
 from review.passwords import is_right
 from review.places import known_roots
 from review.serve import bind, open_desk
-from review.settings import DeskSettings, is_loopback, networks
+from review.settings import DeskSettings, ProxySignIn, is_loopback, networks
 from schemas.repository import Catalog
 from schemas.review_records import Role
 
@@ -100,6 +101,15 @@ def test_a_taken_port_is_told() -> None:
 
 def test_a_proxy_needs_header_and_address(empty: Path) -> None:
     assert "needs both" in add(empty, "--proxy-header", "X-Remote-User", password=None)
+
+
+def test_a_web_server_in_front_is_no_proxy_that_signs_people_in(catalog: Catalog) -> None:
+    def stated(header: str | None) -> DeskSettings:
+        return _settings(catalog, [], None, 1.0, "127.0.0.1", None, True, header, ["10.0.0.5"])
+
+    place = networks(("10.0.0.5",))
+    assert (stated(None).proxy, stated(None).forwarders) == (None, place)
+    assert (stated("X-User").proxy, stated("X-User").forwarders) == (ProxySignIn("X-User", place), place)
 
 
 def test_roots_are_what_the_runs_name(archive: Path, catalog: Catalog) -> None:

@@ -57,6 +57,17 @@ def test_nothing_outside_is_read(storage: Storage, root: Path, tmp_path: Path) -
             storage.fetch(str(uri), digest(b"outside"))
 
 
+def test_a_copy_in_the_cache_of_what_lies_outside_is_not_given_out(tmp_path: Path) -> None:
+    """Another desk over the same cache, with other roots, has fetched it."""
+    copy = tmp_path / "cache" / "objects" / digest(b"outside")
+    copy.parent.mkdir(parents=True)
+    copy.write_bytes(b"outside")
+    with pytest.raises(StorageError, match="lies outside"):
+        Storage(["s3://mine/out"], tmp_path / "cache").fetch("s3://theirs/secret.png", copy.name)
+    inside = Storage(["s3://theirs"], tmp_path / "cache").fetch("s3://theirs/secret.png", copy.name)
+    assert inside == copy
+
+
 def test_changed_bytes_are_not_given_out(storage: Storage, root: Path) -> None:
     (root / "a.png").write_bytes(b"changed")
     with pytest.raises(FixityError):

@@ -11,6 +11,7 @@ from schemas.errors import CatalogUseError, OutputChangedError, ReviewConflictEr
 from schemas.records import OutcomeRecord, PendingItem
 from schemas.repository import Catalog
 from schemas.review_records import Decision, DecisionRequest, QueueFilter, QueueOrder, QueueRow, Standing
+from schemas.reviews import Opinion
 from tests.schemas.archive import Archive, digest, done, flag, photo, refused
 
 EVERYTHING = QueueFilter(decision=None, flagged_only=False)
@@ -201,6 +202,18 @@ def test_many_at_once_tell_of_each(archive: Archive) -> None:
     _counts_are_true(catalog)
 
 
+def test_a_photo_that_is_named_twice_is_decided_on_once(archive: Archive) -> None:
+    catalog = archive.catalog
+    row, other = _row(archive, "05.tif"), _row(archive, "06.tif")
+    request, further = (DecisionRequest(one.item_id, one.output_sha256) for one in (row, other))
+    results = catalog.decide_each([request, further, request], Decision.APPROVE, "", "ada")
+    assert [result.item_id for result in results] == [row.item_id, other.item_id]
+    (review,) = catalog.reviews(row.item_id)
+    catalog.undo(review.review_id, "ada")
+    assert _row(archive, "05.tif").decision is Standing.UNDECIDED
+    _counts_are_true(catalog)
+
+
 @pytest.mark.parametrize("chunk", [1, 4, 100])
 def test_a_whole_filter_in_chunks(archive: Archive, chunk: int) -> None:
     catalog = archive.catalog
@@ -254,6 +267,23 @@ def test_redo_waits_for_a_run(archive: Archive) -> None:
     assert catalog.redo_taken([again.review_id], run) == 1
     assert catalog.redo_taken([again.review_id], run) == 0
     assert catalog.pending_redos(archive.name) == []
+
+
+def test_a_mask_and_its_redo_are_recorded_together_or_not_at_all(archive: Archive) -> None:
+    catalog = archive.catalog
+    row = _row(archive, "05.tif")
+    mask = (digest("edited"), "file:///out/edits/05.png")
+    redo = Opinion(Decision.REDO, "her hand", "cleo")
+    stale = DecisionRequest(row.item_id, digest("other"))
+    with pytest.raises(OutputChangedError):
+        catalog.redo_with_mask(stale, redo, *mask)
+    assert catalog.history(row.item_id)["mask_edits"] == []
+    assert catalog.verify_audit().entries == 0
+    catalog.redo_with_mask(DecisionRequest(row.item_id, row.output_sha256), redo, *mask)
+    (request,) = catalog.pending_redos(archive.name)
+    assert request.mask is not None
+    assert (request.mask.sha256, request.mask.uri, request.reason) == (*mask, "her hand")
+    assert [one["action"] for one in catalog.audit_entries()] == ["mask edited", "review"]
 
 
 def test_the_history_of_an_item_has_everything(archive: Archive) -> None:
