@@ -122,6 +122,7 @@ class PhotoHeader:
 
     ``bit_depth`` is per channel (1, 8, 16, 32); ``channels`` counts colour channels and alpha as stored;
     ``orientation`` is the EXIF value 1–8. ``exif`` holds printable tag → value strings and is JSON-safe.
+    ``png_chunks`` are statements (kind, content) about colours and texts that a PNG says in the same words.
     ``warnings`` are things a curator should know (mixed profiles, several pages, dubious tags).
     """
 
@@ -139,6 +140,8 @@ class PhotoHeader:
     icc_description: str | None = None
     exif_block: bytes | None = None
     xmp_block: bytes | None = None
+    iptc_block: bytes | None = None
+    png_chunks: tuple[tuple[bytes, bytes], ...] = ()
     exif: dict[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 

@@ -35,6 +35,26 @@ def spread_bits(values: NDArray[Any], bits: int) -> Pixels:
     return spread
 
 
+def spread_shifted(image: Image.Image, depths: tuple[int, ...]) -> Image.Image:
+    """Spread a JPEG 2000's samples of 1 to 7 bits over 8, exactly as :func:`spread_bits` does.
+
+    Pillow only shifts them, so that white is not white; and a palette's numbers too, so that colours are lost.
+
+    Args:
+        image: as Pillow decoded it.
+        depths: bits of each channel; of a palette's numbers the first.
+    """
+    tables: list[int] = []
+    for at, band in enumerate(image.getbands()):
+        bits = min(8, depths[min(at, len(depths) - 1)])
+        top = (2**bits - 1) << (8 - bits)
+        if band == "P":
+            tables += [value >> (8 - bits) for value in range(256)]
+        else:
+            tables += [min(255, (value * 255 + top // 2) // top) for value in range(256)]
+    return image.point(tables)
+
+
 def cmyk_to_rgb(inks: _P, profile: bytes | None) -> tuple[_P, str]:
     """Convert ``H×W×4`` inks (0 = no ink) to sRGB of the same dtype; return it with a warning to show.
 

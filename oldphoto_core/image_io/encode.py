@@ -7,7 +7,6 @@ settings, and bands whose height depends on the picture's width alone.
 from __future__ import annotations
 
 import io
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -16,18 +15,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from tifffile import FileHandle, TiffWriter
 
 from oldphoto_core.errors import UsageError
+from oldphoto_core.image_io.carried import png_facts, tiff_facts
 from oldphoto_core.image_io.png_writer import PngFacts, write_png
 from oldphoto_core.image_io.profile import fits
+from oldphoto_core.image_io.tiff_writer import TiffFacts, write_tiff
 from oldphoto_core.photo import Mask, PhotoHeader, Pixels
 from oldphoto_core.raster import MemoryRaster, Raster
 
-_TEXT_TAGS = {"ImageDescription": 270, "Make": 271, "Model": 272, "Artist": 315, "Copyright": 33432}
 _BAND_BYTES = 1 << 20
-_BIG = 3_900_000_000
-_TIFF_LEVEL = 1
 
 
 @dataclass(frozen=True)
@@ -78,10 +75,10 @@ def write_derivative(
     """Write a restored photo without loss, band by band: 8 bits as PNG, 16 bits as TIFF.
 
     Args:
-        stream: a seekable file.
+        stream: a seekable file that can be read back.
         pixels: ``H×W`` or ``H×W×3``, ``uint8`` or ``uint16``, in the stored orientation.
-        header: the decoded photo's; its profile, EXIF with the orientation, XMP and resolution are kept.
-            A profile for another number of channels is left out.
+        header: the decoded photo's; its profile, EXIF with the orientation, XMP, IPTC, texts and resolution are
+            kept. A profile for another number of channels is left out; ``header.warnings`` names what else is.
         alpha: straight alpha, ``H×W`` of the same dtype.
         software: name and version of this program.
         recipe_id: which recipe made the pixels.
@@ -93,9 +90,9 @@ def write_derivative(
     channels = 1 if len(pixels.shape) == 2 else 3
     profile = header.icc_profile if fits(header.icc_profile, channels=channels) else None
     if pixels.dtype == np.uint8:
-        _write_png(stream, pixels, alpha, _png_facts(header, profile, software, recipe_id))
+        _write_png(stream, pixels, alpha, png_facts(header, profile, software, recipe_id))
     else:
-        _write_tiff(stream, pixels, alpha, header, profile, f"{software} (recipe {recipe_id})")
+        _write_tiff(stream, pixels, alpha, tiff_facts(header, profile, software, recipe_id))
 
 
 def encode_mask(mask: Mask) -> bytes:
@@ -191,70 +188,10 @@ def _write_png(stream: BinaryIO, pixels: Raster, alpha: Raster | None, facts: Pn
     write_png(stream, bands, width, height, channels, facts)
 
 
-def _png_facts(header: PhotoHeader, profile: bytes | None, software: str, recipe_id: str) -> PngFacts:
-    xmp = header.xmp_block.decode("utf-8", errors="replace").rstrip("\0") if header.xmp_block else None
-    return PngFacts(
-        icc_profile=profile,
-        dpi=header.dpi,
-        exif=_exif_with_orientation(header),
-        xmp=xmp,
-        texts={"Software": software, "oldphoto:recipe": recipe_id},
-    )
-
-
-def _exif_with_orientation(header: PhotoHeader) -> bytes | None:
-    """Return the photo's own EXIF, or one that holds the orientation where it has none but is turned."""
-    if header.exif_block or header.orientation == 1:
-        return header.exif_block
-    exif = Image.Exif()
-    exif[274] = header.orientation
-    return exif.tobytes()
-
-
-def _write_tiff(
-    stream: BinaryIO,
-    pixels: Raster,
-    alpha: Raster | None,
-    header: PhotoHeader,
-    profile: bytes | None,
-    software: str,
-) -> None:
+def _write_tiff(stream: BinaryIO, pixels: Raster, alpha: Raster | None, facts: TiffFacts) -> None:
     height, width = pixels.shape[:2]
-    colours = 3 if len(pixels.shape) == 3 else 1
-    channels = colours + (alpha is not None)
-    row_bytes = width * channels * pixels.dtype.itemsize
-    rows = min(height, _rows_per_band(row_bytes))
-    tags: list[tuple[Any, ...]] = [(274, "H", 1, header.orientation, True)]
-    for name, number in _TEXT_TAGS.items():
-        text = header.exif.get(f"Image {name}")
-        if text:
-            tags.append((number, "s", 0, text.encode("utf-8"), True))
-    if header.xmp_block:
-        tags.append((700, "B", len(header.xmp_block), header.xmp_block, True))
-    # Named, because a nameless temporary file's own name is a number, which tifffile does not expect.
-    target = FileHandle(stream, name="derivative.tif")
-    with TiffWriter(target, bigtiff=row_bytes * height > _BIG, byteorder="<") as writer:
-        writer.write(
-            (_strip(band) for band in _bands(pixels, alpha, rows)),
-            shape=(height, width) if channels == 1 else (height, width, channels),
-            dtype=pixels.dtype,
-            photometric="rgb" if colours == 3 else "minisblack",
-            planarconfig="contig" if channels > 1 else None,
-            extrasamples=["unassalpha"] if alpha is not None else None,
-            compression="zlib",
-            predictor=True,
-            rowsperstrip=rows,
-            iccprofile=profile,
-            resolution=header.dpi,
-            resolutionunit="inch" if header.dpi else None,
-            software=software,
-            extratags=tags,
-            metadata=None,
-        )
-
-
-def _strip(band: NDArray[Any]) -> bytes:
-    """Return a strip as TIFF's deflate and horizontal predictor want it: differences from the left, packed."""
-    differences = np.ascontiguousarray(band).astype(band.dtype.newbyteorder("<"))
-    differences[:, 1:] -= band[:, :-1]
-    return zlib.compress(differences.data, _TIFF_LEVEL)
+    channels = (pixels.shape[2] if len(pixels.shape) == 3 else 1) + (alpha is not None)
+    rows = min(height, _rows_per_band(width * channels * pixels.dtype.itemsize))
+    shape = (height, width) if channels == 1 else (height, width, channels)
+    bands = _bands(pixels, alpha, rows)
+    write_tiff(stream, bands, shape, rows, facts, has_alpha=alpha is not None)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from oldphoto_core.errors import UnreadablePhotoError
 from oldphoto_core.image_io.boundary import RESCAN, observe, summarised
+from oldphoto_core.image_io.carried import not_carried
 from oldphoto_core.image_io.pillow_reader import pillow_header
 from oldphoto_core.image_io.sniff import identify, is_tiff, name_warning
 from oldphoto_core.image_io.tiff_reader import tiff_header
@@ -44,4 +45,5 @@ def read_header(data: bytes | Path, *, key: str) -> PhotoHeader:
     named = name_warning(key, found)
     pages = f"it holds {header.pages} pictures; only the first is restored" if header.pages > 1 else None
     own = [remark for remark in (named, pages) if remark]
-    return replace(header, warnings=summarised((*own, *header.warnings, *observed.warnings)))
+    remarks = (*own, *header.warnings, *observed.warnings, *not_carried(header))
+    return replace(header, warnings=summarised(remarks))

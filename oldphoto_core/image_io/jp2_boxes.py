@@ -1,4 +1,4 @@
-"""What Pillow does not tell of a JPEG 2000 file: its bit depth, ICC profile and XMP packet.
+"""What Pillow does not tell of a JPEG 2000 file: its bit depths, ICC profile, and XMP, EXIF and IPTC.
 
 See ISO/IEC 15444-1, annex A.5.1 (SIZ) and annex I (boxes).
 """
@@ -9,17 +9,30 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_XMP_UUID = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
+_UUIDS = {
+    bytes.fromhex("be7acfcb97a942e89c71999491e3afac"): "xmp",
+    bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38"): "iptc",
+    b"JpgTiffExif->JP2": "exif",
+}
+_ICC_METHODS = (b"\x02", b"\x03")
+"""Of a ``colr`` box: a restricted profile (JP2), and any profile (JPX)."""
 
 
 @dataclass(frozen=True)
 class Jp2Facts:
-    """Size in pixels, bits of the deepest component, ICC profile and XMP packet where there are any."""
+    """Size in pixels, bits of each component, and ICC profile, XMP, EXIF and IPTC where there are any."""
 
     size: tuple[int, int] | None = None
-    bits: int = 8
+    depths: tuple[int, ...] = (8,)
     icc_profile: bytes | None = None
     xmp: bytes | None = None
+    exif: bytes | None = None
+    iptc: bytes | None = None
+
+    @property
+    def bits(self) -> int:
+        """Bits of the deepest component."""
+        return max(self.depths)
 
 
 def read_jp2_facts(data: bytes) -> Jp2Facts:
@@ -28,19 +41,22 @@ def read_jp2_facts(data: bytes) -> Jp2Facts:
     Raises:
         ValueError, struct.error, IndexError: cut off (converted at the decoder boundary).
     """
-    icc = xmp = None
+    icc = None
+    blocks: dict[str, bytes] = {}
     codestream = data
     if not data.startswith(b"\xff\x4f"):
         for kind, content in _boxes(data):
             if kind == b"jp2h":
-                icc = next((c[3:] for k, c in _boxes(content) if k == b"colr" and c[:1] == b"\x02"), None)
-            elif kind == b"uuid" and content.startswith(_XMP_UUID):
-                xmp = content[16:]
+                icc = next(
+                    (c[3:] for k, c in _boxes(content) if k == b"colr" and c[:1] in _ICC_METHODS), None
+                )
+            elif kind == b"uuid" and content[:16] in _UUIDS:
+                blocks.setdefault(_UUIDS[content[:16]], content[16:])
             elif kind == b"jp2c":
                 codestream = content
     siz = codestream.index(b"\xff\x51", 0, 16)
     right, bottom, left, top = struct.unpack_from(">IIII", codestream, siz + 6)
-    return Jp2Facts((right - left, bottom - top), max(_depths(codestream, siz)), icc, xmp)
+    return Jp2Facts((right - left, bottom - top), _depths(codestream, siz), icc, **blocks)
 
 
 def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -58,7 +74,7 @@ def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         at = end
 
 
-def _depths(codestream: bytes, siz: int) -> list[int]:
+def _depths(codestream: bytes, siz: int) -> tuple[int, ...]:
     """Return each component's bits from the SIZ segment."""
     (count,) = struct.unpack_from(">H", codestream, siz + 38)
-    return [(codestream[siz + 40 + 3 * i] & 0x7F) + 1 for i in range(min(count, 64))] or [8]
+    return tuple((codestream[siz + 40 + 3 * i] & 0x7F) + 1 for i in range(min(count, 64))) or (8,)

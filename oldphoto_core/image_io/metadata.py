@@ -20,6 +20,7 @@ from oldphoto_core.image_io.boundary import observe, one_line
 
 _MAX_TAGS = 300
 _MAX_BLOCK = 4_000_000
+_MAX_IPTC = 400_000
 _SKIPPED = (
     "Thumbnail",
     "JPEGThumbnail",
@@ -28,6 +29,9 @@ _SKIPPED = (
     "EXIF MakerNote",
     "EXIF Padding",
     "Image Padding",
+    "Image ExifOffset",
+    "Image GPSInfo",
+    "EXIF InteroperabilityOffset",
 )
 
 _XMP_ORIENTATION = re.compile(rb"tiff:Orientation(?:=[\"']|>)([1-8])[\"'<]")
@@ -56,12 +60,23 @@ class Descriptions:
     warnings: tuple[str, ...] = ()
 
 
-def bare_exif(block: bytes | None) -> bytes | None:
-    """Return an EXIF block as the TIFF structure that it is, without the JPEG prefix."""
-    if not block:
-        return None
-    bare = block.removeprefix(b"Exif\0\0")
-    return bare if bare[:4] in (b"II*\0", b"MM\0*") and len(bare) <= _MAX_BLOCK else None
+def bare_exif(block: bytes | None) -> tuple[bytes | None, str | None]:
+    """Return an EXIF block as the TIFF structure that it is, without the JPEG prefix; or why there is none."""
+    bare = (block or b"").removeprefix(b"Exif\0\0")
+    if not bare:
+        return None, None
+    if bare[:4] not in (b"II*\0", b"MM\0*"):
+        return None, "the EXIF metadata is damaged and is not carried over"
+    if len(bare) > _MAX_BLOCK:
+        return None, f"the EXIF metadata is too large ({len(bare):,} bytes) and is not carried over"
+    return bare, None
+
+
+def bounded_iptc(records: bytes | None) -> tuple[bytes | None, str | None]:
+    """Return IPTC-IIM records as they are, or why they are left out."""
+    if records and len(records) > _MAX_IPTC:
+        return None, f"the IPTC metadata is too large ({len(records):,} bytes) and is not carried over"
+    return records or None, None
 
 
 def describe(

@@ -6,7 +6,6 @@ Only formats on ``sniff``'s list get here, and Pillow is told which one it is: i
 from __future__ import annotations
 
 import io
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +17,7 @@ from oldphoto_core.image_io.boundary import EXPORT, RESCAN
 from oldphoto_core.image_io.deep_reader import netpbm_maximum, read_deep
 from oldphoto_core.image_io.jp2_boxes import Jp2Facts, read_jp2_facts
 from oldphoto_core.image_io.limits import DecodeLimits
-from oldphoto_core.image_io.metadata import bare_exif, describe, resolution
+from oldphoto_core.image_io.pillow_tags import file_sayings
 from oldphoto_core.image_io.plane import Plane
 from oldphoto_core.image_io.profile import inspect_profile
 from oldphoto_core.image_io.whole_file import require_whole_jpeg, require_whole_png
@@ -56,12 +55,9 @@ def pillow_header(data: bytes, format_name: str, key: str) -> PhotoHeader:
             problem = f"it declares {image.size} (width, height) in one place and {jp2.size} in another"
             raise UnreadablePhotoError(key, problem, RESCAN)
         bits = _true_bits(data, format_name, bits, jp2)
-        exif = bare_exif(image.info.get("exif"))
-        xmp = _xmp(image) or jp2.xmp
-        described = describe(exif, _iptc_block(image), xmp, key=key)
+        said = file_sayings(image, data, jp2, key)
         profile = inspect_profile(image.info.get("icc_profile") or jp2.icc_profile, key=key)
         pages = _pages(image)
-        x, y = _density(image)
         return PhotoHeader(
             format=image.format or format_name,
             width=image.width,
@@ -70,15 +66,17 @@ def pillow_header(data: bytes, format_name: str, key: str) -> PhotoHeader:
             channels=channels,
             mode=image.mode,
             pages=pages,
-            orientation=described.orientation,
+            orientation=said.orientation,
             has_alpha=image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info,
-            dpi=resolution(x, y),
+            dpi=said.dpi,
             icc_profile=profile.data,
             icc_description=profile.description,
-            exif_block=exif,
-            xmp_block=xmp,
-            exif=described.tags,
-            warnings=(*described.warnings, *([profile.warning] if profile.warning else [])),
+            exif_block=said.exif,
+            xmp_block=said.xmp,
+            iptc_block=said.iptc,
+            png_chunks=said.chunks,
+            exif=said.tags,
+            warnings=(*said.warnings, *([profile.warning] if profile.warning else [])),
         )
 
 
@@ -99,6 +97,9 @@ def pillow_pixels(data: bytes, header: PhotoHeader, key: str, limits: DecodeLimi
                 key, "it is a layered Photoshop document, whose flat picture may be missing or stale", EXPORT
             )
         image.load()
+        if format_name == "JPEG2000" and header.bit_depth < 8:
+            depths = read_jp2_facts(data).depths
+            return _plane(colour.spread_shifted(image, depths)).remarking(*_spread_note(header))
         plane = _plane(image)
         if format_name == "JPEG":
             require_whole_jpeg(data, np.asarray(image), key)
@@ -135,23 +136,6 @@ def _pages(image: Image.Image) -> int:
     return frames + 1 if image.format == "PSD" else max(1, frames)
 
 
-def _density(image: Image.Image) -> tuple[Any, Any]:
-    dpi = image.info.get("dpi")
-    return (dpi[0], dpi[1]) if isinstance(dpi, tuple) and len(dpi) == 2 else (None, None)
-
-
-def _xmp(image: Image.Image) -> bytes | None:
-    found = image.info.get("xmp")
-    return found if isinstance(found, bytes) and found else None
-
-
-def _iptc_block(image: Image.Image) -> bytes | None:
-    """Return the IPTC-IIM records of a JPEG's Photoshop resources (resource 0x0404)."""
-    resources = image.info.get("photoshop")
-    block = resources.get(0x0404) if isinstance(resources, dict) else None
-    return block if isinstance(block, bytes) else None
-
-
 def _deep_plane(data: bytes, header: PhotoHeader, format_name: str, key: str) -> Plane:
     if format_name == "AVIF":
         raise UnsupportedPhotoError(
@@ -165,7 +149,7 @@ def _deep_plane(data: bytes, header: PhotoHeader, format_name: str, key: str) ->
             f"{samples.shape[1]}×{samples.shape[0]}",
             RESCAN,
         )
-    note = () if header.bit_depth == 16 else (f"{header.bit_depth} bits per channel were spread over 16",)
+    note = _spread_note(header)
     channels = samples.shape[2] if samples.ndim == 3 else 1
     if channels == 1:
         return Plane(samples.reshape(samples.shape[:2]), warnings=note)
@@ -175,6 +159,13 @@ def _deep_plane(data: bytes, header: PhotoHeader, format_name: str, key: str) ->
         return Plane(samples, warnings=note)
     colours = samples[..., 0] if channels == 2 else samples[..., :3]
     return Plane(np.ascontiguousarray(colours), np.ascontiguousarray(samples[..., -1]), note)
+
+
+def _spread_note(header: PhotoHeader) -> tuple[str, ...]:
+    bits = header.bit_depth
+    if bits in (1, 8, 16) or header.mode in ("P", "PA"):
+        return ()
+    return (f"{bits} bits per channel were spread over {8 if bits < 8 else 16}",)
 
 
 def _plane(image: Image.Image) -> Plane:

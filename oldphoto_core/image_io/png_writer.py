@@ -25,13 +25,14 @@ _LEVEL = 1
 
 @dataclass(frozen=True)
 class PngFacts:
-    """What a PNG says beside its pixels: profile, resolution in dots per inch, EXIF, texts, XMP."""
+    """What a PNG says beside its pixels: profile, resolution in dots per inch, EXIF, texts, XMP, further chunks."""
 
     icc_profile: bytes | None = None
     dpi: tuple[float, float] | None = None
     exif: bytes | None = None
     xmp: str | None = None
     texts: dict[str, str] = field(default_factory=dict)
+    chunks: tuple[tuple[bytes, bytes], ...] = ()
 
 
 def write_png(
@@ -86,6 +87,7 @@ def _fact_chunks(facts: PngFacts) -> Iterable[tuple[bytes, bytes]]:
         yield b"tEXt", name.encode("latin-1") + b"\0" + text.encode("latin-1", "replace")
     if facts.xmp:
         yield b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + facts.xmp.encode()
+    yield from facts.chunks
 
 
 def _chunk(stream: BinaryIO, kind: bytes, content: bytes) -> None:

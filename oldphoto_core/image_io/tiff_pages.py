@@ -6,17 +6,20 @@ tifffile fills missing strips with zeros by design; an archive's photo must not 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from mmap import mmap
 
-from tifffile import TiffFile, TiffPage
+from tifffile import TIFF, TiffFile, TiffPage
 
-from oldphoto_core.errors import UnreadablePhotoError, UnsupportedPhotoError
-from oldphoto_core.image_io.boundary import RESCAN
+from oldphoto_core.errors import PhotoError, UnreadablePhotoError, UnsupportedPhotoError
+from oldphoto_core.image_io.boundary import EXPORT, RESCAN, observe
 from oldphoto_core.image_io.limits import DecodeLimits
 
 MAX_PAGES = 1000
 _CFA, _LINEAR_RAW, _DNG_VERSION, _JPEG = 32803, 34892, 50706, 7
+_PRIVATE = (65000, 65001, 65002)
+"""Numbers that anybody may use; tifffile knows one microscope's meaning of them."""
 
 
 def pages_of(tiff: TiffFile, key: str) -> list[TiffPage]:
@@ -57,6 +60,54 @@ def is_picture(page: TiffPage) -> bool:
     return not page.is_reduced and not page.is_mask
 
 
+def require_decodable_page(page: TiffPage, key: str) -> None:
+    """Raise :class:`UnsupportedPhotoError` where no decoder is at hand for the page's compression or samples.
+
+    tifffile says so with the error that it also raises for damaged strips.
+    """
+    compression, predictor = int(page.compression), int(page.predictor)
+    if compression not in TIFF.DECOMPRESSORS or compression in _PRIVATE:
+        problem = f"it is compressed by a scheme that is not decoded here ({_name(page.compression)})"
+    elif predictor != 1 and predictor not in TIFF.UNPREDICTORS and compression not in TIFF.IMAGE_COMPRESSIONS:
+        problem = f"its samples are stored as differences of a kind that is not decoded here ({predictor})"
+    elif page.dtype is None:
+        problem = f"its samples ({page.bitspersample} bits) are of a type that is not decoded here"
+    else:
+        return
+    raise UnsupportedPhotoError(key, problem, EXPORT)
+
+
+def check_other_pages(
+    pages: Iterable[TiffPage], key: str, limits: DecodeLimits, check: Callable[[TiffPage], None]
+) -> tuple[str, ...]:
+    """Decode every page but the main one, within the limits; a damaged one makes the file a damaged file.
+
+    Args:
+        pages: the other pages.
+        key: the photo's source key.
+        limits: ``max_bytes`` bounds all the pages together.
+        check: decodes a page, and raises a :class:`PhotoError` where it is not whole.
+
+    Returns:
+        Remarks on pages that were not checked.
+    """
+    left = limits.max_bytes
+    remarks: list[str] = []
+    for page in pages:
+        number = page.index + 1
+        left -= page.nbytes
+        if left < 0:
+            return (*remarks, f"the pages from number {number} on were not checked for damage")
+        try:
+            require_decodable_page(page, key)
+            observe(key, partial(check, page))
+        except UnsupportedPhotoError:
+            remarks.append(f"page {number} is of a kind that could not be checked for damage")
+        except PhotoError as error:
+            raise type(error)(key, f"page {number}: {error.problem}", error.remedy) from error
+    return tuple(remarks)
+
+
 def require_bounded_page(page: TiffPage, key: str, limits: DecodeLimits) -> None:
     """Raise :class:`OversizedPhotoError` where a page, or one of its tiles, is too large.
 
@@ -93,6 +144,12 @@ def require_whole_page(page: TiffPage, data: bytes | mmap, key: str) -> None:
             raise UnreadablePhotoError(
                 key, f"{cut:,} of its {expected:,} JPEG strips or tiles are cut off", RESCAN
             )
+
+
+def _name(compression: int) -> str:
+    """Return a compression's number, with its name where it has one."""
+    name = getattr(compression, "name", None)
+    return f"{name}, number {int(compression)}" if name else f"number {int(compression)}"
 
 
 def _is_inside(offset: int, count: int, size: int) -> bool:

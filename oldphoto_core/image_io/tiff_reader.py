@@ -18,22 +18,30 @@ from numpy.typing import NDArray
 from PIL import Image
 from tifffile import TiffFile, TiffPage
 
-from oldphoto_core.errors import PhotoError, UnreadablePhotoError, UnsupportedPhotoError
+from oldphoto_core.errors import UnreadablePhotoError, UnsupportedPhotoError
 from oldphoto_core.image_io import colour
 from oldphoto_core.image_io.boundary import EXPORT, RESCAN, observe
 from oldphoto_core.image_io.limits import DecodeLimits
-from oldphoto_core.image_io.metadata import describe
+from oldphoto_core.image_io.metadata import bounded_iptc, describe
 from oldphoto_core.image_io.plane import Plane
 from oldphoto_core.image_io.profile import inspect_profile
 from oldphoto_core.image_io.tiff_pages import (
     MAX_PAGES,
+    check_other_pages,
     is_picture,
     main_page,
     pages_of,
     require_bounded_page,
+    require_decodable_page,
     require_whole_page,
 )
-from oldphoto_core.image_io.tiff_tags import exif_block, page_blocks, page_orientation, page_resolution
+from oldphoto_core.image_io.tiff_tags import (
+    colour_remark,
+    exif_block,
+    page_blocks,
+    page_orientation,
+    page_resolution,
+)
 from oldphoto_core.photo import PhotoHeader
 
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR, _LAB, _ICCLAB = 0, 1, 2, 3, 5, 6, 8, 9
@@ -59,8 +67,10 @@ def tiff_header(data: bytes | Path, key: str) -> PhotoHeader:
         orientation, odd = page_orientation(page)
         blocks = page_blocks(page)
         exif, damaged = _exif(page, orientation, key)
-        described = describe(exif, blocks["iptc"], key=key)
+        iptc, bad_iptc = bounded_iptc(blocks["iptc"])
+        described = describe(exif, iptc, key=key)
         profile = inspect_profile(blocks["icc"], key=key)
+        tagged = None if profile.data else colour_remark(page)
         mode, colours = _COLOURS.get(_photometric(page), ("unknown", page.samplesperpixel))
         bits = page.bitspersample if isinstance(page.bitspersample, int) else max(page.bitspersample)
         has_alpha = page.samplesperpixel == colours + 1 and _extra(page) in (_PREMULTIPLIED, _STRAIGHT)
@@ -83,8 +93,12 @@ def tiff_header(data: bytes | Path, key: str) -> PhotoHeader:
             icc_description=profile.description,
             exif_block=exif,
             xmp_block=blocks["xmp"],
+            iptc_block=iptc,
             exif=described.tags,
-            warnings=(*(w for w in (odd, damaged, profile.warning, many) if w), *described.warnings),
+            warnings=(
+                *(w for w in (odd, *damaged, bad_iptc, profile.warning, tagged, many) if w),
+                *described.warnings,
+            ),
         )
 
 
@@ -98,15 +112,16 @@ def tiff_pixels(data: bytes, key: str, limits: DecodeLimits) -> Plane:
         require_whole_page(page, data, key)
         plane = _plane(page, data, key)
         others = [other for other in pages if other is not page]
-        return plane.remarking(*_check_other_pages(others, data, key, limits))
+        check = partial(_check_page, data=data, key=key, limits=limits)
+        return plane.remarking(*check_other_pages(others, key, limits, check))
 
 
-def _exif(page: TiffPage, orientation: int, key: str) -> tuple[bytes | None, str | None]:
-    """Return the EXIF block, or a warning: descriptions that cannot be read do not damage the picture."""
+def _exif(page: TiffPage, orientation: int, key: str) -> tuple[bytes | None, tuple[str, ...]]:
+    """Return the EXIF block, and warnings: descriptions that cannot be read do not damage the picture."""
     try:
-        return observe(key, lambda: exif_block(page, orientation)).value, None
+        return observe(key, lambda: exif_block(page, orientation)).value
     except UnreadablePhotoError:
-        return None, "the descriptive tags are damaged and could not be read"
+        return None, ("the descriptive tags are damaged and could not be read",)
 
 
 @contextmanager
@@ -163,6 +178,7 @@ def require_kind(page: TiffPage, key: str) -> None:
             f"it declares {page.samplesperpixel} channels where its kind needs {colours}",
             RESCAN,
         )
+    require_decodable_page(page, key)
 
 
 def _plane(page: TiffPage, data: bytes, key: str) -> Plane:
@@ -256,24 +272,6 @@ def _through_pillow(data: bytes, page: TiffPage, key: str) -> Plane:
         if image.size != (page.imagewidth, page.imagelength):
             raise UnreadablePhotoError(key, "its size is declared twice, differently", EXPORT)
         return Plane(np.array(image.convert("RGB")), warnings=("stored as YCbCr; converted to RGB",))
-
-
-def _check_other_pages(pages: list[TiffPage], data: bytes, key: str, limits: DecodeLimits) -> tuple[str, ...]:
-    """Decode every other page within the limits; a damaged one makes the file a damaged file."""
-    left = limits.max_bytes
-    remarks: list[str] = []
-    for page in pages:
-        number = page.index + 1
-        left -= page.nbytes
-        if left < 0:
-            return (*remarks, f"the pages from number {number} on were not checked for damage")
-        try:
-            observe(key, partial(_check_page, page, data, key, limits))
-        except UnsupportedPhotoError:
-            remarks.append(f"page {number} is of a kind that could not be checked for damage")
-        except PhotoError as error:
-            raise type(error)(key, f"page {number}: {error.problem}", error.remedy) from error
-    return tuple(remarks)
 
 
 def _check_page(page: TiffPage, data: bytes, key: str, limits: DecodeLimits) -> None:

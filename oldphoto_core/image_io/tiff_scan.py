@@ -5,9 +5,10 @@ What a strip's samples mean is decided by ``tiff_reader``, for a part exactly as
 
 from __future__ import annotations
 
+import math
 import mmap
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,11 @@ from numpy.typing import NDArray
 from tifffile import TiffPage
 
 from oldphoto_core.errors import OversizedPhotoError
-from oldphoto_core.image_io.boundary import observe
 from oldphoto_core.image_io.limits import DecodeLimits
 from oldphoto_core.image_io.orientation import AsStored
 from oldphoto_core.image_io.plane import Plane
 from oldphoto_core.image_io.tiff_pages import (
+    check_other_pages,
     main_page,
     pages_of,
     require_bounded_page,
@@ -32,6 +33,8 @@ from oldphoto_core.photo import PhotoHeader
 from oldphoto_core.raster import Raster, Workspace, bands
 
 _READ_BYTES = 1 << 24
+_JPEGS = (6, 7, 34892, 33007)
+"""Compressions whose tables may lie apart from their strips."""
 
 
 @dataclass(frozen=True)
@@ -55,21 +58,24 @@ def tiff_into(
     Raises:
         PhotoError: as decoding in memory does; and where one strip or tile alone needs more than ``memory``.
     """
-    with open_tiff(path) as tiff, path.open("rb") as file:
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            pages = pages_of(tiff, key)
-            page = main_page(pages, key)
-            for one in pages:
-                if one is page:
-                    require_kind(one, key)
-                require_bounded_page(one, key, limits)
-                require_whole_page(one, data, key)
+    with open_tiff(path) as tiff:
+        pages = pages_of(tiff, key)
+        page = main_page(pages, key)
+        require_kind(page, key)
+        _require_sound(page, path, key, limits)
         if is_for_pillow(page):
             return None
-        for other in pages:
-            if other is not page:
-                observe(key, partial(_checked, other, path, key, memory))
-        return _plane_into(page, path, header, key, workspace, memory)
+        plane = _plane_into(page, path, header, key, workspace, memory)
+        others = [other for other in pages if other is not page]
+        check = partial(_check_page, path=path, key=key, limits=limits, memory=memory)
+        remarks = check_other_pages(others, key, limits, check)
+        return replace(plane, warnings=(*plane.warnings, *remarks))
+
+
+def _require_sound(page: TiffPage, path: Path, key: str, limits: DecodeLimits) -> None:
+    require_bounded_page(page, key, limits)
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        require_whole_page(page, data, key)
 
 
 def _plane_into(
@@ -96,7 +102,8 @@ def _plane_into(
     return ScanPlane(upright, alpha, tuple(warnings), profile)
 
 
-def _checked(page: TiffPage, path: Path, key: str, memory: int) -> None:
+def _check_page(page: TiffPage, path: Path, key: str, limits: DecodeLimits, memory: int) -> None:
+    _require_sound(page, path, key, limits)
     for _ in _parts(page, path, key, memory):
         pass
 
@@ -107,22 +114,40 @@ def _parts(page: TiffPage, path: Path, key: str, memory: int) -> Iterator[tuple[
         yield from _mapped(page, path)
         return
     _require_bounded_part(page, key, memory)
-    planes: dict[tuple[int, int], list[NDArray[Any]]] = {}
-    separate = page.planarconfig == 2 and page.samplesperpixel > 1
-    for segment, (_, _, row, column, _), shape in page.segments(
-        maxworkers=1, sort=not separate, buffersize=_READ_BYTES
-    ):
+    together: list[NDArray[Any]] = []
+    planes = page.samplesperpixel if page.planarconfig == 2 else 1
+    for segment, (_, _, row, column, _), shape in _segments(page, planes):
         height, width = min(shape[1], page.imagelength - row), min(shape[2], page.imagewidth - column)
         if segment is None:
             raise ValueError("a strip or tile is empty")
-        part = segment[0, :height, :width]
-        if not separate:
-            yield row, column, part
-            continue
-        waiting = planes.setdefault((row, column), [])
-        waiting.append(part)
-        if len(waiting) == page.samplesperpixel:
-            yield row, column, np.concatenate(planes.pop((row, column)), axis=2)
+        together.append(segment[0, :height, :width])
+        if len(together) == planes:
+            yield row, column, together[0] if planes == 1 else np.concatenate(together, axis=2)
+            together.clear()
+
+
+def _segments(page: TiffPage, planes: int) -> Iterator[Any]:
+    """Decode the strips or tiles; of planes that are stored apart, those of one place after one another.
+
+    In the order of the file, all planes but the last would have to be kept until the last one comes.
+    """
+    if planes == 1:
+        yield from page.segments(maxworkers=1, sort=True, buffersize=_READ_BYTES)
+        return
+    places = math.prod(page.chunked) // planes
+    order = [plane * places + place for place in range(places) for plane in range(planes)]
+    tables = (
+        {"jpegtables": page.jpegtables, "jpegheader": page.jpegheader} if page.compression in _JPEGS else {}
+    )
+    for data, index in page.parent.filehandle.read_segments(
+        [page.dataoffsets[index] for index in order],
+        [page.databytecounts[index] for index in order],
+        indices=order,
+        sort=False,
+        buffersize=_READ_BYTES,
+        flat=True,
+    ):
+        yield page.decode(data, index, **tables)
 
 
 def _mapped(page: TiffPage, path: Path) -> Iterator[tuple[int, int, NDArray[Any]]]:

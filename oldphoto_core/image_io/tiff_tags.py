@@ -5,29 +5,35 @@ A TIFF keeps descriptions among the tags that place its strips, so its own EXIF 
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from PIL import ExifTags, Image
-from PIL.TiffImagePlugin import IFDRational
+from PIL import ExifTags
 from tifffile import TiffPage
 
-from oldphoto_core.image_io.metadata import resolution
-
-_TEXT_TAGS = (269, 270, 271, 272, 285, 305, 306, 315, 316, 33432)
-_ORIENTATION, _X, _Y, _UNIT, _XMP, _IPTC, _ICC, _EXIF, _GPS = (
-    274,
-    282,
-    283,
-    296,
-    700,
-    33723,
-    34675,
-    34665,
-    34853,
+from oldphoto_core.image_io.ifd import (
+    EXIF,
+    GPS,
+    Directory,
+    Entry,
+    Structure,
+    pack_block,
+    read_block,
+    read_directory,
 )
-_MAX_TEXT = 4000
-_IDS = {name: number for number, name in (*ExifTags.TAGS.items(), *ExifTags.GPSTAGS.items())}
-_GPS_IDS = {name: number for number, name in ExifTags.GPSTAGS.items()}
+from oldphoto_core.image_io.metadata import resolution
+from oldphoto_core.image_io.png_chunks import IPTC_RESOURCE, photoshop_resource
+
+DESCRIPTIVE = frozenset(
+    {11, 269, 270, 271, 272, 285, 305, 306, 315, 316, 18246, 18249, 33432, 36867, *range(40091, 40096)}
+)
+"""The tags of a page that describe the picture: texts, times, ratings, and what Windows Explorer writes."""
+SOFTWARE = 305
+_ORIENTATION, _X, _Y, _UNIT, _XMP, _IPTC, _PHOTOSHOP, _ICC = 274, 282, 283, 296, 700, 33723, 34377, 34675
+_DIRECTORIES = {EXIF: "the EXIF directory", GPS: "the GPS directory"}
+_COLOUR_TAGS = {301: "TransferFunction", 318: "WhitePoint", 319: "PrimaryChromaticities"}
 
 
 def page_orientation(page: TiffPage) -> tuple[int, str | None]:
@@ -50,43 +56,53 @@ def page_resolution(page: TiffPage) -> tuple[float, float] | None:
 
 def page_blocks(page: TiffPage) -> dict[str, bytes | None]:
     """Return the binary blocks by name: ``icc``, ``xmp``, ``iptc``."""
-    return {
-        name: _bytes(_value(page, tag, None)) for name, tag in (("icc", _ICC), ("xmp", _XMP), ("iptc", _IPTC))
-    }
+    icc, xmp, iptc, photoshop = (_bytes(_value(page, tag, None)) for tag in (_ICC, _XMP, _IPTC, _PHOTOSHOP))
+    return {"icc": icc, "xmp": xmp, "iptc": iptc or photoshop_resource(photoshop or b"", IPTC_RESOURCE)}
 
 
-def exif_block(page: TiffPage, orientation: int) -> bytes | None:
-    """Return an EXIF block (a TIFF structure) of the page's descriptive, EXIF and GPS tags."""
-    exif = Image.Exif()
-    for tag in _TEXT_TAGS:
-        text = _value(page, tag, None)
-        if isinstance(text, str) and text.strip("\0 "):
-            # As bytes, because Pillow would replace what is not ASCII by question marks.
-            exif[tag] = text.strip("\0")[:_MAX_TEXT].encode("utf-8", errors="replace")
-    for tag, names in ((_EXIF, _IDS), (_GPS, _GPS_IDS)):
-        values = _value(page, tag, None)
-        if isinstance(values, dict):
-            exif.get_ifd(tag).update(_plain(values, names))
-    if not any(True for _ in exif) and orientation == 1:
+def colour_remark(page: TiffPage) -> str | None:
+    """Return a warning where the page describes its colours by tags, for a page without a profile."""
+    names = [name for tag, name in _COLOUR_TAGS.items() if tag in page.tags]
+    if not names:
         return None
-    exif[_ORIENTATION] = orientation
-    return exif.tobytes().removeprefix(b"Exif\0\0")
+    return f"it describes its colours by tags that are not carried over ({', '.join(names)}); it may look different"
 
 
-def _plain(values: dict[str, Any], names: dict[str, int]) -> dict[int, Any]:
-    """Keep text, whole numbers and ratios; leave out the maker's notes and other opaque bytes."""
-    kept: dict[int, Any] = {}
-    for name, value in values.items():
-        number = names.get(name)
-        if number is None:
-            continue
-        if isinstance(value, str) and value:
-            kept[number] = value[:_MAX_TEXT]
-        elif isinstance(value, int) and 0 <= value < 2**16:
-            kept[number] = int(value)
-        elif isinstance(value, tuple) and len(value) == 2 and all(isinstance(v, int) for v in value):
-            kept[number] = IFDRational(value[0], value[1])
-    return kept
+def exif_block(page: TiffPage, orientation: int) -> tuple[bytes | None, tuple[str, ...]]:
+    """Return an EXIF block of the page's descriptive, EXIF and GPS tags, and a warning for what is left out."""
+    file = page.parent.filehandle
+
+    def read(at: int, size: int) -> bytes:
+        file.seek(at)
+        return bytes(file.read(size))
+
+    structure = Structure(read, page.parent.byteorder, page.parent.is_bigtiff)
+    found = without_blanks(read_directory(structure, page.offset, DESCRIPTIVE))
+    remarks = left_out(found.lost)
+    if not found and orientation == 1:
+        return None, remarks
+    turn = Entry(_ORIENTATION, 3, orientation.to_bytes(2, "little"))
+    return pack_block(replace(found, entries=(turn, *found.entries))), remarks
+
+
+def descriptions(block: bytes | None) -> Directory:
+    """Return what a TIFF takes over of an EXIF block; a damaged one is lost as a whole."""
+    try:
+        return without_blanks(read_block(block, DESCRIPTIVE)) if block else Directory()
+    except (ValueError, struct.error):
+        return Directory(lost=(EXIF,))
+
+
+def left_out(tags: Sequence[int]) -> tuple[str, ...]:
+    """Return the warning that names EXIF tags which are too large or cannot be read."""
+    known = ExifTags.GPSTAGS | ExifTags.TAGS | _DIRECTORIES
+    names = [known.get(tag, str(tag)) for tag in dict.fromkeys(tags)]
+    return (f"EXIF: too large or damaged, and not carried over: {', '.join(names)}",) if names else ()
+
+
+def without_blanks(directory: Directory) -> Directory:
+    """Leave out texts of nothing but spaces, which cameras write into every file."""
+    return replace(directory, entries=tuple(one for one in directory.entries if one.data.strip(b"\0 ")))
 
 
 def _value(page: TiffPage, tag: int, otherwise: Any) -> Any:

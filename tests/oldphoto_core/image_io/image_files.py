@@ -13,9 +13,29 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
+from oldphoto_core.image_io import decode, encode_derivative
 from oldphoto_core.image_io.colour import srgb_profile
+from oldphoto_core.image_io.ifd import EXIF, GPS, INTEROPERABILITY, Directory, Entry, add_to_tiff
+from oldphoto_core.photo import DecodedPhoto
 
 SRGB = srgb_profile()
+
+LONG = "Müller, Fotograf\nzweite Zeile " + "x" * 9000
+SHOT, CHANGED = "1998:01:01 00:00:00", "1999:01:01 00:00:00"
+RECORDS = b"\x1c\x02\x69\x00\x05Title" + b"\x1c\x02\x74\x00\x06Museum"
+TEXTS = {
+    269: "Box 3",
+    270: LONG,
+    271: "Epson",
+    272: "V800",
+    305: "Scan 3.1",
+    306: CHANGED,
+    315: "Ärtist",
+    33432: "© Museum",
+}
+LATITUDE = struct.pack("<6I", 52, 1, 31, 1, 123, 10)
+LENS = struct.pack("<8I", 24, 1, 70, 1, 28, 10, 28, 10)
+COMMENT = b"ASCII\0\0\0a comment"
 
 
 def ramp(height: int = 24, width: int = 31, channels: int = 3, *, dtype: Any = np.uint8) -> NDArray[Any]:
@@ -47,6 +67,34 @@ def through_tifffile(pixels: NDArray[Any], **options: Any) -> bytes:
     return buffer.getvalue()
 
 
+def text_tag(tag: int, value: str) -> Entry:
+    return Entry(tag, 2, value.encode() + b"\0")
+
+
+def descriptions() -> Directory:
+    """What a scanner's TIFF may say: texts, and EXIF and GPS in directories of their own."""
+    exif = (
+        Entry(34855, 3, b"\x64\0"),
+        text_tag(36867, SHOT),
+        Entry(37510, 7, COMMENT),
+        Entry(42034, 5, LENS),
+    )
+    gps = (text_tag(1, "N"), Entry(2, 5, LATITUDE), text_tag(3, "E"))
+    inter = Directory((text_tag(1, "R98"),))
+    return Directory(
+        tuple(text_tag(tag, value) for tag, value in TEXTS.items()),
+        {EXIF: Directory(exif, {INTEROPERABILITY: inter}), GPS: Directory(gps)},
+    )
+
+
+def described_tiff(pixels: NDArray[Any], **options: Any) -> bytes:
+    """A TIFF with these descriptions, XMP and IPTC."""
+    tags = [(700, "B", 4, b"<x/>", True), (33723, 7, len(RECORDS), RECORDS, True)]
+    file = io.BytesIO(through_tifffile(pixels, photometric="rgb", software=False, extratags=tags, **options))
+    add_to_tiff(file, descriptions())
+    return file.getvalue()
+
+
 def deep_png(pixels: NDArray[np.uint16]) -> bytes:
     return bytes(imagecodecs.png_encode(pixels))
 
@@ -72,6 +120,38 @@ def png_of(width: int, height: int, rows: int, *, bits: int = 8) -> bytes:
     header = struct.pack(">IIBBBBB", width, height, bits, 0, 0, 0, 0)
     chunks = (png_chunk(b"IHDR", header), png_chunk(b"IDAT", stream), png_chunk(b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def jp2(pixels: NDArray[Any], **options: Any) -> bytes:
+    options = {"level": 0, "reversible": True, "codecformat": "jp2"} | options
+    return bytes(imagecodecs.jpeg2k_encode(pixels, **options))
+
+
+def with_jp2_boxes(data: bytes, *boxes: tuple[bytes, bytes]) -> bytes:
+    """Put boxes into a JP2's header; one for colour goes before the others of its kind."""
+    at = data.index(b"jp2h") - 4
+    (size,) = struct.unpack_from(">I", data, at)
+    image_header = 8 + struct.unpack_from(">I", data, at + 8)[0]
+    added = b"".join(struct.pack(">I4s", 8 + len(content), kind) + content for kind, content in boxes)
+    split = at + (image_header if boxes[0][0] == b"colr" else size)
+    grown = data[:split] + added + data[split:]
+    return grown[:at] + struct.pack(">I", size + len(added)) + grown[at + 4 :]
+
+
+def png_with(data: bytes, *chunks: tuple[bytes, bytes], behind: bool = False) -> bytes:
+    """Put chunks into a PNG, before or behind its pixels."""
+    at = len(data) - 12 if behind else 33
+    return data[:at] + b"".join(png_chunk(*chunk) for chunk in chunks) + data[at:]
+
+
+def derived(data: bytes) -> bytes:
+    return encoded(decode(data, key="a"))
+
+
+def encoded(photo: DecodedPhoto) -> bytes:
+    return encode_derivative(
+        photo.pixels, photo.header, alpha=photo.alpha, software="oldphoto 1", recipe_id="4f2a"
+    ).data
 
 
 def patched_tag(data: bytes, tag: int, value: int) -> bytes:

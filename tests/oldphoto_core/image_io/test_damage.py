@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oldphoto_core.errors import OversizedPhotoError, PhotoError, UnreadablePhotoError
-from oldphoto_core.image_io import DecodeLimits, decode, read_header
+from oldphoto_core.image_io import DecodeLimits, decode, encode_derivative, read_header
 from oldphoto_core.image_io.boundary import observe
 from tests.oldphoto_core.image_io.image_files import (
     deep_png,
+    described_tiff,
     noise,
     oriented_jpeg,
     patched_tag,
@@ -35,6 +36,10 @@ _FILES: dict[str, bytes] = {
         ramp(dtype=np.uint16), photometric="rgb", compression="zlib", tile=(16, 16)
     ),
     "jpeg.tif": through_tifffile(noise(), photometric="ycbcr", compression="jpeg"),
+    "described.tif": described_tiff(ramp(dtype=np.uint16)),
+    "described.png": encode_derivative(
+        ramp(), decode(described_tiff(ramp()), key="a").header, software="s", recipe_id="r"
+    ).data,
     "rgb.webp": through_pillow(noise(), "WEBP"),
     "rgb.bmp": through_pillow(noise(), "BMP"),
     "grey.gif": through_pillow(noise(channels=1), "GIF"),

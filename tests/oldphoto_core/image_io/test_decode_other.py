@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from typing import Any
 
 import imagecodecs
@@ -15,10 +16,12 @@ from oldphoto_core.image_io.colour import spread_bits
 from tests.oldphoto_core.image_io.image_files import (
     SRGB,
     deep_png,
+    jp2,
     oriented_jpeg,
     png_chunk,
     ramp,
     through_pillow,
+    with_jp2_boxes,
 )
 
 
@@ -45,6 +48,49 @@ def test_16_bit_jpeg_2000_keeps_every_bit(codecformat: str, channels: int) -> No
     data = bytes(imagecodecs.jpeg2k_encode(pixels, level=0, reversible=True, codecformat=codecformat))
     photo = decode(data, key="a.jp2")
     np.testing.assert_array_equal(photo.pixels, pixels)
+
+
+@pytest.mark.parametrize("bits", range(1, 8))
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_jpeg_2000_of_few_bits_is_spread_as_tiff_is(bits: int, channels: int) -> None:
+    shape = (16, 17) if channels == 1 else (16, 17, channels)
+    values = np.random.default_rng(bits).integers(0, 2**bits, shape).astype(np.uint8)
+    values[0, 0], values[0, 1] = 0, 2**bits - 1
+    data = jp2(values, bitspersample=bits)
+    photo = decode(data, key="a.jp2")
+    found = photo.pixels if photo.alpha is None else np.dstack([photo.pixels, photo.alpha])
+    np.testing.assert_array_equal(found, spread_bits(values, bits))
+    assert (found.min(), found.max()) == (0, 255)
+    assert photo.warnings == (() if bits == 1 else (f"{bits} bits per channel were spread over 8",))
+
+
+@pytest.mark.parametrize("bits", [2, 4, 8])
+def test_a_jpeg_2000_of_few_bits_with_a_palette_has_its_colours(bits: int) -> None:
+    indices = (np.arange(16 * 16) % 2**bits).astype(np.uint8).reshape(16, 16)
+    colours = np.random.default_rng(0).permutation(256 * 3)[: 3 * 2**bits].astype(np.uint8).reshape(-1, 3)
+    palette = struct.pack(">HB", 2**bits, 3) + bytes([7, 7, 7]) + colours.tobytes()
+    channels = b"".join(struct.pack(">HBB", 0, 1, at) for at in range(3))
+    coloured = jp2(indices, bitspersample=bits).replace(struct.pack(">I", 17), struct.pack(">I", 16), 1)
+    data = with_jp2_boxes(coloured, (b"pclr", palette), (b"cmap", channels))
+    np.testing.assert_array_equal(decode(data, key="a.jp2").pixels, colours[indices])
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_jpeg_2000_in_luma_and_chroma_becomes_rgb(dtype: Any) -> None:
+    full = int(np.iinfo(dtype).max)
+    data = bytearray(jp2(np.full((16, 16, 3), (full // 2, full // 3, full * 3 // 5), dtype)))
+    at = data.index(b"colr") + 7
+    data[at : at + 4] = struct.pack(">I", 18)
+    y, cb, cr = 1 / 2, 1 / 3 - 1 / 2, 3 / 5 - 1 / 2
+    expected = np.array([y + 1.402 * cr, y - 0.344 * cb - 0.714 * cr, y + 1.772 * cb])
+    found = decode(bytes(data), key="a.jp2").pixels[0, 0] / full
+    assert np.abs(found - expected).max() < 0.01
+
+
+@pytest.mark.parametrize("method", [2, 3])
+def test_a_jpeg_2000_profile_of_either_method_is_kept(method: int) -> None:
+    data = with_jp2_boxes(jp2(ramp(dtype=np.uint16)), (b"colr", bytes([method, 0, 0]) + SRGB))
+    assert decode(data, key="a.jp2").header.icc_profile == SRGB
 
 
 @pytest.mark.parametrize("channels", [1, 3])

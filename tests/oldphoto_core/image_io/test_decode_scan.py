@@ -14,7 +14,7 @@ import pytest
 import tifffile
 
 from oldphoto_core.errors import OversizedPhotoError, UnreadablePhotoError, UnsupportedPhotoError
-from oldphoto_core.image_io import AsStored, decode, decode_scan, to_upright, write_derivative
+from oldphoto_core.image_io import AsStored, DecodeLimits, decode, decode_scan, to_upright, write_derivative
 from oldphoto_core.raster import InMemory, MemoryRaster, OnDisk, whole
 from tests.oldphoto_core.image_io.image_files import (
     SRGB,
@@ -96,18 +96,52 @@ def test_damage_is_told_as_in_memory(data: bytes, error: type[Exception], words:
         decode_scan(path, key="a.tif", workspace=InMemory(), memory=10**9)
 
 
-def test_a_damaged_second_page_makes_a_damaged_file(tmp_path: Path) -> None:
+def two_pages(number: int = 5, second: Any = None) -> bytes:
+    """A file whose second page is compressed by a scheme of this number (5 is true)."""
     buffer = io.BytesIO()
     with tifffile.TiffWriter(buffer) as writer:
-        for _ in range(2):
-            writer.write(noise(), photometric="rgb", compression="lzw", metadata=None)
+        for page in (noise(), noise() if second is None else second):
+            writer.write(page, photometric="rgb", compression="lzw", metadata=None)
     data = bytearray(buffer.getvalue())
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        at = file.pages[1].tags[259].valueoffset
+    data[at : at + 2] = number.to_bytes(2, "little")
+    return bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("data", "limits", "remark"),
+    [
+        (two_pages(), DecodeLimits(), None),
+        (two_pages(34676), DecodeLimits(), "page 2 is of a kind that could not be checked for damage"),
+        (two_pages(65001), DecodeLimits(), "page 2 is of a kind that could not be checked for damage"),
+        (
+            two_pages(second=np.zeros((300, 200, 3), np.uint8)),
+            DecodeLimits(max_bytes=100_000),
+            "the pages from number 2 on were not checked for damage",
+        ),
+    ],
+)
+def test_a_second_page_that_cannot_be_checked_is_a_remark(
+    data: bytes, limits: DecodeLimits, remark: str | None, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.tif"
+    path.write_bytes(data)
+    expected = decode(data, key="a.tif", limits=limits)
+    found = decode_scan(path, key="a.tif", workspace=InMemory(), memory=10**9, limits=limits)
+    assert np.array_equal(whole(found.pixels), noise())
+    assert found.warnings == expected.warnings
+    assert found.warnings[1:] == ((remark,) if remark else ())
+
+
+def test_a_damaged_second_page_makes_a_damaged_file(tmp_path: Path) -> None:
+    data = bytearray(two_pages())
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         at = file.pages[1].dataoffsets[0]
     data[at : at + 400] = bytes(400)
     path = tmp_path / "a.tif"
     path.write_bytes(data)
-    with pytest.raises(UnreadablePhotoError):
+    with pytest.raises(UnreadablePhotoError, match="page 2: "):
         decode_scan(path, key="a.tif", workspace=InMemory(), memory=10**9)
 
 
@@ -131,6 +165,24 @@ def test_a_region_as_stored_is_the_region_of_the_stored_picture(orientation: int
     assert np.array_equal(raster.read(2, 1, 11, 8), stored[2:11, 1:8])
     raster.write(4, 3, stored[:5, :4])
     assert np.array_equal(raster.read(4, 3, 9, 7), stored[:5, :4])
+
+
+@pytest.mark.parametrize("layout", [{"rowsperstrip": 50}, {"tile": (64, 64)}])
+def test_planes_that_are_stored_apart_are_not_kept_until_the_last_one_comes(
+    layout: dict[str, Any], tmp_path: Path
+) -> None:
+    # Of equal rows, so that the compressed bytes, which are read in large pieces, count for nothing.
+    rows = np.arange(1500, dtype=np.uint16) * np.array([[[1]], [[2]], [[3]]], np.uint16)
+    stored = np.broadcast_to(rows, (3, 1000, 1500)).copy()
+    path = tmp_path / "a.tif"
+    path.write_bytes(tiff(stored, photometric="rgb", planarconfig="separate", compression="zlib", **layout))
+    tracemalloc.start()
+    with OnDisk() as workspace:
+        scan = decode_scan(path, key="a.tif", workspace=workspace, memory=10**8)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert np.array_equal(whole(scan.pixels), np.moveaxis(stored, 0, 2))
+    assert peak < stored.nbytes / 3
 
 
 def test_twenty_megapixels_pass_from_file_to_file_in_a_fraction_of_their_memory(tmp_path: Path) -> None:

@@ -193,6 +193,22 @@ def test_kinds_that_are_no_photographs_are_unsupported(
         decode(through_tifffile(pixels, **options), key="a.tif")
 
 
+@pytest.mark.parametrize(
+    ("number", "words"), [(34676, "SGILOG, number 34676"), (60_123, "number 60123"), (65000, "65000")]
+)
+def test_a_compression_without_a_decoder_is_no_damage(number: int, words: str) -> None:
+    data = patched_tag(through_tifffile(RGB16, photometric="rgb", compression="zlib"), 259, number)
+    with pytest.raises(UnsupportedPhotoError, match=words) as caught:
+        decode(data, key="a.tif")
+    assert caught.value.remedy.startswith("Export it")
+
+
+def test_a_predictor_without_a_decoder_is_no_damage() -> None:
+    data = through_tifffile(RGB16, photometric="rgb", compression="zlib", predictor=True)
+    with pytest.raises(UnsupportedPhotoError, match="differences"):
+        decode(patched_tag(data, 317, 77), key="a.tif")
+
+
 @pytest.mark.parametrize("compression", [None, "zlib", "lzw", "packbits", "jpeg"])
 def test_a_strip_beyond_the_end_is_not_made_up(compression: Any) -> None:
     data = through_tifffile(noise(), photometric="rgb", compression=compression, rowsperstrip=16)

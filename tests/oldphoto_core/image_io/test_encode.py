@@ -112,7 +112,7 @@ def test_a_tiff_names_its_software_and_recipe_and_has_no_time_of_its_own() -> No
     data = _encoded(decode(_deep_tiff(), key="a.tif")).data
     with tifffile.TiffFile(io.BytesIO(data)) as tiff:
         tags = tiff.pages.first.tags
-        assert tags[305].value == f"{SOFTWARE} (recipe {RECIPE})"
+        assert tags[305].value == f"{SOFTWARE} (recipe {RECIPE}); master: tifffile.py"
         assert tags[270].value == "Großmutter, 1923"
         assert 306 not in tags
 

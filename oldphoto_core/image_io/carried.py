@@ -1,0 +1,117 @@
+"""What a derivative takes over of its master's descriptions, and the words for what it cannot.
+
+The master's own values are written as they are, but for the software: a file's software is the one that made
+it, so that ours is named and the master's beside it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from PIL import Image
+
+from oldphoto_core.image_io.boundary import one_line
+from oldphoto_core.image_io.ifd import Entry
+from oldphoto_core.image_io.png_chunks import COLOUR, iptc_chunk, keyword_of, text_of
+from oldphoto_core.image_io.png_writer import PngFacts
+from oldphoto_core.image_io.tiff_tags import SOFTWARE, descriptions, left_out
+from oldphoto_core.image_io.tiff_writer import TiffFacts
+from oldphoto_core.photo import PhotoHeader
+
+_OWN = ("Software", "oldphoto:recipe")
+_TAGS = {"Title": 269, "Description": 270, "Software": SOFTWARE, "Author": 315, "Copyright": 33432}
+"""TIFF tags with the meaning of PNG's keywords."""
+_ASCII = 2
+_SRGB_COLOURS = (
+    (b"gAMA", (45455).to_bytes(4, "big")),
+    (
+        b"cHRM",
+        b"".join(n.to_bytes(4, "big") for n in (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)),
+    ),
+)
+
+
+def png_facts(header: PhotoHeader, profile: bytes | None, software: str, recipe_id: str) -> PngFacts:
+    """Return what a PNG made of this master says; ``profile`` is the pixels' own."""
+    xmp = header.xmp_block.decode("utf-8", errors="replace").rstrip("\0") if header.xmp_block else None
+    chunks = [_renamed(*chunk) for chunk in header.png_chunks if not (profile and chunk[0] == b"sRGB")]
+    return PngFacts(
+        icc_profile=profile,
+        dpi=header.dpi,
+        exif=_exif_with_orientation(header),
+        xmp=xmp,
+        texts=dict(zip(_OWN, (software, recipe_id), strict=True)),
+        chunks=(*chunks, *([iptc_chunk(header.iptc_block)] if header.iptc_block else [])),
+    )
+
+
+def tiff_facts(header: PhotoHeader, profile: bytes | None, software: str, recipe_id: str) -> TiffFacts:
+    """Return what a TIFF made of this master says; ``profile`` is the pixels' own."""
+    found = descriptions(header.exif_block)
+    said = {entry.tag: entry for entry in found.entries}
+    for name, text in _texts(header).items():
+        if name in _TAGS:
+            said.setdefault(_TAGS[name], Entry(_TAGS[name], _ASCII, text.encode() + b"\0"))
+    before = _text(said.pop(SOFTWARE, None))
+    return TiffFacts(
+        software=f"{software} (recipe {recipe_id})" + (f"; master: {before}" if before else ""),
+        orientation=header.orientation,
+        icc_profile=profile,
+        dpi=header.dpi,
+        xmp=header.xmp_block,
+        iptc=header.iptc_block,
+        descriptions=replace(found, entries=tuple(said.values())),
+    )
+
+
+def not_carried(header: PhotoHeader) -> tuple[str, ...]:
+    """Return warnings for what the master says and its derivative, a TIFF above 8 bits, cannot say."""
+    if header.bit_depth <= 8 or header.mode == "P" or header.format == "TIFF":
+        return ()
+    found = descriptions(header.exif_block)
+    colours = tuple(chunk for chunk in header.png_chunks if chunk[0] in COLOUR)
+    remarks = list(left_out(found.lost))
+    if header.icc_profile is None and any(c[0] != b"sRGB" and c not in _SRGB_COLOURS for c in colours):
+        names = ", ".join(kind.decode() for kind, _ in colours)
+        remarks.append(
+            f"its colours are described as only PNG does it ({names}), which a 16-bit derivative, a TIFF, "
+            "cannot say; it may look lighter or darker"
+        )
+    said = {entry.tag: _text(entry) for entry in found.entries}
+    unsaid = [
+        n for n, text in _texts(header).items() if said.get(_TAGS.get(n, 0), text) != text or n not in _TAGS
+    ]
+    if unsaid:
+        remarks.append(one_line(f"texts that TIFF has no tag for are not carried over: {', '.join(unsaid)}"))
+    return tuple(remarks)
+
+
+def _text(entry: Entry | None) -> str:
+    return entry.data.decode(errors="replace").rstrip("\0 ") if entry else ""
+
+
+def _texts(header: PhotoHeader) -> dict[str, str]:
+    """Return the master's texts by keyword, the first of each."""
+    texts: dict[str, str] = {}
+    for kind, content in header.png_chunks:
+        if kind not in COLOUR and (text := text_of(kind, content)):
+            texts.setdefault(keyword_of(content), text)
+    return texts
+
+
+def _renamed(kind: bytes, content: bytes) -> tuple[bytes, bytes]:
+    """Return a chunk under another name where its own is one that we write."""
+    keyword = keyword_of(content) if kind not in COLOUR else ""
+    if keyword not in _OWN:
+        return kind, content
+    name = keyword.removeprefix("oldphoto:").lower()
+    return kind, f"oldphoto:master-{name}".encode() + content[len(keyword) :]
+
+
+def _exif_with_orientation(header: PhotoHeader) -> bytes | None:
+    """Return the photo's own EXIF, or one that holds the orientation where it has none but is turned."""
+    if header.exif_block or header.orientation == 1:
+        return header.exif_block
+    exif = Image.Exif()
+    exif[274] = header.orientation
+    return exif.tobytes()

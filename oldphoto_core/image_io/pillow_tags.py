@@ -1,0 +1,94 @@
+"""What a file that Pillow opens says of its picture: EXIF, XMP, IPTC, texts, and PNG's statements about colour.
+
+Pillow tells a part of it; the rest is read from PNG's chunks and JPEG 2000's boxes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from PIL import Image
+
+from oldphoto_core.image_io.boundary import one_line
+from oldphoto_core.image_io.jp2_boxes import Jp2Facts
+from oldphoto_core.image_io.metadata import bare_exif, bounded_iptc, describe, resolution
+from oldphoto_core.image_io.png_chunks import IPTC_RESOURCE, PngSayings, read_sayings, text_chunk
+
+
+@dataclass(frozen=True)
+class FileSayings:
+    """The blocks as they are, ``tags`` as printable strings, and warnings for what is not taken over."""
+
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    iptc: bytes | None = None
+    chunks: tuple[tuple[bytes, bytes], ...] = ()
+    tags: dict[str, str] = field(default_factory=dict)
+    orientation: int = 1
+    dpi: tuple[float, float] | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def file_sayings(image: Image.Image, data: bytes, jp2: Jp2Facts, key: str) -> FileSayings:
+    """Read what an opened file says; ``jp2`` holds a JPEG 2000's own part."""
+    png = read_sayings(data) if image.format == "PNG" else _comment(image)
+    exif, bad_exif = bare_exif(image.info.get("exif") or png.exif or jp2.exif)
+    iptc, bad_iptc = bounded_iptc(_iptc(image) or png.iptc or jp2.iptc)
+    xmp = _packet(image) or png.xmp or jp2.xmp
+    described = describe(exif, iptc, xmp, key=key)
+    texts = {f"Text {one_line(name)}": one_line(text) for name, text in png.texts.items()}
+    remarks = (bad_exif, bad_iptc, *described.warnings, _lost(png), _unread_xmp(xmp))
+    return FileSayings(
+        exif=exif,
+        xmp=xmp,
+        iptc=iptc,
+        chunks=png.chunks,
+        tags=described.tags | {name: text for name, text in texts.items() if text},
+        orientation=described.orientation,
+        dpi=resolution(*_density(image)),
+        warnings=tuple(remark for remark in remarks if remark),
+    )
+
+
+def _density(image: Image.Image) -> tuple[Any, Any]:
+    dpi = image.info.get("dpi")
+    return (dpi[0], dpi[1]) if isinstance(dpi, tuple) and len(dpi) == 2 else (None, None)
+
+
+def _packet(image: Image.Image) -> bytes | None:
+    found = image.info.get("xmp")
+    return found if isinstance(found, bytes) and found else None
+
+
+def _unread_xmp(xmp: bytes | None) -> str | None:
+    """Return a remark where a JPEG holds more XMP than the packet that Pillow reads."""
+    more = xmp is not None and b"xmpNote:HasExtendedXMP" in xmp
+    return "its extended XMP (what exceeds 64 KB) is not carried over" if more else None
+
+
+def _comment(image: Image.Image) -> PngSayings:
+    """Return a JPEG's or GIF's comment as PNG says it."""
+    found = image.info.get("comment")
+    if image.format not in ("JPEG", "MPO", "GIF") or not isinstance(found, bytes):
+        return PngSayings()
+    stored = found.strip(b"\0 ")
+    try:
+        text = stored.decode()
+    except UnicodeDecodeError:
+        text = stored.decode("latin-1")
+    return PngSayings((text_chunk("Comment", text),), {"Comment": text}) if text else PngSayings()
+
+
+def _lost(png: PngSayings) -> str | None:
+    names = ", ".join(dict.fromkeys(png.lost))
+    return f"damaged or too large, and not carried over: {one_line(names)}" if names else None
+
+
+def _iptc(image: Image.Image) -> bytes | None:
+    """Return the IPTC-IIM records of a JPEG's or a Photoshop document's resources."""
+    resources = image.info.get("photoshop")
+    if not isinstance(resources, dict):
+        resources = {number: content for number, _, content in getattr(image, "resources", ())}
+    block = resources.get(IPTC_RESOURCE)
+    return block if isinstance(block, bytes) else None

@@ -1,0 +1,156 @@
+"""The chunks of a PNG that say something of the picture: colour, texts, EXIF, XMP and IPTC.
+
+Pillow reads some of them, and only those that lie before the pixels. What is taken over into another PNG is
+taken over as it is.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+COLOUR = (b"cICP", b"sRGB", b"gAMA", b"cHRM")
+_SIZES = {b"cICP": 4, b"sRGB": 1, b"gAMA": 4, b"cHRM": 32}
+_TEXTS = (b"tEXt", b"zTXt", b"iTXt")
+_XMP, _IPTC = "XML:com.adobe.xmp", "Raw profile type iptc"
+_MAX_TEXT = 1 << 20
+_MAX_BYTES = 4_000_000
+_MAX_CHUNKS = 500
+_RESOURCE = b"8BIM"
+IPTC_RESOURCE = 0x0404
+
+
+@dataclass(frozen=True)
+class PngSayings:
+    """``chunks`` to take over, in their order; ``texts`` by keyword; the blocks; and names of what is left out."""
+
+    chunks: tuple[tuple[bytes, bytes], ...] = ()
+    texts: dict[str, str] = field(default_factory=dict)
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    iptc: bytes | None = None
+    lost: tuple[str, ...] = ()
+
+
+def read_sayings(data: bytes) -> PngSayings:
+    """Read a PNG's descriptive chunks, as many as fit into four megabytes."""
+    chunks: list[tuple[bytes, bytes]] = []
+    texts: dict[str, str] = {}
+    blocks: dict[str, bytes] = {}
+    lost: list[str] = []
+    left = _MAX_BYTES
+    for kind, content, sound in _chunks(data):
+        name = keyword_of(content) if kind in _TEXTS else kind.decode("latin-1")
+        text = text_of(kind, content) if kind in _TEXTS else ""
+        fits = len(content) <= left and len(chunks) < _MAX_CHUNKS
+        if not (sound and fits and name) or text is None or len(content) != _SIZES.get(kind, len(content)):
+            lost.append(name or "a text without a name")
+            continue
+        left -= len(content)
+        if kind == b"eXIf":
+            blocks.setdefault("exif", content)
+        elif name == _XMP:
+            blocks.setdefault("xmp", text.encode())
+        elif name == _IPTC and (records := _raw_profile(text)):
+            blocks.setdefault("iptc", records)
+        elif kind in _TEXTS:
+            texts.setdefault(name, text)
+            chunks.append((kind, content))
+        elif kind not in dict(chunks):
+            chunks.append((kind, content))
+    return PngSayings(tuple(chunks), texts, **blocks, lost=tuple(lost))
+
+
+def text_chunk(keyword: str, text: str) -> tuple[bytes, bytes]:
+    """Return the chunk for a text: Latin-1 where that suffices, UTF-8 otherwise."""
+    name = keyword.encode("latin-1", "replace")[:79]
+    try:
+        return b"tEXt", name + b"\0" + text.replace("\0", " ").encode("latin-1")
+    except UnicodeEncodeError:
+        return b"iTXt", name + b"\0\0\0\0\0" + text.replace("\0", " ").encode("utf-8", "replace")
+
+
+def iptc_chunk(records: bytes) -> tuple[bytes, bytes]:
+    """Return the chunk that holds IPTC-IIM records as ImageMagick and ExifTool write and read them."""
+    resource = _RESOURCE + struct.pack(">HHI", IPTC_RESOURCE, 0, len(records)) + records
+    resource += bytes(len(resource) % 2)
+    digits = resource.hex()
+    lines = "\n".join(digits[at : at + 72] for at in range(0, len(digits), 72))
+    profile = f"\niptc\n{len(resource):8}\n{lines}\n".encode("ascii")
+    return b"zTXt", _IPTC.encode() + b"\0\0" + zlib.compress(profile, 9)
+
+
+def keyword_of(content: bytes) -> str:
+    """Return the keyword of a chunk of text; empty where it has none that the format allows."""
+    keyword, zero, _ = content[:80].partition(b"\0")
+    return keyword.decode("latin-1") if zero else ""
+
+
+def text_of(kind: bytes, content: bytes) -> str | None:
+    """Return the text of a chunk; None where it is damaged or longer than a megabyte."""
+    _, zero, rest = content.partition(b"\0")
+    if not zero:
+        return None
+    try:
+        if kind == b"tEXt":
+            return rest.decode("latin-1") if len(rest) <= _MAX_TEXT else None
+        if kind == b"zTXt":
+            return _inflated(rest[1:]).decode("latin-1")
+        packed, (_, _, text) = rest[0], rest[2:].split(b"\0", 2)
+        return (_inflated(text) if packed else text).decode("utf-8")
+    except (ValueError, IndexError, zlib.error):
+        return None
+
+
+def photoshop_resource(block: bytes, number: int) -> bytes | None:
+    """Return a numbered resource of Photoshop's (``8BIM``) blocks."""
+    at = 0
+    while block[at : at + 4] == _RESOURCE and at + 12 <= len(block):
+        (found,) = struct.unpack_from(">H", block, at + 4)
+        name = 1 + block[at + 6]
+        at += 6 + name + name % 2
+        if at + 4 > len(block):
+            return None
+        (size,) = struct.unpack_from(">I", block, at)
+        if found == number:
+            return block[at + 4 : at + 4 + size] or None
+        at += 4 + size + size % 2
+    return None
+
+
+def _inflated(packed: bytes) -> bytes:
+    inflater = zlib.decompressobj()
+    text = inflater.decompress(packed, _MAX_TEXT + 1)
+    if len(text) > _MAX_TEXT or not inflater.eof:
+        raise ValueError("a text that is too long, or cut off")
+    return text
+
+
+def _raw_profile(text: str) -> bytes | None:
+    """Return the IPTC records of a raw profile (name, size, hexadecimal digits), bare or in a Photoshop resource."""
+    _, size, digits = (*text.split(None, 2), "", "", "")[:3]
+    try:
+        block = bytes.fromhex(digits)
+    except ValueError:
+        return None
+    if size != str(len(block)):
+        return None
+    return photoshop_resource(block, IPTC_RESOURCE) if block.startswith(_RESOURCE) else block or None
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
+    """Yield the chunks that are read here with whether their checksum is right."""
+    at = 8
+    read: tuple[bytes, ...] = (*COLOUR, *_TEXTS, b"eXIf")
+    while at + 12 <= len(data):
+        size, kind = struct.unpack_from(">I4s", data, at)
+        if kind in read and at + 12 + size <= len(data):
+            content = data[at + 8 : at + 8 + size]
+            (check,) = struct.unpack_from(">I", data, at + 8 + size)
+            yield kind, content, check == zlib.crc32(content, zlib.crc32(kind))
+        elif kind == b"IDAT":
+            # A statement about colour behind the pixels says nothing.
+            read = (*_TEXTS, b"eXIf")
+        at += 12 + size

@@ -1,0 +1,172 @@
+"""Law: what PNG and JPEG say in chunks and segments, a derivative says too, or a warning names it."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from oldphoto_core.image_io import decode
+from tests.oldphoto_core.image_io.image_files import (
+    RECORDS,
+    SRGB,
+    deep_png,
+    derived,
+    encoded,
+    png_with,
+    ramp,
+    through_pillow,
+    through_tifffile,
+)
+
+DEEP = ramp(dtype=np.uint16)
+
+
+GAMMA = (b"gAMA", struct.pack(">I", 100_000))
+PRIMARIES = (b"cHRM", struct.pack(">8I", 31270, 32900, 64000, 33000, 21000, 71000, 15000, 6000))
+TITLE = (b"tEXt", b"Title\0Market day")
+AUTHOR = (b"iTXt", b"Author\0\0\0de\0Urheber\0" + "Özlem".encode())
+NOTE = (b"zTXt", b"Comment\0\0" + zlib.compress(b"torn"))
+MADE_WITH = (b"tEXt", b"Software\0Scan 3.1")
+
+
+@pytest.mark.parametrize("behind", [False, True])
+def test_a_png_keeps_its_texts_as_they_are(behind: bool) -> None:
+    data = derived(png_with(through_pillow(ramp(), "PNG"), TITLE, AUTHOR, NOTE, MADE_WITH, behind=behind))
+    with Image.open(io.BytesIO(data)) as image:
+        found = dict(image.info)
+    assert (found["Title"], found["Author"], found["Comment"]) == ("Market day", "Özlem", "torn")
+    assert found["Author"].tkey == "Urheber"
+    assert found["Software"] == "oldphoto 1"
+    assert found["oldphoto:master-software"] == "Scan 3.1"
+    assert decode(data, key="a.png").header.exif["Text Title"] == "Market day"
+
+
+def test_a_png_keeps_what_it_says_of_its_colours() -> None:
+    photo = decode(png_with(through_pillow(ramp(), "PNG"), GAMMA, PRIMARIES), key="a.png")
+    assert photo.warnings == ()
+    with Image.open(io.BytesIO(encoded(photo))) as image:
+        assert image.info["gamma"] == 1.0
+        assert image.info["chromaticity"][4] == 0.21
+
+
+def test_an_exif_block_and_xmp_behind_a_pngs_pixels_are_found() -> None:
+    exif = Image.Exif()
+    exif[271] = "Kodak"
+    chunks = (
+        (b"eXIf", exif.tobytes().removeprefix(b"Exif\0\0")),
+        (b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0<x/>"),
+    )
+    header = decode(png_with(through_pillow(ramp(), "PNG"), *chunks, behind=True), key="a.png").header
+    assert header.exif["Image Make"] == "Kodak"
+    assert header.xmp_block == b"<x/>"
+
+
+def test_what_a_16_bit_png_says_goes_into_a_tiff_or_is_named() -> None:
+    photo = decode(png_with(deep_png(DEEP), GAMMA, PRIMARIES, TITLE, AUTHOR, NOTE, MADE_WITH), key="a.png")
+    assert photo.warnings == (
+        "its colours are described as only PNG does it (gAMA, cHRM), which a 16-bit derivative, a TIFF, cannot say; "
+        "it may look lighter or darker",
+        "texts that TIFF has no tag for are not carried over: Comment",
+    )
+    with tifffile.TiffFile(io.BytesIO(encoded(photo))) as tiff:
+        tags = tiff.pages.first.tags
+        assert (tags[269].value, tags[315].value) == ("Market day", "Özlem")
+        assert tags[305].value.endswith("; master: Scan 3.1")
+
+
+def test_a_text_whose_tag_is_taken_by_another_is_named() -> None:
+    exif = Image.Exif()
+    exif[270], exif[315] = "from the EXIF", "Kodak"
+    block = (b"eXIf", exif.tobytes().removeprefix(b"Exif\0\0"))
+    same, other = (b"tEXt", b"Author\0Kodak"), (b"tEXt", b"Description\0from the PNG")
+    photo = decode(png_with(deep_png(DEEP), block, same, other), key="a.png")
+    assert photo.warnings == ("texts that TIFF has no tag for are not carried over: Description",)
+
+
+def test_a_damaged_exif_block_of_a_16_bit_png_is_named() -> None:
+    block = b"II*\0\x08\0\0\0\xff\xff" + bytes(60)
+    photo = decode(png_with(deep_png(DEEP), (b"eXIf", block)), key="a.png")
+    assert "EXIF: too large or damaged, and not carried over: the EXIF directory" in photo.warnings
+    assert set(decode(encoded(photo), key="a.tif").header.exif) == {"Image Orientation", "Image Software"}
+
+
+@pytest.mark.parametrize("profile", [None, SRGB])
+def test_a_tiffs_own_transfer_function_is_named_where_no_profile_says_more(profile: bytes | None) -> None:
+    tags = [(301, "H", 65536, np.arange(65536, dtype=np.uint16), True)]
+    data = through_tifffile(DEEP[..., 0], photometric="minisblack", iccprofile=profile, extratags=tags)
+    named = [warning for warning in decode(data, key="a.tif").warnings if "TransferFunction" in warning]
+    assert len(named) == (profile is None)
+
+
+def test_the_colours_of_srgb_need_no_warning() -> None:
+    usual = (b"gAMA", struct.pack(">I", 45455)), (b"sRGB", b"\0")
+    assert decode(png_with(deep_png(DEEP), *usual), key="a.png").warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("chunk", "name"),
+    [
+        ((b"tEXt", b"Novel\0" + b"x" * 1_100_000), "Novel"),
+        ((b"zTXt", b"Cut\0\0" + zlib.compress(b"x" * 900)[:-6]), "Cut"),
+        ((b"iTXt", b"Odd\0\0"), "Odd"),
+        ((b"tEXt", b"\0nameless"), "a text without a name"),
+        ((b"cICP", b"\0\0"), "cICP"),
+    ],
+)
+def test_a_chunk_that_cannot_be_taken_over_is_named(chunk: tuple[bytes, bytes], name: str) -> None:
+    photo = decode(png_with(through_pillow(ramp(), "PNG"), chunk), key="a.png")
+    assert f"damaged or too large, and not carried over: {name}" in photo.warnings
+
+
+def app13(records: bytes) -> bytes:
+    resource = b"8BIM\x04\x04\0\0" + struct.pack(">I", len(records)) + records + b"\0" * (len(records) % 2)
+    segment = b"Photoshop 3.0\0" + resource
+    return b"\xff\xed" + struct.pack(">H", len(segment) + 2) + segment
+
+
+def test_iptc_and_the_comment_of_a_jpeg_go_into_its_png() -> None:
+    jpeg = through_pillow(ramp(), "JPEG", comment="Müller".encode())
+    data = derived(jpeg[:2] + app13(RECORDS) + jpeg[2:])
+    with Image.open(io.BytesIO(data)) as image:
+        assert image.info["Comment"] == "Müller"
+        # As ImageMagick and ExifTool write it: a name, the number of bytes, and Photoshop's resource in hex.
+        name, size, digits = image.info["Raw profile type iptc"].split(None, 2)
+        assert (name, int(size)) == ("iptc", len(bytes.fromhex(digits)))
+        assert bytes.fromhex(digits)[:12] == b"8BIM\x04\x04\0\0" + struct.pack(">I", len(RECORDS))
+    again = decode(data, key="a.png")
+    assert again.header.iptc_block == RECORDS
+    assert decode(encoded(again), key="a.png").header.iptc_block == RECORDS
+
+
+@pytest.mark.parametrize("pixels", [DEEP, ramp()])
+def test_iptc_within_photoshops_resources_of_a_tiff_is_kept(pixels: Any) -> None:
+    resources = b"8BIM\x03\xed\x05title" + struct.pack(">I", 3) + b"abc\0" + app13(RECORDS)[18:]
+    tags = [(34377, 1, len(resources), resources, True)]
+    data = derived(through_tifffile(pixels, photometric="rgb", extratags=tags))
+    assert decode(data, key="a").header.iptc_block == RECORDS
+
+
+def test_iptc_of_a_16_bit_png_goes_into_its_tiff() -> None:
+    profile = f"\niptc\n{len(RECORDS):8}\n{RECORDS.hex()}\n".encode()
+    data = derived(png_with(deep_png(DEEP), (b"zTXt", b"Raw profile type iptc\0\0" + zlib.compress(profile))))
+    assert decode(data, key="a.tif").header.iptc_block == RECORDS
+
+
+def test_iptc_that_is_too_large_is_named() -> None:
+    records = b"\x1c\x02\x78\x7f\xff" + bytes(500_000)
+    tags = [(33723, 7, len(records), records, True)]
+    photo = decode(through_tifffile(DEEP, photometric="rgb", extratags=tags), key="a.tif")
+    assert photo.header.iptc_block is None
+    assert photo.warnings == ("the IPTC metadata is too large (500,005 bytes) and is not carried over",)
+
+
+def test_exif_that_is_no_exif_is_named() -> None:
+    photo = decode(through_pillow(ramp(), "JPEG", exif=b"Exif\0\0nothing at all"), key="a.jpg")
+    assert "the EXIF metadata is damaged and is not carried over" in photo.warnings
