@@ -84,8 +84,8 @@ def _files(connection: Connection, assets: Sequence[int]) -> dict[int, list[Fixi
         .where(WorkItem.asset_id.in_(assets))
         .order_by(MaskEdit.id)
     )
-    for row in connection.execute(drawn):
-        files[row.asset_id].append(FixityFile(DRAWN_MASK, row.uri, row.sha256))
+    for edit in connection.execute(drawn):
+        files[edit.asset_id].append(FixityFile(DRAWN_MASK, edit.uri, edit.sha256))
     return files
 
 

@@ -97,6 +97,7 @@ def test_calibrating_by_hand_tells_what_is_in_force(destination: Path) -> None:
         ["export", "iiif", "x"],
         ["export", "csv", "x", "--for-publication"],
         ["export", "csv", "x", "--with-masters"],
+        ["demo", "out/catalog.db"],
         ["export", "premis", "x", "--with-masters"],
         ["export", "bag", "x", "--base-url", "https://x.example"],
         ["export", "bag", "x", "--max-side", "900"],
