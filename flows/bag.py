@@ -70,6 +70,7 @@ class BagPackage:
     def __init__(self, folder: Path, files: Anywhere, *, with_masters: bool) -> None:
         self.folder, self.source, self.with_masters = folder, files, with_masters
         self.files = 0
+        self._taken: set[str] = set()
 
     def add(self, dossier: Dossier) -> str | None:
         """Copy one photo's files and write its PREMIS document, or say what keeps the photo out."""
@@ -104,7 +105,8 @@ class BagPackage:
             ) from error
 
     def _place(self, dossier: Dossier, path: str) -> Path:
-        return placed(self.folder, f"{collection_folder(dossier['collection'])}/{bag_path(path)}")
+        whole = f"{collection_folder(dossier['collection'])}/{path}"
+        return placed(self.folder, bag_path(whole, self._taken))
 
 
 def copy_verified(stream: BinaryIO, path: Path, uri: str, sha256: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -70,21 +71,31 @@ def _mark(name: str) -> str:
     return sha256_bytes(name.encode("utf-8"))[:8]
 
 
-def bag_path(path: str) -> str:
-    """Return a path as every reader of bags understands it.
+def bag_path(path: str, taken: set[str]) -> str:
+    """Return a path as every reader of bags understands it, and add it to those that are ``taken``.
 
     Names that a manifest has to write in another way (line ends, what looks like an encoded one, white space at
-    the end) are read back differently by different programs; they are replaced.
+    the end) are read back differently by different programs; so are two that differ only in how letters are
+    composed. They are altered.
     """
-    return "/".join(map(_bag_name, path.split("/")))
+    plain = "/".join(map(_bag_name, path.split("/")))
+    if unicodedata.normalize("NFC", plain) in taken:
+        folder, slash, name = plain.rpartition("/")
+        plain = folder + slash + _marked(name, name)
+    taken.add(unicodedata.normalize("NFC", plain))
+    return plain
 
 
 def _bag_name(name: str) -> str:
     plain = re.sub(r"%(?=0[AaDd]|25)|[\x00-\x1f\x7f-\x9f\u2028\u2029]", "-", name.rstrip())
-    if plain == name:
-        return name
-    stem, dot, suffix = plain.rpartition(".")
-    return f"{stem}-{_mark(name)}.{suffix}" if dot else f"{plain}-{_mark(name)}"
+    return name if plain == name else _marked(plain, name)
+
+
+def _marked(plain: str, name: str) -> str:
+    """Return a name that no other becomes; files of one photo that differ in their suffixes stay alike."""
+    found = re.search(r"\.[A-Za-z0-9]{1,8}\Z", plain)
+    suffix = found[0] if found else ""
+    return f"{plain.removesuffix(suffix)}-{_mark(name.removesuffix(suffix))}{suffix}"
 
 
 def missing(source: Anywhere, files: Iterable[Mapping[str, Any] | None]) -> str | None:

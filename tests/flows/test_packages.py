@@ -289,9 +289,11 @@ def test_a_bag_of_odd_names_is_valid(tmp_path: Path, weights: Path) -> None:
         "tail.png ",
         "next\x85\u2028.png",
         " x.png",
+        "é.png",
+        "e\u0301.png",
     )
-    for name in names:
-        (scans / name).write_bytes(data)
+    for number, name in enumerate(names):
+        (scans / name).write_bytes(data + bytes([number]))
     request = RestoreRequest(str(scans), str(tmp_path / "out"), weights=str(weights), executor="inline")
     restore_inline(request)
     with Catalog.open(request.catalog_url()) as catalog:
@@ -302,6 +304,12 @@ def test_a_bag_of_odd_names_is_valid(tmp_path: Path, weights: Path) -> None:
     kept = [path.name for path in (tmp_path / "bag").glob("data/*/masters/*")]
     assert len(kept) == len(names)
     assert {"100%.png", " x.png"} <= set(kept), "names are as they were where a manifest can hold them"
+    stems = [
+        {path.stem for path in (tmp_path / "bag").glob(f"data/*/{folder}/a-0Ab*")}
+        for folder in ("masters", "restored", "masks", "premis")
+    ]
+    assert len(stems[0]) == 1
+    assert all(stem == stems[0] for stem in stems), "a photo's files are still seen to belong together"
     documents = "".join(path.read_text() for path in (tmp_path / "bag").glob("data/*/premis/*.xml"))
     assert "a%0Ab.png</originalName>" in documents, "and PREMIS tells the others"
 
