@@ -52,10 +52,11 @@ def _making(path: Path) -> Iterator[None]:
 
 
 def is_free(destination: Path) -> bool:
-    """Return whether nothing is at ``destination``, or an empty folder."""
-    if not destination.exists():
-        return True
-    return destination.is_dir() and all(path.name == PART for path in destination.iterdir())
+    """Return whether nothing is at ``destination``, or an empty folder. Raises StorageError."""
+    with _making(destination):
+        if not destination.exists():
+            return True
+        return destination.is_dir() and all(path.name == PART for path in destination.iterdir())
 
 
 def collection_folder(name: str) -> str:

@@ -74,7 +74,7 @@ class PackageRequest:
     actor: str = "system"
 
     def check(self) -> None:
-        """Say at once what cannot work. Raises UsageError."""
+        """Say at once what cannot work. Raises UsageError, StorageError."""
         if self.form not in FORMS:
             raise UsageError(f"Photos are not exported as {self.form!r}. Choose one of: {', '.join(FORMS)}.")
         if not is_free(self.destination):
