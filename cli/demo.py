@@ -26,6 +26,8 @@ def demo(
     from oldphoto_core.errors import UsageError
     from oldphoto_core.evaluation.demonstration import compare, make_archive
 
+    if destination.exists() and not destination.is_dir():
+        raise UsageError(f"{destination} is a file. Name a folder to make.")
     marker = destination / ".oldphoto-demo"
     if destination.exists() and any(destination.iterdir()) and not marker.exists():
         raise UsageError(f"{destination} holds files that no demo made. Name another folder.")

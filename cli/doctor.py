@@ -249,7 +249,11 @@ def _postgres_program(name: str) -> str | None:
 def check_disk(folder: Path) -> list[Finding]:
     """Free space where results or the object store would be written."""
     place = folder.resolve()
-    free = shutil.disk_usage(place).free
+    try:
+        free = shutil.disk_usage(place).free
+    except OSError as error:
+        remedy = "Make the folder, or name another with --folder."
+        return [Finding("disk", "problem", f"{place}: {error.strerror}", remedy)]
     found = f"{free / 1024**3:.1f} GiB free at {place}"
     if free < LOW_DISK_BYTES:
         return [Finding("disk", "note", found, "A derivative is about as large as its master: make room.")]

@@ -1,7 +1,7 @@
 """``oldphoto export parquet|csv|premis|bag|iiif DEST``: the catalog and its photos for other systems.
 
-Exit codes: 0 written; 3 refused (photos are not approved; they are named); 1 a file or the catalog cannot be
-used; 2 wrong usage.
+Exit codes: 0 written; 3 refused (photos are not approved), or written without photos that could not be exported;
+they are named; 1 a file or the catalog cannot be used; 2 wrong usage.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from flows.packages import PackageSummary
 
 EXIT_INCOMPLETE = 3
+MAX_SIDE = 4096
 _SHOWN = 20
 
 
@@ -59,13 +60,17 @@ def export(
     base_url: Annotated[
         str | None, typer.Option(metavar="URL", help="iiif: where the folder will be published.")
     ] = None,
-    max_side: Annotated[int, typer.Option(help="iiif: longest side of the access copies.")] = 4096,
+    max_side: Annotated[
+        int | None, typer.Option(help=f"iiif: longest side of the access copies ({MAX_SIDE}).")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Export the catalog as tables, or photos as PREMIS documents, a bag or a IIIF tree."""
     from flows.packages import Form as PackageForm
     from flows.packages import PackageRequest
 
+    _require_form(form, Form.BAG, {"--with-masters": with_masters or None})
+    _require_form(form, Form.IIIF, {"--base-url": base_url, "--max-side": max_side})
     if form in TABLES:
         if for_publication or approved_only or collection:
             raise UsageError(f"{form} exports the whole catalog. Leave out the options that choose photos.")
@@ -79,7 +84,7 @@ def export(
         approved_only=approved_only,
         with_masters=with_masters,
         base_url=base_url,
-        max_side=max_side,
+        max_side=MAX_SIDE if max_side is None else max_side,
         actor=user_name(),
     )
     summary = run_export(catalog_url(catalog), request)
@@ -87,8 +92,15 @@ def export(
         typer.echo(json.dumps(summary))
     else:
         print_summary(summary)
-    if not summary["written"]:
+    if not summary["written"] or summary["unavailable"]:
         raise typer.Exit(EXIT_INCOMPLETE)
+
+
+def _require_form(form: Form, needed: Form, options: dict[str, object]) -> None:
+    """Refuse options that another form would not look at. Raises UsageError."""
+    given = [name for name, value in options.items() if value is not None]
+    if given and form is not needed:
+        raise UsageError(f"{given[0]} is for {needed}. Leave it out, or export {needed}.")
 
 
 def run_export(url: str, request: object) -> PackageSummary:
@@ -136,11 +148,12 @@ def export_tables(url: str, form: str, destination: Path, *, as_json: bool, ever
 
 
 def print_summary(summary: PackageSummary) -> None:
-    """Print what was written, or who was refused and what to do."""
+    """Print what was written, what was left out of it and why, or who was refused and what to do."""
     from cli.formats import printable
 
+    what = "left out" if summary["written"] else "not approved"
     for one in summary["refused"][:_SHOWN]:
-        typer.echo(printable(f"not approved: {one['key']} [{one['collection']}]: {one['reason']}"))
+        typer.echo(printable(f"{what}: {one['key']} [{one['collection']}]: {one['reason']}"))
     if summary["left_out"] > _SHOWN:
         typer.echo(f"… and {summary['left_out'] - _SHOWN:,} more")
     if not summary["written"]:

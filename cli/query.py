@@ -107,7 +107,7 @@ def runs(
     with _answering(catalog) as opened:
         rows = opened.runs(collection=collection, limit=limit, after=after)
         print_rows(rows, query="runs", form=form, output=output, table_columns=RUN_COLUMNS)
-        _point_on(rows, "run", limit, form)
+        _point_on(rows, "run", limit)
 
 
 def flagged(
@@ -150,7 +150,7 @@ def flagged(
             after=after,
         )
         print_rows(rows, query="flagged", form=form, output=output, table_columns=FLAGGED_COLUMNS)
-        _point_on(rows, "work_item", limit, form)
+        _point_on(rows, "work_item", limit)
 
 
 def show(
@@ -174,7 +174,7 @@ def show(
             print_dossiers(rows, output)
         else:
             print_rows(rows, query="show", form=form, output=output, table_columns=())
-        _point_on(rows, "asset", limit, form)
+        _point_on(rows, "asset", limit)
 
 
 def stats(
@@ -267,7 +267,10 @@ def _fail(message: str, code: int) -> None:
     raise typer.Exit(code)
 
 
-def _point_on(rows: Sequence[dict[str, Any]], cursor: str, limit: int, form: Format) -> None:
-    """Tell a person at a terminal how to see the next page."""
-    if len(rows) == limit and form is Format.TABLE and sys.stdout.isatty():
-        typer.echo(f"There may be more: --after {rows[-1][cursor]}", err=True)
+def _point_on(rows: Sequence[dict[str, Any]], cursor: str, limit: int) -> None:
+    """Say, beside what is printed, that this may not be all, and how to see the rest."""
+    if len(rows) == limit:
+        typer.echo(
+            f"These are {limit:,}; there may be more: --after {rows[-1][cursor]}, or a higher --limit",
+            err=True,
+        )

@@ -1,20 +1,34 @@
-"""Bags (BagIt 1.0, SHA-256 and SHA-512) with files and PREMIS documents, and folders of PREMIS documents."""
+"""Bags (BagIt, SHA-256 and SHA-512) with files and PREMIS documents, and folders of PREMIS documents.
+
+The library writes bags of version 0.97; names are such that a reader of 1.0 finds the same files.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import shutil
+import logging
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import bagit
 
 from actors.storage import Anywhere
-from flows.package_files import collection_folder, placed, write_new
+from flows.package_files import (
+    bag_path,
+    collection_folder,
+    missing,
+    placed,
+    reading,
+    unwritable,
+    write_new,
+)
 from oldphoto_core.errors import FixityError, StorageError
-from schemas.exports.approval import Dossier, file_of
+from schemas.exports.approval import NO_MASTER, Dossier, file_of, master_of
 from schemas.exports.premis import premis_document
 from schemas.records import DerivativeKind
+
+# It logs, with a traceback, what it also raises.
+logging.getLogger("bagit").setLevel(logging.CRITICAL)
 
 _CHUNK = 1 << 20
 _KINDS = {
@@ -31,12 +45,12 @@ _ALTERED = (
 class PremisPackage:
     """A folder with a PREMIS document for each photo."""
 
-    def __init__(self, destination: Path) -> None:
-        self.destination, self.files = destination, 0
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.files = folder, 0
 
     def add(self, dossier: Dossier) -> None:
-        """Write one photo's document."""
-        path = placed(self.destination, f"{collection_folder(dossier['collection'])}/{dossier['stem']}.xml")
+        """Write one photo's document; every photo has one."""
+        path = placed(self.folder, f"{collection_folder(dossier['collection'])}/{dossier['stem']}.xml")
         write_new(path, premis_document(dossier))
         self.files += 1
 
@@ -45,49 +59,54 @@ class PremisPackage:
 
 
 class BagPackage:
-    """A bag, built in a folder beside its destination and moved there when it is whole.
+    """A bag, being built.
 
     Args:
-        destination: the bag's folder.
+        folder: what becomes the bag.
         files: where the files come from.
         with_masters: take the masters in as well.
     """
 
-    def __init__(self, destination: Path, files: Anywhere, *, with_masters: bool) -> None:
-        self.destination, self.source, self.with_masters = destination, files, with_masters
-        self.building = destination.with_name(f".{destination.name}.part")
+    def __init__(self, folder: Path, files: Anywhere, *, with_masters: bool) -> None:
+        self.folder, self.source, self.with_masters = folder, files, with_masters
         self.files = 0
-        # What an interrupted export left behind.
-        shutil.rmtree(self.building, ignore_errors=True)
-        self.building.mkdir(parents=True)
+        self._taken: set[str] = set()
 
-    def add(self, dossier: Dossier) -> None:
-        """Copy one photo's files and write its PREMIS document."""
-        folder, stem = collection_folder(dossier["collection"]), dossier["stem"]
+    def add(self, dossier: Dossier) -> str | None:
+        """Copy one photo's files and write its PREMIS document, or say what keeps the photo out."""
+        stem, files = dossier["stem"], {}
         for kind, name in _KINDS.items():
-            file = file_of(dossier, kind)
-            if file is not None:
-                suffix = PurePosixPath(file["uri"]).suffix
-                self._copy(file, placed(self.building, f"{folder}/{name}/{stem}{suffix}"))
-        if self.with_masters and dossier["locations"] and dossier["sha256"]:
-            master = {"uri": dossier["locations"][0]["uri"], "sha256": dossier["sha256"]}
-            self._copy(master, placed(self.building, f"{folder}/masters/{dossier['key']}"))
-        write_new(placed(self.building, f"{folder}/premis/{stem}.xml"), premis_document(dossier))
-        self.files += 1
+            if (file := file_of(dossier, kind)) is not None:
+                files[f"{name}/{stem}{PurePosixPath(file['uri']).suffix}"] = file
+        if self.with_masters:
+            if (master := master_of(dossier)) is None:
+                return NO_MASTER
+            files[f"masters/{dossier['key']}"] = master
+        if reason := missing(self.source, files.values()):
+            return reason
+        for path, file in files.items():
+            with self.source.open(file["uri"]) as stream:
+                copy_verified(stream, self._place(dossier, path), file["uri"], file["sha256"])
+        write_new(self._place(dossier, f"premis/{stem}.xml"), premis_document(dossier))
+        self.files += len(files) + 1
+        return None
 
     def finish(self) -> None:
-        """Make the folder a bag and move it to its place."""
+        """Make the folder a bag. Raises StorageError, also where it is not one that other programs accept."""
         info = {"External-Description": _ALTERED, "Internal-Sender-Description": "Exported by oldphoto"}
-        # The library hashes what lies on disk, not what was meant to be written.
-        bagit.make_bag(str(self.building.resolve()), info, checksums=["sha256", "sha512"])
-        if self.destination.exists():
-            self.destination.rmdir()
-        self.building.rename(self.destination)
+        try:
+            # The library hashes what lies on disk, not what was meant to be written.
+            bagit.make_bag(str(self.folder.resolve()), info, checksums=["sha256", "sha512"])
+            if self.files:
+                bagit.Bag(str(self.folder)).validate(completeness_only=True)
+        except (OSError, bagit.BagError) as error:
+            raise StorageError(
+                f"The bag cannot be finished: {error}. See to the disk and export again."
+            ) from error
 
-    def _copy(self, file: Any, path: Path) -> None:
-        with self.source.open(file["uri"]) as stream:
-            copy_verified(stream, path, file["uri"], file["sha256"])
-        self.files += 1
+    def _place(self, dossier: Dossier, path: str) -> Path:
+        whole = f"{collection_folder(dossier['collection'])}/{path}"
+        return placed(self.folder, bag_path(whole, self._taken))
 
 
 def copy_verified(stream: BinaryIO, path: Path, uri: str, sha256: str) -> None:
@@ -95,12 +114,15 @@ def copy_verified(stream: BinaryIO, path: Path, uri: str, sha256: str) -> None:
     digest = hashlib.sha256()
     try:
         with path.open("xb") as target:
-            while piece := stream.read(_CHUNK):
+            while piece := _next_piece(stream, uri):
                 digest.update(piece)
                 target.write(piece)
     except OSError as error:
-        raise StorageError(
-            f"{path} cannot be written: {error.strerror}. Export into a new folder."
-        ) from error
+        raise unwritable(path, error) from error
     if digest.hexdigest() != sha256:
         raise FixityError(uri, "SHA-256", sha256, digest.hexdigest())
+
+
+def _next_piece(stream: BinaryIO, uri: str) -> bytes:
+    with reading(uri):
+        return stream.read(_CHUNK)

@@ -1,7 +1,8 @@
 """A tree of IIIF Presentation 3 manifests with access copies, to be put on a web server as it is.
 
 ``collection.json`` leads to pages of a thousand manifests each; pictures are JPEG, masks PNG, upright and no
-larger than asked for. Access copies are made from files whose digests are compared first.
+larger than asked for. Access copies are made from files whose digests are compared first. A photo without a
+result has no place in the tree.
 """
 
 from __future__ import annotations
@@ -15,15 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actors.storage import Anywhere
-from flows.package_files import collection_folder, placed, write_new
+from flows.package_files import collection_folder, missing, placed, reading, write_new
 from flows.previews import shrink
-from oldphoto_core.errors import UsageError
 from oldphoto_core.fixity import sha256_bytes, verify
 from oldphoto_core.image_io import decode, encode_jpeg_preview, encode_mask, to_upright
 from oldphoto_core.photo import Pixels
-from schemas.exports.approval import Dossier, file_of, output_of
+from schemas.exports.approval import NO_MASTER, Dossier, file_of, master_of, output_of, unrestored
 from schemas.exports.iiif import WebImage, WebPhoto, collection, manifest
 from schemas.records import DerivativeKind
+
+File = Mapping[str, Any]
 
 PAGE = 1000
 """Manifests in one collection document."""
@@ -33,30 +35,35 @@ class IiifPackage:
     """A IIIF tree, being written.
 
     Args:
-        destination: its folder.
+        folder: where it lies.
         files: where masters and derivatives come from.
         base: the address under which the folder will be published.
         max_side: longest side of an access copy, in pixels.
     """
 
-    def __init__(self, destination: Path, files: Anywhere, base: str, max_side: int) -> None:
-        if max_side < 64:
-            raise UsageError(f"Access copies of {max_side} pixels show nothing. Give 64 or more.")
-        self.destination, self.source, self.base, self.max_side = destination, files, base, max_side
+    def __init__(self, folder: Path, files: Anywhere, base: str, max_side: int) -> None:
+        self.folder, self.source, self.base, self.max_side = folder, files, base, max_side
         self.files = 0
         self._page: list[tuple[str, str]] = []
         self._pages: list[tuple[str, str]] = []
 
-    def add(self, dossier: Dossier) -> None:
-        """Write one photo's access copies and its manifest; a photo without readable master is left out."""
-        if not dossier["sha256"] or not dossier["locations"]:
-            return
+    def add(self, dossier: Dossier) -> str | None:
+        """Write one photo's access copies and its manifest, or say what keeps the photo out."""
+        if (reason := unrestored(dossier)) is not None:
+            return reason
+        if (master := master_of(dossier)) is None:
+            return NO_MASTER
+        output, mask = output_of(dossier), file_of(dossier, DerivativeKind.MASK)
+        if reason := missing(self.source, (master, output, mask)):
+            return reason
+        self._show(dossier, master, output, mask)
+        return None
+
+    def _show(self, dossier: Dossier, master: File, output: File | None, mask: File | None) -> None:
         folder, stem = collection_folder(dossier["collection"]), dossier["stem"]
-        uri = dossier["locations"][0]["uri"]
-        pixels, turn = self._pixels({"uri": uri, "sha256": dossier["sha256"]}, dossier["key"])
+        pixels, turn = self._pixels(master, dossier["key"])
         size = (pixels.shape[1], pixels.shape[0])
         original = self._jpeg(pixels, f"{folder}/original", stem)
-        output, mask = output_of(dossier), file_of(dossier, DerivativeKind.MASK)
         restored = None
         if output is not None:
             restored = self._jpeg(self._pixels(output, dossier["key"])[0], f"{folder}/restored", stem)
@@ -83,8 +90,8 @@ class IiifPackage:
         self._pages.append((path, f"Page {number}"))
         self._page = []
 
-    def _pixels(self, file: Mapping[str, Any], key: str) -> tuple[Pixels, int]:
-        with self.source.open(file["uri"]) as stream:
+    def _pixels(self, file: File, key: str) -> tuple[Pixels, int]:
+        with self.source.open(file["uri"]) as stream, reading(file["uri"]):
             data = stream.read()
         verify(file["uri"], "SHA-256", file["sha256"], sha256_bytes(data))
         photo = decode(data, key=key)
@@ -97,7 +104,7 @@ class IiifPackage:
         self._write(path, encode_jpeg_preview(small, self.max_side))
         return WebImage(path, small.shape[1], small.shape[0])
 
-    def _mask(self, file: Mapping[str, Any], turn: int, folder: str, stem: str, key: str) -> WebImage:
+    def _mask(self, file: File, turn: int, folder: str, stem: str, key: str) -> WebImage:
         stored, _ = self._pixels(file, key)
         # The mask lies as the master is stored, and says nothing about the orientation itself.
         upright: NDArray[Any] = np.ascontiguousarray(to_upright(stored, turn))
@@ -112,5 +119,5 @@ class IiifPackage:
 
     def _write(self, path: str, data: bytes | str) -> None:
         encoded = data.encode("utf-8") if isinstance(data, str) else data
-        write_new(placed(self.destination, path), encoded)
+        write_new(placed(self.folder, path), encoded)
         self.files += 1

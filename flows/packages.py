@@ -2,7 +2,8 @@
 
 For publication everything must be approved (`schemas.exports.approval`); otherwise nothing is written and the
 photos are named. Photos are taken from the catalog a page at a time, files are streamed and compared with
-their recorded digests on the way; nothing that exists is overwritten.
+their recorded digests on the way; nothing that exists is overwritten. A photo that has no result to show, or
+a file of which is missing, is left out and named; a package holds photos whole, and is there whole or not at all.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any, Literal, Protocol, TypedDict
 from actors.storage import Anywhere
 from flows.bag import BagPackage, PremisPackage
 from flows.iiif_tree import IiifPackage
+from flows.package_files import is_free, under_construction
 from flows.progress import Progress, listener
 from oldphoto_core.errors import UsageError
 from schemas.exports.approval import Dossier, objection
@@ -30,7 +32,10 @@ FORMS: tuple[Form, ...] = ("premis", "bag", "iiif")
 
 
 class PackageSummary(TypedDict):
-    """What was written. With ``refused`` not empty and ``written`` false nothing was."""
+    """What was written. ``refused`` names what was left out; with ``written`` false nothing was written.
+
+    ``unavailable`` of the photos left out were wanted and could not be exported.
+    """
 
     form: str
     destination: str
@@ -38,6 +43,7 @@ class PackageSummary(TypedDict):
     photos: int
     files: int
     left_out: int
+    unavailable: int
     refused: list[dict[str, str]]
 
 
@@ -68,16 +74,18 @@ class PackageRequest:
     actor: str = "system"
 
     def check(self) -> None:
-        """Say at once what cannot work. Raises UsageError."""
+        """Say at once what cannot work. Raises UsageError, StorageError."""
         if self.form not in FORMS:
             raise UsageError(f"Photos are not exported as {self.form!r}. Choose one of: {', '.join(FORMS)}.")
-        if self.destination.exists() and (not self.destination.is_dir() or any(self.destination.iterdir())):
+        if not is_free(self.destination):
             raise UsageError(f"{self.destination} is there already and not empty. Export into a new folder.")
         if self.form == "iiif" and not re.match(r"https?://\S+$", self.base_url or ""):
             raise UsageError(
                 "A IIIF manifest names its files by web address. Say where they will be published: "
                 "--base-url https://…"
             )
+        if self.max_side < 64:
+            raise UsageError(f"Access copies of {self.max_side} pixels show nothing. Give 64 or more.")
 
 
 class Package(Protocol):
@@ -85,8 +93,8 @@ class Package(Protocol):
 
     files: int
 
-    def add(self, dossier: Dossier) -> None:
-        """Write one photo."""
+    def add(self, dossier: Dossier) -> str | None:
+        """Write one photo, or say in words what keeps it out; then nothing of it is written."""
 
     def finish(self) -> None:
         """Write what is for the whole."""
@@ -109,9 +117,9 @@ def export_photos(catalog: Catalog, request: PackageRequest) -> PackageSummary:
     """Export photos as the request says.
 
     Raises:
-        UsageError: the request is impossible, or a photo's name cannot be a file's.
-        FixityError: a file is not the one that was recorded; the export is left unfinished.
-        StorageError: a file cannot be read.
+        UsageError: the request is impossible.
+        FixityError: a file is not the one that was recorded.
+        StorageError: a file cannot be read or written, or a photo's name cannot be a file's.
         CatalogError: the catalog cannot be used.
     """
     request.check()
@@ -124,28 +132,32 @@ def export_photos(catalog: Catalog, request: PackageRequest) -> PackageSummary:
                 judged.refuse(dossier, reason)
         if judged.count:
             return _summary(request, judged, photos=0, files=0, written=False)
-    package, photos = _package(request), 0
-    total = catalog.photo_count(request.collection)
-    for dossier in _dossiers(catalog, request):
-        reason = objection(dossier) if publishing else None
-        if reason is not None:
-            judged.refuse(dossier, reason)
-            continue
-        package.add(dossier)
-        photos += 1
-        listener().progress(Progress("export", photos + judged.count, total, dossier["key"]))
-    package.finish()
+    total, photos, unavailable = catalog.photo_count(request.collection), 0, 0
+    with under_construction(request.destination) as folder:
+        package = _package(request, folder)
+        for dossier in _dossiers(catalog, request):
+            refusal = objection(dossier) if publishing else None
+            reason = refusal or package.add(dossier)
+            if reason is None:
+                photos += 1
+            else:
+                judged.refuse(dossier, reason)
+                unavailable += refusal is None
+            listener().progress(Progress("export", photos + judged.count, total, dossier["key"]))
+        package.finish()
     if publishing:
         catalog.record_publication(request.actor, request.form, str(request.destination), photos)
-    return _summary(request, judged, photos=photos, files=package.files, written=True)
+    return _summary(
+        request, judged, photos=photos, files=package.files, written=True, unavailable=unavailable
+    )
 
 
-def _package(request: PackageRequest) -> Package:
+def _package(request: PackageRequest, folder: Path) -> Package:
     if request.form == "bag":
-        return BagPackage(request.destination, Anywhere(), with_masters=request.with_masters)
+        return BagPackage(folder, Anywhere(), with_masters=request.with_masters)
     if request.form == "iiif":
-        return IiifPackage(request.destination, Anywhere(), request.base_url or "", request.max_side)
-    return PremisPackage(request.destination)
+        return IiifPackage(folder, Anywhere(), request.base_url or "", request.max_side)
+    return PremisPackage(folder)
 
 
 def _dossiers(catalog: Catalog, request: PackageRequest) -> Iterator[dict[str, Any]]:
@@ -156,7 +168,13 @@ def _dossiers(catalog: Catalog, request: PackageRequest) -> Iterator[dict[str, A
 
 
 def _summary(
-    request: PackageRequest, judged: _Judged, *, photos: int, files: int, written: bool
+    request: PackageRequest,
+    judged: _Judged,
+    *,
+    photos: int,
+    files: int,
+    written: bool,
+    unavailable: int = 0,
 ) -> PackageSummary:
     return PackageSummary(
         form=request.form,
@@ -165,5 +183,6 @@ def _summary(
         photos=photos,
         files=files,
         left_out=judged.count,
+        unavailable=unavailable,
         refused=judged.named,
     )

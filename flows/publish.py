@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from prefect import flow, task
+from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
 from flows.packages import Form, PackageRequest, PackageSummary, export_photos
@@ -47,5 +47,9 @@ def publish(
         raise UsageError(
             f"{summary['left_out']} photos are not approved, so nothing was published: {first} … "
             "Decide on them at the review desk, or set approved_only."
+        )
+    if summary["unavailable"]:
+        get_run_logger().warning(
+            "%d photos could not be exported: %s", summary["unavailable"], summary["refused"][:10]
         )
     return summary

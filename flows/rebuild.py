@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TypedDict
 
 from actors.rows import to_outcome
@@ -98,11 +99,16 @@ def rebuild_catalog(
 def _sidecars(work: _Work) -> Iterator[tuple[StoredObject, SidecarFacts]]:
     """Yield what can be read, the oldest first: the catalog takes the result recorded last for the present one."""
     sidecars = (found for found in work.store.list() if _SIDECAR.search(found.key))
-    for found in sorted(sidecars, key=lambda found: (found.modified, found.key)):
+    for found in sorted(sidecars, key=_age):
         try:
             yield found, read_sidecar(work.store, found.key)
         except StorageError as error:
             work.complain(str(error))
+
+
+def _age(found: StoredObject) -> tuple[datetime, bool, str]:
+    # A copy may have given all files one time. A photo's first result lies at the top, later ones below recipes/.
+    return found.modified, found.key.startswith("recipes/"), found.key
 
 
 def _take(work: _Work, found: StoredObject, facts: SidecarFacts) -> None:

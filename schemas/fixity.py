@@ -12,19 +12,19 @@ from schemas.dossier_parts import located
 from schemas.queries import require_collection
 from schemas.records import EventOutcome, EventRecord, EventType
 from schemas.statements import agent_ids, event_row, insert_events, software_agent
-from schemas.tables import Asset, Collection, Derivative, WorkItem
+from schemas.tables import Asset, Collection, Derivative, MaskEdit, WorkItem
 
 MASTER = "master"
+DRAWN_MASK = "drawn mask"
 
 
 @dataclass(frozen=True)
 class FixityFile:
-    """A file with its recorded digest and size. ``role`` is *master* or the kind of derivative."""
+    """A file with its recorded digest. ``role`` is *master*, the kind of derivative, or *drawn mask*."""
 
     role: str
     uri: str
     sha256: str
-    size: int
 
 
 @dataclass(frozen=True)
@@ -69,15 +69,23 @@ def _files(connection: Connection, assets: Sequence[int]) -> dict[int, list[Fixi
         # Only where it was seen last; what lies elsewhere may have been moved away since.
         if places[0]["sha256"] is not None:
             last = places[0]
-            files[asset].append(FixityFile(MASTER, last["uri"], last["sha256"], last["size"]))
+            files[asset].append(FixityFile(MASTER, last["uri"], last["sha256"]))
     made = (
-        select(WorkItem.asset_id, Derivative.kind, Derivative.uri, Derivative.sha256, Derivative.size)
+        select(WorkItem.asset_id, Derivative.kind, Derivative.uri, Derivative.sha256)
         .join(Derivative, Derivative.work_item_id == WorkItem.id)
         .where(WorkItem.asset_id.in_(assets))
         .order_by(Derivative.id)
     )
     for row in connection.execute(made):
-        files[row.asset_id].append(FixityFile(row.kind, row.uri, row.sha256, row.size))
+        files[row.asset_id].append(FixityFile(row.kind, row.uri, row.sha256))
+    drawn = (
+        select(WorkItem.asset_id, MaskEdit.uri, MaskEdit.sha256)
+        .join(MaskEdit, MaskEdit.work_item_id == WorkItem.id)
+        .where(WorkItem.asset_id.in_(assets))
+        .order_by(MaskEdit.id)
+    )
+    for edit in connection.execute(drawn):
+        files[edit.asset_id].append(FixityFile(DRAWN_MASK, edit.uri, edit.sha256))
     return files
 
 

@@ -41,8 +41,10 @@ _TROUBLES = (WorkState.QUARANTINED, WorkState.FAILED)
 _TROUBLED: ColumnElement[bool] = literal_column(f"work_item.state IN ('{_TROUBLES[0]}', '{_TROUBLES[1]}')")
 
 
-def runs(connection: Connection, *, collection: str | None, limit: int, after: int | None) -> list[Record]:
-    """Return runs, newest first; a running one's counts are of this moment."""
+def runs(
+    connection: Connection, *, collection: str | None, limit: int | None, after: int | None
+) -> list[Record]:
+    """Return runs, newest first, all with ``limit`` None; a running one's counts are of this moment."""
     query = (
         select(
             Run.__table__,
@@ -211,7 +213,7 @@ def stats(connection: Connection, by: str, *, collection: str | None) -> list[Re
     if by not in STATS:
         raise CatalogUseError(f"cannot total by {by!r} (one of {', '.join(STATS)})")
     if by == "run":
-        return [_with_speed(row) for row in runs(connection, collection=collection, limit=1000, after=None)]
+        return [_with_speed(row) for row in runs(connection, collection=collection, limit=None, after=None)]
     query = {"outcome": _by_outcome, "collection": _by_collection, "flag": _by_flag}[by]()
     if collection is not None:
         query = query.where(Collection.id == require_collection(connection, collection))

@@ -24,7 +24,7 @@ class Anywhere:
         return store.open(key)
 
     def exists(self, uri: str) -> bool:
-        """Return whether there is a file. Raises StorageError when its bucket cannot be asked."""
+        """Return whether there is a file. Raises StorageError where that cannot be told."""
         store, key = self._find(uri)
         return store.exists(key)
 

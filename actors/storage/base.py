@@ -79,7 +79,7 @@ class Store(Protocol):
         ...
 
     def exists(self, key: str) -> bool:
-        """Return whether an object lies under ``key``."""
+        """Return whether an object lies under ``key``; what cannot be told is raised, not taken for absence."""
         ...
 
     def uri_of(self, key: str) -> str:

@@ -18,6 +18,7 @@ import os
 import re
 import secrets
 import socket
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -105,10 +106,18 @@ class FolderStore:
                 raise _refused(error, self.uri_of(key), "read") from error
 
     def exists(self, key: str) -> bool:
-        """Return whether a regular file lies under ``key``."""
-        with suppress(StorageError, OSError):
-            return self._existing(key).is_file()
-        return False
+        """Return whether a regular file lies under ``key``. Raises StorageError where that cannot be told."""
+        try:
+            path = self._existing(key)
+        except StorageError:
+            # A name that leads out of the folder, or can be no file's.
+            return False
+        try:
+            return stat.S_ISREG(path.stat().st_mode)
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
+                return False
+            raise _refused(error, self.uri_of(key), "read") from error
 
     @contextmanager
     def located(self, key: str) -> Iterator[Path]:

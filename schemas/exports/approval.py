@@ -13,6 +13,7 @@ from schemas.records import DerivativeKind, WorkState
 from schemas.review_records import Standing
 
 Dossier = Mapping[str, Any]
+NO_MASTER = "its master could not be read, or is another file by now"
 
 
 def output_of(dossier: Dossier) -> Mapping[str, Any] | None:
@@ -25,6 +26,14 @@ def file_of(dossier: Dossier, kind: str) -> Mapping[str, Any] | None:
     found: Mapping[str, Any] | None = next(
         (file for file in dossier["derivatives"] if file["kind"] == kind), None
     )
+    return found
+
+
+def master_of(dossier: Dossier) -> Mapping[str, Any] | None:
+    """Return the master that a photo's result is of, where it was seen last, or None for :data:`NO_MASTER`."""
+    sha256 = dossier["sha256"]
+    seen = (place for place in dossier["locations"] if sha256 and place["sha256"] == sha256)
+    found: Mapping[str, Any] | None = next(seen, None)
     return found
 
 
@@ -42,13 +51,18 @@ def approval_of(dossier: Dossier) -> Mapping[str, Any] | None:
     return found if found and found["output_sha256"] == digest else None
 
 
-def objection(dossier: Dossier) -> str | None:
-    """Return why a photo may not be published, in words, or None if it may."""
+def unrestored(dossier: Dossier) -> str | None:
+    """Return why there is no result to show of a photo, in words, or None if there is one."""
     outcome = dossier["outcome"]
     if outcome is None:
         return "it was never restored"
-    if outcome not in (WorkState.DONE, WorkState.SKIPPED):
-        return f"it is {outcome}"
+    return None if outcome in (WorkState.DONE, WorkState.SKIPPED) else f"it is {outcome}"
+
+
+def objection(dossier: Dossier) -> str | None:
+    """Return why a photo may not be published, in words, or None if it may."""
+    if (reason := unrestored(dossier)) is not None:
+        return reason
     if dossier["decision"] == Standing.UNDECIDED:
         return "nobody has decided on it"
     if dossier["decision"] != Standing.APPROVE:

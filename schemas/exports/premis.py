@@ -99,11 +99,14 @@ def _event(root: Node, dossier: Dossier, number: int, event: Mapping[str, Any]) 
     outcome.set("authority", "eventOutcome")
     outcome.set("authorityURI", "http://id.loc.gov/vocabulary/preservation/eventOutcome")
     _link(node, "Agent", f"agent/{event['agent']}", ["implementer"])
-    if event["type"] == "modification":
+    # Other bytes at the source are a modification as well, which no network had a part in.
+    item = dossier.get("work_item")
+    made = event["type"] == "modification" and item is not None and event["work_item"] == item
+    if made:
         for model in dossier["models"]:
             _link(node, "Agent", _model_name(model), ["executing program"])
     _link(node, "Object", _asset(dossier), [])
-    if event["type"] == "modification" and event["work_item"] == dossier.get("work_item"):
+    if made:
         if dossier["content"]:
             _link(node, "Object", _file(dossier["content"]["sha256"]), ["source"])
         for files in _files(dossier):

@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 
 from cli.main import build_app
 from oldphoto_core.errors import UsageError
+from schemas.errors import CatalogUseError
 from schemas.repository import Catalog
 from tests.schemas.archive import Archive, full, photo, refused
 
@@ -95,6 +96,12 @@ def test_calibrating_by_hand_tells_what_is_in_force(destination: Path) -> None:
         ["verify", "--sample", "0"],
         ["export", "iiif", "x"],
         ["export", "csv", "x", "--for-publication"],
+        ["export", "csv", "x", "--with-masters"],
+        ["demo", "out/catalog.db"],
+        ["export", "premis", "x", "--with-masters"],
+        ["export", "bag", "x", "--base-url", "https://x.example"],
+        ["export", "bag", "x", "--max-side", "900"],
+        ["export", "iiif", "x", "--base-url", "https://x.example", "--max-side", "9"],
     ],
 )
 def test_wrong_usage_is_said(
@@ -157,6 +164,21 @@ def test_publishing_what_is_not_approved_is_refused(destination: Path, tmp_path:
     assert "not approved: a.tif" in result.stdout
     assert "\x1b" not in result.stdout
     assert not (tmp_path / "bag").exists()
+
+
+def test_photos_that_cannot_be_exported_are_named(destination: Path, tmp_path: Path) -> None:
+    result = oldphoto(destination, "export", "bag", tmp_path / "bag")
+    assert result.exit_code == 3
+    assert "left out: a.tif [glass plates]: file:///out/restored/a.tif is not there any more" in result.stdout
+    found = json.loads(oldphoto(destination, "export", "bag", tmp_path / "more", "--json").stdout)
+    assert (found["written"], found["photos"], found["left_out"], found["unavailable"]) == (True, 1, 3, 3)
+
+
+def test_an_unknown_collection_leaves_nothing_behind(destination: Path, tmp_path: Path) -> None:
+    before = sorted(tmp_path.iterdir())
+    result = oldphoto(destination, "export", "bag", tmp_path / "bag", "--collection", "none")
+    assert isinstance(result.exception, CatalogUseError)
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_verify_names_what_is_missing(destination: Path) -> None:

@@ -90,6 +90,15 @@ def test_filters_and_paging(destination: Path) -> None:
     assert rows_of(oldphoto(*wanted, "--min", "99", "--json")) == []
 
 
+@pytest.mark.parametrize("form", list(Format))
+def test_what_is_cut_off_is_said(destination: Path, tmp_path: Path, form: Format) -> None:
+    wanted = ("flagged", "--catalog", destination, "--format", form, "--output", tmp_path / "rows")
+    cut = oldphoto(*wanted, "--limit", "5")
+    assert (cut.exit_code, cut.stdout) == (0, "")
+    assert "there may be more: --after" in cut.stderr
+    assert oldphoto(*wanted).stderr == ""
+
+
 @pytest.mark.parametrize("how", ["folder", "file", "url", "variable", "here"])
 def test_ways_to_name_the_catalog(destination: Path, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
     url = f"sqlite:///{destination / 'catalog.db'}"

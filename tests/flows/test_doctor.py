@@ -52,6 +52,11 @@ def test_every_problem_has_a_remedy(tmp_path: Path) -> None:
             assert finding.remedy
 
 
+def test_a_folder_that_is_not_there_is_a_problem(tmp_path: Path) -> None:
+    (finding,) = doctor.check_disk(tmp_path / "none")
+    assert (finding.level, finding.found) == ("problem", f"{tmp_path / 'none'}: No such file or directory")
+
+
 def test_the_command_says_the_same_to_people_and_programs(tmp_path: Path) -> None:
     app = typer.Typer()
     doctor.register(app)

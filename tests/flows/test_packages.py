@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import io
 import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import bagit
 import pytest
@@ -15,15 +17,19 @@ from iiif_prezi3 import Manifest
 from lxml import etree
 from PIL import Image
 
-from flows.package_files import collection_folder
+from actors.storage import Anywhere
+from flows.bag import BagPackage
+from flows.iiif_tree import IiifPackage
+from flows.package_files import PART, collection_folder
 from flows.packages import PackageRequest, PackageSummary, export_photos
 from flows.publish import publish
 from flows.request import RestoreRequest
 from flows.verify_fixity import verify_fixity
-from oldphoto_core.errors import FixityError, UsageError
+from oldphoto_core.errors import FixityError, StorageError, UsageError
 from schemas.repository import Catalog
 from schemas.review_records import Decision, QueueFilter
-from tests.flows.restored import small_archive
+from tests.flows.material import write_photos
+from tests.flows.restored import restore_inline, small_archive
 
 EVERYTHING = QueueFilter(flagged_only=False)
 BASE = "https://archive.example/iiif"
@@ -218,6 +224,129 @@ def test_premis_tells_what_each_file_is_and_what_was_made_of_what(archive: Catal
     }
     assert roles[f"file/{row['sha256']}"] == "source"
     assert all(roles[f"file/{file['sha256']}"] == "outcome" for file in row["derivatives"])
+
+
+def test_what_cannot_be_shown_is_left_out_of_a_tree_and_named(
+    archive: Catalog, made: RestoreRequest, tmp_path: Path
+) -> None:
+    """Of seven photos two were quarantined; the master of a third was taken away since."""
+    master = Path(made.source) / "photo-000.png"
+    data = master.read_bytes()
+    master.unlink()
+    try:
+        tree = export(archive, tmp_path / "iiif", "iiif", base_url=BASE, max_side=64)
+        bag = export(archive, tmp_path / "bag", "bag", with_masters=True)
+        plain = export(archive, tmp_path / "plain", "bag")
+    finally:
+        master.write_bytes(data)
+    assert (tree["photos"], tree["left_out"], tree["unavailable"]) == (4, 3, 3)
+    reasons = {one["key"]: one["reason"] for one in tree["refused"]}
+    assert reasons["broken-text.jpg"] == "it is quarantined"
+    assert reasons["photo-000.png"].startswith(f"{master} is not there any more")
+    assert len(list((tmp_path / "iiif").glob("*/manifests/*.json"))) == 4
+    assert (bag["photos"], [one["key"] for one in bag["refused"]]) == (6, ["photo-000.png"])
+    assert not list((tmp_path / "bag").rglob("photo-000*"))
+    assert (plain["photos"], plain["left_out"]) == (7, 0)
+
+
+def test_an_export_that_fails_leaves_nothing_behind(
+    archive: Catalog, made: RestoreRequest, tmp_path: Path
+) -> None:
+    path = next((Path(made.destination) / "masks").glob("photo-000*"))
+    data = path.read_bytes()
+    (tmp_path / "there").mkdir()
+    try:
+        path.write_bytes(b"other")
+        for form in ("bag", "iiif"):
+            for name in ("new", "there"):
+                with pytest.raises(FixityError, match=r"photo-000"):
+                    export(archive, tmp_path / name, form, base_url=BASE, max_side=64)
+    finally:
+        path.write_bytes(data)
+    assert [path.name for path in tmp_path.iterdir()] == ["there"]
+    assert not any((tmp_path / "there").iterdir())
+
+
+def test_into_the_current_folder(archive: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    # As a killed export leaves it.
+    (tmp_path / PART / "data").mkdir(parents=True)
+    assert export(archive, Path(), "bag")["written"]
+    bagit.Bag(str(tmp_path)).validate()
+
+
+def test_a_bag_of_odd_names_is_valid(tmp_path: Path, weights: Path) -> None:
+    scans = tmp_path / "scans"
+    scans.mkdir()
+    (photo,) = write_photos(scans, 1)
+    data = photo.read_bytes()
+    photo.unlink()
+    names = (
+        "a%0Ab.png",
+        "line\nbreak.png",
+        "50%25.png",
+        "100%.png",
+        "tail.png ",
+        "next\x85\u2028.png",
+        " x.png",
+        "é.png",
+        "e\u0301.png",
+    )
+    for number, name in enumerate(names):
+        (scans / name).write_bytes(data + bytes([number]))
+    request = RestoreRequest(str(scans), str(tmp_path / "out"), weights=str(weights), executor="inline")
+    restore_inline(request)
+    with Catalog.open(request.catalog_url()) as catalog:
+        found = export(catalog, tmp_path / "bag", "bag", with_masters=True)
+        export(catalog, tmp_path / "premis", "premis")
+    assert (found["photos"], found["left_out"]) == (len(names), 0)
+    bagit.Bag(str(tmp_path / "bag")).validate()
+    kept = [path.name for path in (tmp_path / "bag").glob("data/*/masters/*")]
+    assert len(kept) == len(names)
+    assert {"100%.png", " x.png"} <= set(kept), "names are as they were where a manifest can hold them"
+    stems = [
+        {path.stem for path in (tmp_path / "bag").glob(f"data/*/{folder}/a-0Ab*")}
+        for folder in ("masters", "restored", "masks", "premis")
+    ]
+    assert len(stems[0]) == 1
+    assert all(stem == stems[0] for stem in stems), "a photo's files are still seen to belong together"
+    documents = "".join(path.read_text() for path in (tmp_path / "bag").glob("data/*/premis/*.xml"))
+    assert "a%0Ab.png</originalName>" in documents, "and PREMIS tells the others"
+
+
+class _BadDisk(io.BytesIO):
+    def read(self, *_: object) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+
+class _OnBadDisk(Anywhere):
+    def open(self, uri: str) -> BinaryIO:
+        return _BadDisk()
+
+
+def test_what_a_disk_refuses_names_the_file(archive: Catalog, tmp_path: Path) -> None:
+    (row,) = archive.show("photo-000.png")
+    for package in (
+        BagPackage(tmp_path / "bag", _OnBadDisk(), with_masters=True),
+        IiifPackage(tmp_path / "iiif", _OnBadDisk(), BASE, 64),
+    ):
+        with pytest.raises(StorageError, match=r"photo-000\S* cannot be read: Input/output error"):
+            package.add(row)
+
+
+def test_a_bag_that_no_reader_would_accept_is_no_success(tmp_path: Path) -> None:
+    package = BagPackage(tmp_path, Anywhere(), with_masters=False)
+    (tmp_path / "next\x85").touch()
+    package.files = 1
+    with pytest.raises(StorageError, match="incomplete"):
+        package.finish()
+
+
+def test_collections_never_share_a_folder() -> None:
+    long = "/mnt/archive/museum-of-photography/digitisation-projects/2021-2024/glass-plates/box-00"
+    names = ["Архив А", "Архив Б", "照片", "/data/box/1", "/data/box-1", "data-box-1", f"{long}1", f"{long}2"]
+    assert len({collection_folder(name) for name in names}) == len(names)
+    assert collection_folder("glass_plates-1.b") == "glass_plates-1.b"
 
 
 @pytest.mark.parametrize("name", ["/archive/scans", "../../etc", "a b", "..", "", "x" * 300, "s3://b/p"])

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
+
 from flows.rebuild import rebuild_catalog
+from flows.request import RestoreRequest
 from schemas.repository import Catalog
+from tests.flows.material import aged_photo
 from tests.flows.restored import restore_inline, small_archive
 
 TIMES = ("first_seen", "last_seen", "created_at", "finished_at", "seconds", "at", "modified")
@@ -78,6 +83,20 @@ def test_the_last_of_several_results_is_the_present_one_again(tmp_path: Path, we
     found = rebuild_catalog(request.destination)
     assert (found["photos"], found["problems"]) == (15, [])
     assert _told(url) == before
+
+
+def test_a_copy_without_times_has_the_same_present_results(request_: RestoreRequest, scans: Path) -> None:
+    for seed in (1, 2):
+        assert cv2.imwrite(str(scans / "a.png"), aged_photo(seed))
+        restore_inline(request_)
+    destination = Path(request_.destination)
+    for path in destination.rglob("*"):
+        os.utime(path, (1.7e9, 1.7e9))
+    before = _told(request_.catalog_url())
+    copied = f"sqlite:///{destination.parent / 'copied.db'}"
+    assert rebuild_catalog(request_.destination, copied)["photos"] == 2
+    ((old,), (new,)) = before, _told(copied)
+    assert new["restored"] == old["restored"]
 
 
 def test_what_cannot_be_read_is_named_and_stops_nothing(tmp_path: Path, weights: Path) -> None:

@@ -81,6 +81,27 @@ def test_what_is_wrong_is_named_with_its_remedy(files: Files) -> None:
     assert files.check(masters_only=True)["missing"] == 0
 
 
+def test_what_cannot_be_looked_at_is_not_called_missing(files: Files) -> None:
+    master = files.root / "masters/a.tif"
+    master.unlink()
+    master.symlink_to(master)
+    (problem,) = files.check()["problems"]
+    assert (problem["key"], problem["problem"]) == ("a.tif", "unreadable")
+    assert "symbolic links" in problem["error"]
+
+
+def test_masks_that_people_drew_are_looked_at(files: Files) -> None:
+    drawn = files.root / "out/a.edit.png"
+    drawn.write_bytes(b"drawn")
+    item = files.catalog.show("a.tif")[0]["work_item"]
+    files.catalog.add_mask_edit(item, _digest(b"drawn"), str(drawn), "ada")
+    assert (files.check()["files"], files.check()["problems"]) == (7, [])
+    drawn.unlink()
+    (problem,) = files.check()["problems"]
+    assert (problem["key"], problem["role"], problem["problem"]) == ("a.tif", "drawn mask", "missing")
+    assert files.check(masters_only=True)["problems"] == []
+
+
 def test_samples_are_drawn(files: Files) -> None:
     drawn = {seed: files.check(sample=0.4, seed=seed)["photos"] for seed in range(30)}
     assert set(drawn.values()) >= {0, 1, 2}

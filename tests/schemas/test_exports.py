@@ -8,10 +8,12 @@ from pathlib import Path
 import pyarrow.parquet as parquet
 import pytest
 import sqlalchemy as sa
+from lxml import etree
 
 from schemas import session
 from schemas.errors import CatalogUseError
 from schemas.exports import tabular
+from schemas.exports.premis import NAMESPACE, premis_document
 from schemas.repository import Catalog
 from schemas.review_records import Decision, Role
 from schemas.views import VIEWS
@@ -92,3 +94,17 @@ def test_hostile_text_stays_text(archive: Archive) -> None:
         assert row["content"]["metadata"]["exif"]["Artist"] == key + "\ufffd"
     assert catalog.show("' OR 1=1 --") == []
     assert catalog.flagged(flag="' OR 1=1 --") == []
+
+
+def test_no_network_is_said_to_have_changed_a_master(catalog: Catalog) -> None:
+    archive = Archive(catalog)
+    archive.run([photo("a.tif")])
+    archive.run([photo("a.tif", "other bytes")])
+    root = etree.fromstring(premis_document(catalog.dossiers()[0]))
+    programs = {}
+    for event in root.iter(f"{{{NAMESPACE}}}event"):
+        if event.findtext(f"{{{NAMESPACE}}}eventType") == "modification":
+            roles = [node.text for node in event.iter(f"{{{NAMESPACE}}}linkingAgentRole")]
+            is_at_source = '"from"' in event.findtext(f".//{{{NAMESPACE}}}eventDetail", "")
+            programs.setdefault(is_at_source, []).append(roles.count("executing program"))
+    assert programs == {True: [0], False: [0, 1]}, "only the present result is of the models named"

@@ -15,6 +15,7 @@ from schemas.queries import STATS, FlaggedFilter, flagged_ids
 from schemas.records import DerivativeRecord, OutcomeRecord, PendingItem
 from schemas.repository import Catalog
 from schemas.review_records import Decision
+from schemas.tables import Run
 from tests.schemas.archive import Archive, digest, done, flag, full, photo, refused, unread
 
 KEYS = [f"{number:02}.tif" for number in range(12)]
@@ -159,6 +160,19 @@ def test_stats(archive: Archive) -> None:
     assert run["photos_per_hour"] == 12 * 3600
     with pytest.raises(CatalogUseError, match="cannot total"):
         catalog.stats("moon")
+
+
+def test_stats_tell_every_run(archive: Archive) -> None:
+    catalog = archive.catalog
+    run = {
+        "collection_id": archive.collection,
+        "parameters": {},
+        "state": "completed",
+        "started_at": datetime.now(UTC),
+    }
+    with session.write(catalog.engine) as connection:
+        connection.execute(sa.insert(Run), [run] * 1000)
+    assert len(catalog.stats("run")) == 1001
 
 
 @pytest.mark.parametrize("by", STATS)
