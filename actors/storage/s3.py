@@ -18,13 +18,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, cast
 
-from actors.storage.base import Created, StoredObject, check_key, is_hidden
+from actors.storage.base import Created, LeftOut, StoredObject, check_key, is_hidden, tell
 from oldphoto_core.errors import AlreadyExistsError, StorageError
 from oldphoto_core.fixity import sha256_of, sha256_stream
 
 _LARGEST_PUT = 5 * 1024**3
 _RESUMES = 4
 _CHUNK = 1 << 20
+_EMPTY_PART = (
+    "Its key has an empty part (two slashes in a row, or one at its beginning). Copy it to a key without."
+)
 
 
 class S3Store:
@@ -57,7 +60,7 @@ class S3Store:
         """Return ``s3://bucket/prefix/key``, not percent-encoded."""
         return f"s3://{self.bucket}/{self._full(key)}"
 
-    def list(self) -> Iterator[StoredObject]:
+    def list(self, left_out: LeftOut | None = None) -> Iterator[StoredObject]:
         """Yield every visible object in the order of its key, a thousand at a request."""
         below = f"{self.prefix}/" if self.prefix else ""
         try:
@@ -67,7 +70,11 @@ class S3Store:
             for page in pages:
                 for entry in page.get("Contents", ()):
                     key = entry["Key"].removeprefix(below)
-                    if key and not key.endswith("/") and not is_hidden(key):
+                    if not key or key.endswith("/") or is_hidden(key):
+                        continue
+                    if "" in key.split("/"):
+                        tell(left_out, key, _EMPTY_PART)
+                    else:
                         etag = entry.get("ETag", "").strip('"') or None
                         yield StoredObject(key, entry["Size"], entry["LastModified"], etag)
         except self._errors as error:
