@@ -94,8 +94,8 @@ def encode_sidecar(
 def recall(store: Store, row: InputRow, job: RestoreJob) -> OutcomeRow | None:
     """Return the outcome that the sidecar of ``row`` records, or None where the photo has to be processed.
 
-    It is taken over only if it is of the same bytes, recipe and request, and if every file that it names is
-    there with the recorded digest.
+    It is taken over only if it is of the same collection, bytes, recipe and request, and if every file that it
+    names is there with the recorded digest.
     """
     key = sidecar_key(row)
     if not store.exists(key):
@@ -217,6 +217,8 @@ def _is_same_work(facts: Any, row: InputRow, job: RestoreJob) -> bool:
     return (
         isinstance(facts, dict)
         and facts.get("format") in FORMATS
+        # Version 1 does not tell the collection.
+        and facts.get("collection", job.collection) == job.collection
         and facts.get("key") == row.key
         and facts.get("sha256") == row.sha256
         and facts.get("recipe") == job.recipe_id
