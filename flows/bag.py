@@ -95,7 +95,7 @@ def copy_verified(stream: BinaryIO, path: Path, uri: str, sha256: str) -> None:
     digest = hashlib.sha256()
     try:
         with path.open("xb") as target:
-            while piece := stream.read(_CHUNK):
+            while piece := _next_piece(stream, uri):
                 digest.update(piece)
                 target.write(piece)
     except OSError as error:
@@ -104,3 +104,12 @@ def copy_verified(stream: BinaryIO, path: Path, uri: str, sha256: str) -> None:
         ) from error
     if digest.hexdigest() != sha256:
         raise FixityError(uri, "SHA-256", sha256, digest.hexdigest())
+
+
+def _next_piece(stream: BinaryIO, uri: str) -> bytes:
+    try:
+        return stream.read(_CHUNK)
+    except OSError as error:
+        raise StorageError(
+            f"{uri} cannot be read: {error.strerror}. Check the disk or the network share and export again."
+        ) from error
