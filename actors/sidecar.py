@@ -19,7 +19,7 @@ from actors.rows import InputRow, OutcomeRow
 from actors.storage import Store
 from oldphoto_core.errors import StorageError
 from oldphoto_core.fixity import sha256_bytes, sha256_stream
-from oldphoto_core.photo import Outcome, PhotoHeader
+from oldphoto_core.photo import Outcome, PhotoHeader, Tier
 from schemas.records import (
     DerivativeKind,
     DerivativeRecord,
@@ -40,6 +40,11 @@ MEDIA_TYPE = "application/json"
 def sidecar_key(row: InputRow) -> str:
     """Return where the sidecar of ``row`` lies in the destination."""
     return f"{row.prefix}sidecars/{row.stem}.json"
+
+
+def longest_key(row: InputRow) -> str:
+    """Return a key that is at least as long as that of any file of ``row``, as a whole and in its last part."""
+    return f"{row.prefix}tiers/{Tier.CONSERVED.value}/{row.stem}.json"
 
 
 def encode_sidecar(

@@ -89,6 +89,10 @@ class Store(Protocol):
         """
         ...
 
+    def problem_with(self, key: str) -> str | None:
+        """Return why nothing can be created under so long a name as ``key``; None where it can."""
+        ...
+
     def exists(self, key: str) -> bool:
         """Return whether an object lies under ``key``."""
         ...

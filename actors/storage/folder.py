@@ -21,7 +21,7 @@ import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from functools import partial
+from functools import cached_property, partial
 from operator import itemgetter
 from pathlib import Path
 from typing import BinaryIO
@@ -34,6 +34,10 @@ _PARTIAL = re.compile(r"\.oldphoto-(?P<host>.+)-(?P<process>\d+)-[0-9a-f]{16}\.p
 _CHUNK = 1 << 20
 _OTHERS_PARTIAL_AGE = 24 * 3600.0
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS}
+_IN_THE_WAY = (
+    "A file lies where a folder is needed. If it is the result of another photo, rename the folder in the source; "
+    "else move the file away."
+)
 _REMEDIES = {
     errno.ENOSPC: "The disk is full: free some space and run again.",
     errno.EDQUOT: "The disk quota is used up: free some space and run again.",
@@ -42,8 +46,8 @@ _REMEDIES = {
     errno.EROFS: "The folder is mounted read-only: choose another one.",
     errno.ENOENT: "It was moved or deleted after it had been listed: run again.",
     errno.ENAMETOOLONG: "The name is longer than this file system allows: shorten it in the source.",
-    errno.ENOTDIR: "A file lies where a folder is needed: move it away.",
-    errno.EEXIST: "A file lies where a folder is needed: move it away.",
+    errno.ENOTDIR: _IN_THE_WAY,
+    errno.EEXIST: _IN_THE_WAY,
     errno.EISDIR: "A folder lies where a file is needed: move it away.",
 }
 _NOWHERE = "It is a link that leads nowhere. Correct or remove it."
@@ -120,6 +124,8 @@ class FolderStore:
     def create(self, key: str, data: bytes | BinaryIO, media_type: str = "") -> Created:
         """Write a new file, whole or not at all; see `Store.create`."""
         target = self._new_path(key)
+        if os.path.isdir(target):
+            raise AlreadyExistsError(f"{target} is a folder already. It was left as it is.")
         digest, size = sha256_of(data)
         try:
             if not os.path.lexists(target):
@@ -132,6 +138,20 @@ class FolderStore:
         if found != digest:
             raise AlreadyExistsError(f"{target} is there already with other content. It was left as it is.")
         return Created(str(target), digest, size, existed=True)
+
+    def problem_with(self, key: str) -> str | None:
+        """Return which part of ``key`` is longer than a name of this file system; None if none is."""
+        longest = max((len(os.fsencode(part)) for part in key.split("/")), default=0)
+        if longest <= self._name_bytes:
+            return None
+        return f"a file's or folder's name would have {longest} bytes, and {self._name_bytes} are allowed"
+
+    @cached_property
+    def _name_bytes(self) -> int:
+        try:
+            return os.pathconf(self.root, "PC_NAME_MAX")
+        except (OSError, ValueError):
+            return 255
 
     def sweep_partials(self) -> int:
         """Remove the temporary files of dead processes, and strangers' that are a day old."""

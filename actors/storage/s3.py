@@ -23,6 +23,7 @@ from oldphoto_core.errors import AlreadyExistsError, StorageError
 from oldphoto_core.fixity import sha256_of, sha256_stream
 
 _LARGEST_PUT = 5 * 1024**3
+_LONGEST_KEY = 1024
 _RESUMES = 4
 _CHUNK = 1 << 20
 _EMPTY_PART = (
@@ -134,6 +135,13 @@ class S3Store:
                 self._refuse(error, uri, "written")
             return self._accept_existing(key, digest, size)
         return Created(uri, digest, size, existed=False)
+
+    def problem_with(self, key: str) -> str | None:
+        """Return that ``key`` is longer than the service allows; None if it is not."""
+        size = len(self._full(key).encode("utf-8", "replace"))
+        if size <= _LONGEST_KEY:
+            return None
+        return f"a key in the bucket would have {size} bytes, and {_LONGEST_KEY} are allowed"
 
     def sweep_partials(self) -> int:
         """Return 0: a put is whole or absent, so nothing unfinished is left behind."""

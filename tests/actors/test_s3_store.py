@@ -32,6 +32,11 @@ def test_a_key_with_an_empty_part_is_left_out_and_told(bucket: str) -> None:
     assert "Copy it" in told["/lead/c.tif"]
 
 
+def test_a_key_that_is_too_long_is_known_before_it_is_written() -> None:
+    assert S3Store("b", "p").problem_with("x" * 1022) is None
+    assert "1025 bytes" in str(S3Store("b", "p").problem_with("x" * 1023))
+
+
 def test_more_objects_than_one_page_are_all_listed(bucket: str) -> None:
     client = boto3.client("s3")
     names = [f"{number:04}.tif" for number in range(8)]

@@ -178,11 +178,10 @@ def test_results_of_another_run_are_no_masters(catalog: Catalog, scans: Path) ->
     result, _, _ = ingested(catalog, FolderStore(scans))
     assert [(one.kind, one.path) for one in result.remarks.named] == [("results", "old/results/")]
     assert not result.remarks.incomplete
-    assert {one.key for one in catalog.known_assets(1)} == {"masks/photo-000.png", "photo-000.png"}
     with read(catalog.engine) as connection:
         keys = set(connection.scalars(select(Asset.key)))
-    assert "old/results/scans/b.png" in keys
-    assert not any(key.startswith("old/results/m") for key in keys)
+    assert {key for key in keys if key.startswith("old/")} == {"old/results/scans/b.png"}
+    assert {"masks/a.png", "masks/photo-000.png"} <= keys
 
 
 def test_a_disk_that_fails_under_a_large_file_costs_no_other(catalog: Catalog, scans: Path) -> None:
