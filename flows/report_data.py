@@ -33,7 +33,7 @@ SEVERITIES = ("serious", "warning", "notice")
 Row = Mapping[str, Any]
 
 
-def collect_report(place: Workplace, run: Run, remarks: Remarks) -> Page:
+def collect_report(place: Workplace, run: Run, remarks: Remarks | None = None) -> Page:
     """Return the report's contents; ``remarks`` are this run's.
 
     Raises:
@@ -72,7 +72,7 @@ def collect_report(place: Workplace, run: Run, remarks: Remarks) -> Page:
         flagged_cut=len(lines) > MAX_LINES,
         troubled=tuple(_trouble(row) for row in troubled[:MAX_LINES]),
         troubled_cut=len(troubled) > MAX_LINES,
-        remarks=remarks,
+        remarks=remarks or Remarks(),
         linked=isinstance(place.destination, FolderStore),
     )
 

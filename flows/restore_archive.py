@@ -167,11 +167,11 @@ def restore_photos(place: Workplace, run: Run, plan: Plan) -> OutcomeRecorder:
     retry_delay_seconds=[5, 30],
     retry_condition_fn=is_store_trouble,
 )
-def write_run_report(place: Workplace, run: Run, plan: Plan, remarks: Remarks) -> Report | None:
+def write_run_report(place: Workplace, run: Run, plan: Plan, remarks: Remarks | None = None) -> Report | None:
     """Write the report into the destination; a run that had nothing to do, and nothing to remark, leaves the
     earlier one as it is.
     """
-    if plan.inputs == plan.already_done and not remarks.incomplete:
+    if plan.inputs == plan.already_done and not (remarks and remarks.incomplete):
         return existing_report(place.destination)
     return write_report(collect_report(place, run, remarks), place.destination)
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from flows.artifacts import summary_markdown
 from flows.remarks import NAMED, RemarkKind, Remarks
 from flows.summary import OUTCOMES, RunSummary, summarise
 
@@ -53,6 +54,15 @@ def test_what_is_no_input_is_counted_beside_them() -> None:
     assert summary["remarks"][0] == {"kind": "missing", "path": "0.tif", "reason": "gone"}
     assert remarks.lines()[-1] == f"Missing: {1000 - NAMED} more."
     assert remarks.incomplete
+
+
+def test_prefects_page_tells_of_them() -> None:
+    remarks = Remarks()
+    remarks.add(RemarkKind.MISSING, "lost.tif", "It is gone.")
+    page = summary_markdown(summarise(7, "ab", COUNTS, 1.0, remarks), "scans", None, remarks.lines())
+    assert "| missing | 1 |" in page
+    assert "> Missing: lost.tif: It is gone." in page
+    assert "left_out" not in page
 
 
 def test_results_inside_the_source_are_no_loss() -> None:
