@@ -34,7 +34,6 @@ from schemas.repository import Catalog
 
 FIXITY = "fixity"
 """Error class of a file whose digest is not the manifest's."""
-_SHOWN = 200
 
 
 @dataclass(frozen=True)
@@ -174,7 +173,7 @@ class Ingest:
             return self._examine(found, uri, mark, expected)
         except UnstorableKeyError as error:
             reason = f"It cannot be recorded: {error.problem}. Rename it in the source."
-            return Remark(RemarkKind.LEFT_OUT, _printable(found.key), reason)
+            return Remark(RemarkKind.LEFT_OUT, found.key, reason)
 
     def _examine(self, found: StoredObject, uri: str, mark: str, expected: str | None) -> AssetRecord:
         """Read, hash and verify one file, and parse its header."""
@@ -255,12 +254,6 @@ def _explain(error: PhotoError | FixityError | StorageError) -> tuple[str, str]:
     if isinstance(error, PhotoError):
         return f"{error.problem}. {error.remedy}", error.code
     return str(error), FIXITY if isinstance(error, FixityError) else type(error).__name__
-
-
-def _printable(key: str) -> str:
-    """Return a key as it can be printed: what is no text is shown as an escape, and a long one is cut."""
-    text = key.encode("utf-8", "backslashreplace").decode("utf-8")
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 class _Budget:

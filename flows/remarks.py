@@ -13,6 +13,7 @@ from enum import StrEnum
 
 NAMED = 20
 """So many of each kind are named."""
+_LONGEST = 2048
 
 
 class RemarkKind(StrEnum):
@@ -68,7 +69,7 @@ class Remarks:
         """Take in ``number`` remarks of a kind, of which ``first`` gives path and reason."""
         room = NAMED - min(self.counts[kind], NAMED)
         self.counts.update({kind: number} if number else {})
-        self.named += [Remark(kind, path, reason) for path, reason in list(first)[:room]]
+        self.named += [Remark(kind, _printable(path), reason) for path, reason in list(first)[:room]]
 
     @property
     def incomplete(self) -> bool:
@@ -91,3 +92,8 @@ class Remarks:
     def as_json(self) -> list[dict[str, str]]:
         """Return the named ones for a program."""
         return [asdict(remark) for remark in self.named]
+
+
+def _printable(path: str) -> str:
+    """Return a path as it can be printed and stored: what is no text becomes an escape, and it has an end."""
+    return path.encode("utf-8", "backslashreplace").decode("utf-8")[:_LONGEST]

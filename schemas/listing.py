@@ -9,9 +9,9 @@ from sqlalchemy import Connection, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
 from schemas.errors import CatalogUseError
-from schemas.records import KnownAsset, WorkState
+from schemas.records import KnownAsset
 from schemas.statements import now, upsert
-from schemas.tables import Asset, Collection, Content, Location, Run, RunInput, WorkItem
+from schemas.tables import Asset, Collection, Content, Location
 
 
 def collection_id(connection: Connection, name: str) -> int:
@@ -53,37 +53,6 @@ def known_page(connection: Connection, collection: int, after: str | None, size:
     if after is not None:
         query = query.where(Asset.key > after)
     return [KnownAsset(**row._mapping) for row in connection.execute(query)]
-
-
-def refused_though_finished(
-    connection: Connection, run_id: int, error_class: str, limit: int
-) -> tuple[int, list[tuple[str, str]]]:
-    """Return how many inputs of a run were refused with this class of error although its recipe has restored
-    these very bytes; and key and error of the first ``limit``.
-    """
-    rows = (
-        select(Asset.key, Location.error)
-        .select_from(RunInput)
-        .join(Run, Run.id == RunInput.run_id)
-        .join(
-            WorkItem,
-            and_(
-                WorkItem.asset_id == RunInput.asset_id,
-                WorkItem.input_sha == RunInput.input_sha,
-                WorkItem.recipe_id == Run.recipe_id,
-            ),
-        )
-        .join(Location, Location.id == RunInput.location_id)
-        .join(Asset, Asset.id == RunInput.asset_id)
-        .where(
-            RunInput.run_id == run_id,
-            Location.error_class == error_class,
-            WorkItem.state.in_([WorkState.DONE.value, WorkState.SKIPPED.value]),
-        )
-    )
-    number = connection.execute(select(func.count()).select_from(rows.subquery())).scalar_one()
-    first = connection.execute(rows.order_by(Asset.key).limit(limit))
-    return number, [(row.key, row.error) for row in first]
 
 
 def _known(collection: int) -> Select[Any]:

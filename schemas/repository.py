@@ -18,7 +18,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from schemas import dossier, ingest, listing, outcomes, planning, queries, runs, session
+from schemas import dossier, ingest, listing, outcomes, planning, queries, runs, session, source_remarks
 from schemas.desk import DeskOperations
 from schemas.desk_sessions import SessionOperations
 from schemas.records import (
@@ -120,7 +120,7 @@ class Catalog(DeskOperations, SessionOperations, UpkeepOperations):
         With the number come key and error of the first ``limit``. To be asked before the run ends.
         """
         with session.read(self.engine) as connection:
-            return listing.refused_though_finished(connection, run_id, error_class, limit)
+            return source_remarks.refused_though_finished(connection, run_id, error_class, limit)
 
     # --- recipes, runs, planning --------------------------------------------------------------------------
 
@@ -146,7 +146,7 @@ class Catalog(DeskOperations, SessionOperations, UpkeepOperations):
     def record_run_event(self, run_id: int, event: EventRecord) -> None:
         """Record what happened to a run as a whole."""
         with session.write(self.engine) as connection:
-            runs.record_event(connection, run_id, event)
+            source_remarks.record_run_event(connection, run_id, event)
 
     def plan(
         self,

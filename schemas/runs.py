@@ -27,8 +27,8 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from schemas import tallies
 from schemas.errors import CatalogUseError
-from schemas.records import OUTCOME_STATES, EventRecord, ModelRecord, RunState
-from schemas.statements import agent_ids, event_row, insert_events, now, upsert
+from schemas.records import OUTCOME_STATES, ModelRecord, RunState
+from schemas.statements import now, upsert
 from schemas.tables import Model, Recipe, RecipeModel, Run, RunInput
 
 COUNTS = ("inputs", "already_done", "done", "skipped", "quarantined", "failed", "pending")
@@ -90,12 +90,6 @@ def start_run(
         "started_at": now(),
     }
     return connection.execute(insert(Run).values(values).returning(Run.id)).scalar_one()
-
-
-def record_event(connection: Connection, run_id: int, event: EventRecord) -> None:
-    """Record what happened to a run as a whole."""
-    agents = agent_ids(connection, [event.agent])
-    insert_events(connection, [event_row(event, agents, run_id=run_id)])
 
 
 def require_run(connection: Connection, run_id: int, *, lock: bool = False) -> Row[Any]:

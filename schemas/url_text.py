@@ -10,13 +10,13 @@ _OPTIONS = re.compile(r"\w+=[^/?]*(&\w+=[^/?]*)*")
 _SQLITE = re.compile(r"(?P<driver>sqlite(\+\w+)?):///(?P<path>.*)", re.DOTALL)
 
 
-def parse_url(text: str) -> URL:
+def parse_url(text: str | URL) -> URL:
     """Return a catalog's URL. A ``?`` begins options only where options follow; else it belongs to the path.
 
     Raises:
         ArgumentError, ValueError: it is no URL.
     """
-    found = _SQLITE.fullmatch(text)
+    found = _SQLITE.fullmatch(text) if isinstance(text, str) else None
     if found is None:
         return make_url(text)
     path, mark, options = found["path"].rpartition("?")

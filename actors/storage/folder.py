@@ -18,7 +18,7 @@ import re
 import secrets
 import socket
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from actors.storage.base import Created, LeftOut, StoredObject, check_key, tell
+from actors.storage.file_names import odd_name, readable, text_names
 from oldphoto_core.errors import AlreadyExistsError, StorageError, UsageError
 from oldphoto_core.fixity import sha256_of, sha256_stream
 
@@ -171,7 +172,7 @@ class FolderStore:
         try:
             with os.scandir(folder) as entries:
                 found = {entry.name: entry for entry in entries if entry.name[0] != "."}
-            names = _text_names(found.keys())
+            names = text_names(found.keys())
             # A folder sorts as its name with "/", so that keys come out in plain string order.
             slashes = {name: "/" * entry.is_dir(follow_symlinks=False) for name, entry in found.items()}
         except OSError as error:
@@ -227,7 +228,7 @@ class FolderStore:
         path = self.root
         for part in key.split("/"):
             literal = path / part
-            path = literal if os.path.lexists(literal) else path / _odd_name(part)
+            path = literal if os.path.lexists(literal) else path / odd_name(part)
         return path
 
     def _new_path(self, key: str) -> Path:
@@ -336,39 +337,9 @@ def _stored(key: str, found: os.stat_result) -> StoredObject:
         return StoredObject(key, found.st_size, end.replace(tzinfo=UTC), etag=f"mtime {found.st_mtime_ns}")
 
 
-def _text_names(names: Collection[str]) -> dict[str, str]:
-    """Return for each file name of a folder one that can be stored as text, no two the same.
-
-    Most stay as they are. In odd ones the bytes that are not UTF-8 become ``%XX``, or ``%xx`` where a file is
-    really called so.
-    """
-    found = {name: name for name in names if name == _readable(name)}
-    taken = set(found)
-    for name in sorted(set(names) - taken):
-        # The last is no text: the catalog refuses it.
-        found[name] = next(
-            text for text in (_readable(name), _readable(name, "02x"), name) if text not in taken
-        )
-        taken.add(found[name])
-    return found
-
-
-def _readable(name: str, form: str = "02X") -> str:
-    """Return a file name that can be stored as text: bytes that are not UTF-8 become ``%XX``."""
-    return re.sub("[\udc80-\udcff]", lambda match: f"%{ord(match[0]) - 0xDC00:{form}}", name)
-
-
-def _odd_name(text: str) -> str:
-    """Return the file name that `_readable` made ``text`` of."""
-    odd = re.sub(
-        rb"%([89A-Fa-f][0-9A-Fa-f])", lambda match: bytes.fromhex(match[1].decode()), os.fsencode(text)
-    )
-    return os.fsdecode(odd)
-
-
 def _remedy(error: OSError) -> str:
     return _REMEDIES.get(error.errno or 0, "Check the disk or the network share and run again.")
 
 
 def _refused(error: OSError, path: str, verb: str) -> StorageError:
-    return StorageError(f"{_readable(path)} cannot be {verb}: {error.strerror or error}. {_remedy(error)}")
+    return StorageError(f"{readable(path)} cannot be {verb}: {error.strerror or error}. {_remedy(error)}")
