@@ -19,7 +19,7 @@ from actors.rows import InputRow, OutcomeRow
 from actors.storage import Store
 from oldphoto_core.errors import StorageError
 from oldphoto_core.fixity import sha256_bytes, sha256_stream
-from oldphoto_core.photo import Outcome, PhotoHeader
+from oldphoto_core.photo import Outcome, PhotoHeader, Tier
 from schemas.records import (
     DerivativeKind,
     DerivativeRecord,
@@ -40,6 +40,11 @@ MEDIA_TYPE = "application/json"
 def sidecar_key(row: InputRow) -> str:
     """Return where the sidecar of ``row`` lies in the destination."""
     return f"{row.prefix}sidecars/{row.stem}.json"
+
+
+def longest_key(row: InputRow) -> str:
+    """Return a key that is at least as long as that of any file of ``row``, as a whole and in its last part."""
+    return f"{row.prefix}tiers/{Tier.CONSERVED.value}/{row.stem}.json"
 
 
 def encode_sidecar(
@@ -94,8 +99,8 @@ def encode_sidecar(
 def recall(store: Store, row: InputRow, job: RestoreJob) -> OutcomeRow | None:
     """Return the outcome that the sidecar of ``row`` records, or None where the photo has to be processed.
 
-    It is taken over only if it is of the same bytes, recipe and request, and if every file that it names is
-    there with the recorded digest.
+    It is taken over only if it is of the same collection, bytes, recipe and request, and if every file that it
+    names is there with the recorded digest.
     """
     key = sidecar_key(row)
     if not store.exists(key):
@@ -217,6 +222,8 @@ def _is_same_work(facts: Any, row: InputRow, job: RestoreJob) -> bool:
     return (
         isinstance(facts, dict)
         and facts.get("format") in FORMATS
+        # Version 1 does not tell the collection.
+        and facts.get("collection", job.collection) == job.collection
         and facts.get("key") == row.key
         and facts.get("sha256") == row.sha256
         and facts.get("recipe") == job.recipe_id

@@ -57,12 +57,14 @@ def restore(
     profile: Annotated[str, typer.Option(help="archive | conservation")] = "archive",
     tier: Annotated[str, typer.Option(help="Highest tier: conserved | restored | enhanced")] = "enhanced",
     device: Annotated[str, typer.Option(help="auto | cpu | cuda")] = "auto",
-    limit: Annotated[int | None, typer.Option(help="Only the first N photographs by name.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(help="Only the first N photographs by name; no other is read.")
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")
     ] = False,
     manifest: Annotated[
-        Path | None, typer.Option(help="sha256sum or BagIt manifest that the scans must match.")
+        Path | None, typer.Option(help="sha256sum or BagIt manifest: the scans must match, and be there.")
     ] = None,
     keep_tiers: Annotated[
         bool, typer.Option("--keep-tiers", help="Keep lower tiers too, under tiers/.")
@@ -110,7 +112,8 @@ def restore(
         print(json.dumps(summary))
     elif watcher.details is not None:
         print_result(watcher.details, request)
-    if summary["quarantined"] or summary["failed"]:
+    incomplete = watcher.details is not None and watcher.details.remarks.incomplete
+    if summary["quarantined"] or summary["failed"] or incomplete:
         raise typer.Exit(EXIT_INCOMPLETE)
 
 
@@ -209,8 +212,7 @@ def closing_lines(details: RunDetails, request: RestoreRequest) -> list[str]:
     lines += [
         f"Stage {stage} was off, it has no trained weights: {effect}." for stage, effect in details.stages_off
     ]
-    lines += [f"Left out: {reason}" for reason in details.left_out]
-    lines += [f"Missing: the manifest names {path}, the source has no such file" for path in details.missing]
+    lines += details.remarks.lines()
     if details.report is not None:
         lines.append(f"Report: {details.report}")
     return lines

@@ -22,7 +22,7 @@ from prefect.artifacts import (
 from prefect.context import FlowRunContext
 from prefect.exceptions import PrefectException
 
-from flows.summary import OUTCOMES, RunSummary
+from flows.summary import NOT_INPUTS, OUTCOMES, RunSummary
 
 _log = logging.getLogger(__name__)
 
@@ -73,6 +73,7 @@ class ProgressArtifact:
 def show_summary(summary: RunSummary, collection: str, report: str | None, notes: Sequence[str]) -> None:
     """Put the summary table, and a page of text around it, on the flow run's page."""
     rows = [{"outcome": name, "photographs": summary[name]} for name in OUTCOMES]  # type: ignore[literal-required]
+    rows += [{"outcome": name, "photographs": summary[name]} for name in NOT_INPUTS if summary[name]]  # type: ignore[literal-required]
     _shown(
         lambda: create_table_artifact(
             rows, key="restore-outcomes", description=f"Outcomes of run {summary['run']} on {collection}"
@@ -93,6 +94,7 @@ def summary_markdown(summary: RunSummary, collection: str, report: str | None, n
         "| outcome | photographs |",
         "|---|---:|",
         *(f"| {name} | {summary[name]} |" for name in OUTCOMES),  # type: ignore[literal-required]
+        *(f"| {name} | {summary[name]} |" for name in NOT_INPUTS if summary[name]),  # type: ignore[literal-required]
         "",
         f"Recipe `{summary['recipe']}`",
     ]

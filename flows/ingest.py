@@ -3,7 +3,8 @@
 A file that the catalog knows with the same size and modification mark is not read again. Every other file is
 read once, hashed, and its header parsed; it becomes a record whether it can be restored or not: what cannot
 be read as a photograph, or does not match the manifest, is recorded with its error and ends as a quarantined
-outcome.
+outcome. What an earlier run has finished stays finished: where the manifest contradicts it now, that is remarked,
+as is everything that the source lacks or that cannot be taken in (`flows.remarks`).
 
 This module decides what to look at and how much at a time. What a header is belongs to
 `oldphoto_core.image_io`, what is kept of it to `schemas`.
@@ -11,7 +12,6 @@ This module decides what to look at and how much at a time. What a header is bel
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,14 +23,17 @@ from pathlib import Path
 
 from actors.storage import Store, StoredObject
 from flows.manifest import Manifest
+from flows.remarks import NAMED, Remark, RemarkKind, Remarks
+from flows.source_listing import SourceListing
 from oldphoto_core.errors import FixityError, PhotoError, StorageError
 from oldphoto_core.fixity import sha256_bytes, sha256_stream
 from oldphoto_core.image_io import DecodeLimits, read_header
 from schemas.errors import UnstorableKeyError
-from schemas.records import AssetRecord, EventRecord, EventType, IngestCounts, KnownAsset
+from schemas.records import AssetRecord, EventOutcome, EventRecord, EventType, IngestCounts, KnownAsset
 from schemas.repository import Catalog
 
-_log = logging.getLogger(__name__)
+FIXITY = "fixity"
+"""Error class of a file whose digest is not the manifest's."""
 
 
 @dataclass(frozen=True)
@@ -53,14 +56,13 @@ class IngestSettings:
 class IngestResult:
     """What ingest met.
 
-    ``unchanged`` files were known and not read again. ``left_out`` names files whose names the catalog cannot
-    hold, ``missing`` the manifest's entries that the source does not have.
+    ``unchanged`` files were known and not read again, ``mismatches`` are not what the manifest says.
     """
 
     counts: IngestCounts = field(default_factory=IngestCounts)
     unchanged: int = 0
-    left_out: list[str] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
+    mismatches: int = 0
+    remarks: Remarks = field(default_factory=Remarks)
 
 
 class Ingest:
@@ -89,24 +91,32 @@ class Ingest:
         run_id: int,
         *,
         leave_out: Callable[[str], bool] = lambda key: False,
+        limit: int | None = None,
         on_progress: Callable[[int], None] = lambda seen: None,
     ) -> IngestResult:
-        """Record everything that the source lists as inputs of the run.
+        """Record what the source lists as inputs of the run.
 
         Args:
             catalog: where to.
             collection_id: the collection's id.
             run_id: the run's id.
             leave_out: says of a key that it is no master (a derivative, the manifest itself).
+            limit: take the first so many files by key; no other is looked at.
             on_progress: called after every batch with the number of files recorded.
 
         Raises:
             StorageError: the source cannot be listed. A single file that cannot be read is recorded as such.
         """
         result = IngestResult()
-        for records in self.look(partial(catalog.known, collection_id), result, leave_out=leave_out):
+        lookup = partial(catalog.known, collection_id)
+        for records in self.look(lookup, result, leave_out=leave_out, limit=limit):
             result.counts += catalog.record_assets(collection_id, records, run_id)
             on_progress(result.counts.seen)
+        remarks = result.remarks
+        if result.mismatches:
+            remarks.extend(RemarkKind.CONTRADICTED, *catalog.refused_though_finished(run_id, FIXITY, NAMED))
+        if remarks.named:
+            catalog.record_run_event(run_id, self._event_of(remarks))
         return result
 
     def look(
@@ -115,40 +125,46 @@ class Ingest:
         result: IngestResult,
         *,
         leave_out: Callable[[str], bool] = lambda key: False,
+        limit: int | None = None,
     ) -> Iterator[list[AssetRecord | KnownAsset]]:
         """Yield batches of what the source lists, each file looked at once; record nothing.
 
         Args:
             lookup: returns what is known of a list of keys.
-            result: gains what was unchanged, left out and missing.
-            leave_out: see `run`.
+            result: gains what was unchanged, and what there is to remark.
+            leave_out, limit: see `run`.
         """
-        listed = (found for found in self.source.list() if not leave_out(found.key))
+        listing = SourceListing(self.source, self.manifest, leave_out, result.remarks)
+        masters, inputs, size = listing.masters(), 0, self.settings.batch
         with ThreadPoolExecutor(self.settings.threads, thread_name_prefix="ingest") as pool:
-            for batch in _batches(listed, self.settings.batch):
+            while batch := list(islice(masters, size if limit is None else min(size, limit - inputs))):
                 known = lookup([found.key for found in batch])
                 looked = pool.map(self._look, batch, [known.get(found.key) for found in batch])
                 records = self._storable(looked, result)
-                result.unchanged += sum(isinstance(record, KnownAsset) for record in records)
+                inputs += len(records)
                 yield records
-        if self.manifest is not None:
-            result.missing = self.manifest.unseen()
+        # Of what lies beyond a limit nothing is known.
+        if limit is None or inputs < limit:
+            listing.conclude(inputs)
 
     @staticmethod
     def _storable(
-        looked: Iterable[AssetRecord | KnownAsset | str], result: IngestResult
+        looked: Iterable[AssetRecord | KnownAsset | Remark], result: IngestResult
     ) -> list[AssetRecord | KnownAsset]:
         records: list[AssetRecord | KnownAsset] = []
         for record in looked:
-            if isinstance(record, str):
-                _log.warning("left out: %s", record)
-                result.left_out.append(record)
+            if isinstance(record, Remark):
+                result.remarks.add(record.kind, record.path, record.reason)
+                continue
+            records.append(record)
+            if isinstance(record, KnownAsset):
+                result.unchanged += 1
             else:
-                records.append(record)
+                result.mismatches += record.error_class == FIXITY
         return records
 
-    def _look(self, found: StoredObject, known: KnownAsset | None) -> AssetRecord | KnownAsset | str:
-        """Return what the catalog should record of one file; a sentence if its name cannot be recorded."""
+    def _look(self, found: StoredObject, known: KnownAsset | None) -> AssetRecord | KnownAsset | Remark:
+        """Return what the catalog should record of one file; a remark if its name cannot be recorded."""
         uri, mark = self.source.uri_of(found.key), modification_mark(found)
         expected = self.manifest.expected(found.key) if self.manifest is not None else None
         if known is not None and known.matches(uri, found.size, mark) and expected in (None, known.sha256):
@@ -156,7 +172,8 @@ class Ingest:
         try:
             return self._examine(found, uri, mark, expected)
         except UnstorableKeyError as error:
-            return str(error)
+            reason = f"It cannot be recorded: {error.problem}. Rename it in the source."
+            return Remark(RemarkKind.LEFT_OUT, found.key, reason)
 
     def _examine(self, found: StoredObject, uri: str, mark: str, expected: str | None) -> AssetRecord:
         """Read, hash and verify one file, and parse its header."""
@@ -170,6 +187,12 @@ class Ingest:
         except (PhotoError, FixityError, StorageError) as error:
             reason, code = _explain(error)
             return AssetRecord(found.key, uri, found.size, mark, digest, error=reason, error_class=code)
+        except OSError as error:
+            # A disk that fails while a large file is read; what was read of it says nothing.
+            reason = f"{uri} cannot be read: {error.strerror}. Check the disk or the share and run again."
+            return AssetRecord(
+                found.key, uri, found.size, mark, None, error=reason, error_class="StorageError"
+            )
         return AssetRecord(
             found.key,
             uri,
@@ -214,6 +237,12 @@ class Ingest:
         detail = {"algorithm": "sha256", "digest": digest, "manifest": self.manifest.name}
         return (EventRecord(EventType.FIXITY_CHECK, detail=detail, agent=self.agent),)
 
+    def _event_of(self, remarks: Remarks) -> EventRecord:
+        counts = {str(kind): number for kind, number in remarks.counts.items()}
+        detail = {"source": self.source.uri, "counts": counts, "remarks": remarks.as_json()}
+        outcome = EventOutcome.WARNING if remarks.incomplete else EventOutcome.SUCCESS
+        return EventRecord(EventType.INGESTION, outcome=outcome, detail=detail, agent=self.agent)
+
 
 def modification_mark(found: StoredObject) -> str:
     """Return what changes when the file does: the store's ETag where it has one, else the time."""
@@ -224,13 +253,7 @@ def _explain(error: PhotoError | FixityError | StorageError) -> tuple[str, str]:
     """Return the reason for an operator and the error's short code."""
     if isinstance(error, PhotoError):
         return f"{error.problem}. {error.remedy}", error.code
-    return str(error), "fixity" if isinstance(error, FixityError) else type(error).__name__
-
-
-def _batches(found: Iterable[StoredObject], size: int) -> Iterator[list[StoredObject]]:
-    iterator = iter(found)
-    while batch := list(islice(iterator, size)):
-        yield batch
+    return str(error), FIXITY if isinstance(error, FixityError) else type(error).__name__
 
 
 class _Budget:

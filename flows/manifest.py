@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+from actors.storage import is_hidden
 from oldphoto_core.errors import OldPhotoError, UsageError
 from oldphoto_core.fixity import parse_manifest
 
@@ -52,9 +53,19 @@ class Manifest:
                 return self._entries[path]
         return None
 
+    def set_aside(self, path: str) -> None:
+        """Do not call missing what lies at ``path`` (below it, where it ends with ``/``): nobody looks at it."""
+        for own in (path, _BAG_PAYLOAD + path):
+            below = {one for one in self._unseen if one.startswith(own)} if path.endswith("/") else {own}
+            with self._lock:
+                self._unseen -= below
+
     def unseen(self) -> list[str]:
-        """Return the paths that nobody has asked for: named, but not in the source."""
-        return sorted(self._unseen)
+        """Return the paths that nobody has asked for: named, but not in the source.
+
+        Hidden files are not among them, because a listing leaves them out.
+        """
+        return sorted(path for path in self._unseen if not is_hidden(path))
 
 
 def _tidy(path: str) -> str:

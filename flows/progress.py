@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from flows.remarks import Remarks
 from flows.summary import RunSummary
 
 
@@ -30,8 +31,7 @@ class RunDetails:
     """What a person wants to know at the end, beside the numbers.
 
     ``flags`` counts the flags that this run raised, by code. ``stages_off`` pairs each stage that had no
-    trained weights with what that means. ``left_out`` names files that the catalog cannot hold, ``missing``
-    the manifest's entries that the source does not have.
+    trained weights with what that means, ``remarks`` are about the source.
     """
 
     summary: RunSummary
@@ -41,8 +41,7 @@ class RunDetails:
     flagged_photos: int = 0
     flags: Mapping[str, int] = field(default_factory=dict)
     stages_off: tuple[tuple[str, str], ...] = ()
-    left_out: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
+    remarks: Remarks = field(default_factory=Remarks)
 
 
 class Listener(Protocol):

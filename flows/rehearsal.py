@@ -14,8 +14,9 @@ from pathlib import Path
 from sqlalchemy import Engine, select
 
 from actors.storage import open_store
-from flows.ingest import IngestResult
+from flows.ingest import FIXITY, IngestResult
 from flows.progress import Progress, RunDetails, listener
+from flows.remarks import RemarkKind, Remarks
 from flows.request import RestoreRequest
 from flows.summary import RunSummary, summarise
 from flows.workplace import decide, effects_of_missing, ingest_of
@@ -38,13 +39,13 @@ def rehearse(request: RestoreRequest) -> RunSummary:
     ingest = ingest_of(request, open_store(request.source))
     with _existing_catalog(request) as catalog:
         past = _Past(catalog, request.collection_name(), decision.recipe.sha256)
-        for records in ingest.look(past.known, result, leave_out=request.leave_out()):
-            room = None if request.limit is None else request.limit - counts["inputs"]
-            counts.update(_counts(records[:room], past))
+        looked = ingest.look(past.known, result, leave_out=request.leave_out(), limit=request.limit)
+        for records in looked:
+            counts.update(_counts(records, past, result.remarks))
             listener().progress(Progress("ingest", counts["inputs"]))
     names = ("inputs", "already_done", "done", "skipped", "quarantined", "failed", "pending")
     found = {name: counts[name] for name in names}
-    summary = summarise(None, decision.recipe.sha256, found, time.monotonic() - began)
+    summary = summarise(None, decision.recipe.sha256, found, time.monotonic() - began, result.remarks)
     listener().finished(
         RunDetails(
             summary=summary,
@@ -52,8 +53,7 @@ def rehearse(request: RestoreRequest) -> RunSummary:
             report=None,
             dry_run=True,
             stages_off=effects_of_missing(decision.stages_off),
-            left_out=tuple(result.left_out),
-            missing=tuple(result.missing),
+            remarks=result.remarks,
         )
     )
     return summary
@@ -91,14 +91,17 @@ class _Past:
             return {(row.key, row.input_sha): (row.state, row.attempts) for row in connection.execute(query)}
 
 
-def _counts(records: Sequence[AssetRecord | KnownAsset], past: _Past) -> Counter[str]:
-    """Count a batch by what a run would do with it."""
+def _counts(records: Sequence[AssetRecord | KnownAsset], past: _Past, remarks: Remarks) -> Counter[str]:
+    """Count a batch by what a run would do with it; remark what it would."""
     work = past.work([record.key for record in records])
     counts = Counter(inputs=len(records))
     for record in records:
-        error = record.error if isinstance(record, AssetRecord) else None
+        refused = record if isinstance(record, AssetRecord) and record.error is not None else None
         state, attempts = work.get((record.key, record.sha256 or ""), (WorkState.PENDING, 0))
-        counts[_fate(state, attempts, record.sha256, error)] += 1
+        counts[_fate(state, attempts, record.sha256, refused.error if refused else None)] += 1
+        is_restored = state in (WorkState.DONE, WorkState.SKIPPED)
+        if refused and refused.error and refused.error_class == FIXITY and is_restored:
+            remarks.add(RemarkKind.CONTRADICTED, record.key, refused.error)
     return counts
 
 

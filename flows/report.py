@@ -16,6 +16,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, select_autoescape
 
 from actors.storage import FolderStore, Store
+from flows.remarks import Remarks
 from flows.summary import OUTCOMES, RunSummary
 from oldphoto_core.errors import StorageError
 
@@ -108,6 +109,7 @@ class Page:
     flagged_cut: bool = False
     troubled: tuple[Trouble, ...] = ()
     troubled_cut: bool = False
+    remarks: Remarks = field(default_factory=Remarks)
     linked: bool = False
 
 

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, select
 from actors.storage import FolderStore, Store
 from flows.previews import Preview, PreviewMaker, Previews
 from flows.recording import Run
+from flows.remarks import Remarks
 from flows.report import Card, FlagLine, ModelLine, Page, Trouble, View
 from flows.summary import summarise
 from flows.workplace import Workplace, effects_of_missing
@@ -32,8 +33,8 @@ SEVERITIES = ("serious", "warning", "notice")
 Row = Mapping[str, Any]
 
 
-def collect_report(place: Workplace, run: Run) -> Page:
-    """Return the report's contents.
+def collect_report(place: Workplace, run: Run, remarks: Remarks | None = None) -> Page:
+    """Return the report's contents; ``remarks`` are this run's.
 
     Raises:
         CatalogError: the catalog cannot be read.
@@ -58,7 +59,7 @@ def collect_report(place: Workplace, run: Run) -> Page:
         destination=place.destination.uri,
         run=run.id,
         created=datetime.now(UTC),
-        summary=summarise(run.id, recipe.sha256, catalog.counts(run.id), run.seconds),
+        summary=summarise(run.id, recipe.sha256, catalog.counts(run.id), run.seconds, remarks),
         recipe=recipe.sha256,
         recipe_json=recipe.pretty(),
         models=tuple(
@@ -71,6 +72,7 @@ def collect_report(place: Workplace, run: Run) -> Page:
         flagged_cut=len(lines) > MAX_LINES,
         troubled=tuple(_trouble(row) for row in troubled[:MAX_LINES]),
         troubled_cut=len(troubled) > MAX_LINES,
+        remarks=remarks or Remarks(),
         linked=isinstance(place.destination, FolderStore),
     )
 

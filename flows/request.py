@@ -146,7 +146,9 @@ class RestoreRequest:
             **asdict(self),
             "source": absolute_place(self.source),
             "destination": absolute_place(self.destination),
-            "catalog": without_password(self.catalog),
+            "catalog": without_password(_absolute_url(self.catalog_url())) if self.catalog else None,
+            "manifest": str(local_path(self.manifest)) if self.manifest else None,
+            "weights": str(local_path(self.weights)) if self.weights else None,
         }
 
     @property
@@ -171,10 +173,8 @@ class RestoreRequest:
 
     def _own_files(self) -> list[str]:
         files = [self.manifest] if self.manifest is not None else []
-        url = self.catalog_url()
-        if url.startswith("sqlite:///"):
-            database = url.removeprefix("sqlite:///").split("?")[0]
-            files += [database + suffix for suffix in ("", "-wal", "-shm", "-journal")]
+        if (database := sqlite_file(self.catalog_url())) is not None:
+            files += [f"{database}{suffix}" for suffix in ("", "-wal", "-shm", "-journal")]
         return files
 
     def _key_of(self, file: str) -> str | None:
@@ -213,15 +213,41 @@ def relative_place(root: str, place: str) -> str | None:
     return "" if relative == "." else relative
 
 
+def sqlite_file(url: str) -> Path | None:
+    """Return the file of a SQLite catalog, absolute; None for any other."""
+    from sqlalchemy.exc import ArgumentError
+
+    from schemas.url_text import parse_url
+
+    try:
+        found = parse_url(url)
+    except ArgumentError:
+        return None
+    if found.get_backend_name() != "sqlite" or found.database in (None, "", ":memory:"):
+        return None
+    return Path(str(found.database)).resolve()
+
+
+def _absolute_url(url: str) -> str:
+    """Return a catalog's URL that means the same from any working directory."""
+    from schemas.url_text import parse_url
+
+    file = sqlite_file(url)
+    return (
+        url if file is None else parse_url(url).set(database=str(file)).render_as_string(hide_password=False)
+    )
+
+
 def without_password(url: str | None) -> str | None:
     """Return a catalog URL with its password hidden."""
     if url is None:
         return None
-    from sqlalchemy import make_url
     from sqlalchemy.exc import ArgumentError
 
+    from schemas.url_text import parse_url
+
     try:
-        return make_url(url).render_as_string(hide_password=True)
+        return parse_url(url).render_as_string(hide_password=True)
     except ArgumentError:
         return url.split("://")[0] + "://…"
 

@@ -21,6 +21,7 @@ from flows.ingest import IngestResult
 from flows.progress import Progress, RunDetails, listener
 from flows.recording import OutcomeRecorder, Run, recorded_run
 from flows.rehearsal import rehearse
+from flows.remarks import Remarks
 from flows.report import Report, existing_report, write_report
 from flows.report_data import collect_report
 from flows.request import RestoreRequest
@@ -111,7 +112,7 @@ def restore_archive(
             ingested = ingest_source(place, run)
             plan = plan_work(place, run)
             outcomes = restore_photos(place, run, plan)
-            report = write_run_report(place, run, plan)
+            report = write_run_report(place, run, plan, ingested.remarks)
         return announce(place, run, ingested, outcomes, report)
 
 
@@ -129,6 +130,7 @@ def ingest_source(place: Workplace, run: Run) -> IngestResult:
         run.collection_id,
         run.id,
         leave_out=place.request.leave_out(),
+        limit=place.request.limit,
         on_progress=lambda seen: listener().progress(Progress("ingest", seen)),
     )
 
@@ -165,11 +167,13 @@ def restore_photos(place: Workplace, run: Run, plan: Plan) -> OutcomeRecorder:
     retry_delay_seconds=[5, 30],
     retry_condition_fn=is_store_trouble,
 )
-def write_run_report(place: Workplace, run: Run, plan: Plan) -> Report | None:
-    """Write the report into the destination; a run that had nothing to do leaves the earlier one as it is."""
-    if plan.inputs == plan.already_done:
+def write_run_report(place: Workplace, run: Run, plan: Plan, remarks: Remarks | None = None) -> Report | None:
+    """Write the report into the destination; a run that had nothing to do, and nothing to remark, leaves the
+    earlier one as it is.
+    """
+    if plan.inputs == plan.already_done and not (remarks and remarks.incomplete):
         return existing_report(place.destination)
-    return write_report(collect_report(place, run), place.destination)
+    return write_report(collect_report(place, run, remarks), place.destination)
 
 
 def pending_rows(place: Workplace, run: Run) -> Iterator[InputRow]:
@@ -183,7 +187,8 @@ def announce(
 ) -> RunSummary:
     """Tell everybody who watches how the run ended, and return its numbers."""
     recipe = place.decision.recipe
-    summary = summarise(run.id, recipe.sha256, place.catalog.counts(run.id), run.seconds)
+    remarks = ingested.remarks
+    summary = summarise(run.id, recipe.sha256, place.catalog.counts(run.id), run.seconds, remarks)
     details = RunDetails(
         summary=summary,
         tier=place.decision.tier.value,
@@ -191,10 +196,10 @@ def announce(
         flagged_photos=outcomes.flagged_photos,
         flags=dict(outcomes.flags),
         stages_off=effects_of_missing(place.decision.stages_off),
-        left_out=tuple(ingested.left_out),
-        missing=tuple(ingested.missing),
+        remarks=remarks,
     )
     notes = [f"{stage} was off, it has no trained weights: {effect}" for stage, effect in details.stages_off]
+    notes += remarks.lines()
     show_summary(summary, place.request.collection_name(), details.report, notes)
     if report is not None and report.sample is not None:
         show_sample(report.sample.pictures, report.sample.key)

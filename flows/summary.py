@@ -3,6 +3,9 @@
 In every summary ``inputs = already_done + done + skipped + quarantined + failed + pending``: ``inputs`` is what
 the source listed, ``already_done`` what an earlier run had finished of it under the same recipe, and the
 others are the outcomes of this run.
+
+Beside them stands what is no input: ``left_out``, ``missing`` and ``contradicted`` count remarks about the source
+(`flows.remarks`), and ``remarks`` names the first of each kind.
 """
 
 from __future__ import annotations
@@ -10,7 +13,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypedDict
 
+from flows.remarks import RemarkKind, Remarks
+
 OUTCOMES = ("done", "skipped", "quarantined", "failed", "pending")
+NOT_INPUTS = ("left_out", "missing", "contradicted")
 
 
 class RunSummary(TypedDict):
@@ -29,14 +35,21 @@ class RunSummary(TypedDict):
     failed: int
     pending: int
     seconds: float
+    left_out: int
+    missing: int
+    contradicted: int
+    remarks: list[dict[str, str]]
 
 
-def summarise(run: int | None, recipe: str, counts: Mapping[str, int], seconds: float) -> RunSummary:
-    """Return the summary of a run from the catalog's counts.
+def summarise(
+    run: int | None, recipe: str, counts: Mapping[str, int], seconds: float, remarks: Remarks | None = None
+) -> RunSummary:
+    """Return the summary of a run from the catalog's counts and what ingest remarked.
 
     Raises:
         ValueError: the counts do not add up, so that some photo would be unaccounted for.
     """
+    remarks = remarks or Remarks()
     found = {name: counts[name] for name in OUTCOMES}
     inputs = counts["inputs"]
     if inputs != counts["already_done"] + sum(found.values()):
@@ -52,4 +65,8 @@ def summarise(run: int | None, recipe: str, counts: Mapping[str, int], seconds: 
         failed=found["failed"],
         pending=found["pending"],
         seconds=round(seconds, 3),
+        left_out=remarks.counts[RemarkKind.LEFT_OUT],
+        missing=remarks.counts[RemarkKind.MISSING],
+        contradicted=remarks.counts[RemarkKind.CONTRADICTED],
+        remarks=remarks.as_json(),
     )

@@ -10,6 +10,8 @@ from oldphoto_core.errors import FixityError, OldPhotoError
 
 # BagIt allows any run of white space; sha256sum writes two spaces, or a space and an asterisk.
 _LINE = re.compile(r"(?P<digest>[0-9A-Fa-f]{64})(?: [ *]|[ \t]+)(?P<path>\S.*)")
+_ESCAPE = re.compile(r"\\([nr\\])")
+_ESCAPED = {"n": "\n", "r": "\r", "\\": "\\"}
 
 
 def sha256_stream(stream: BinaryIO, chunk: int = 1 << 20) -> tuple[str, int]:
@@ -39,7 +41,8 @@ def sha256_of(data: bytes | BinaryIO) -> tuple[str, int]:
 def parse_manifest(text: str) -> dict[str, str]:
     """Read a manifest as sha256sum and BagIt write it: path → lower-case digest.
 
-    Empty lines and lines that begin with ``#`` are skipped; CRLF and a byte-order mark are accepted.
+    Empty lines and lines that begin with ``#`` are skipped; CRLF and a byte-order mark are accepted. In a line
+    that begins with a backslash sha256sum has escaped backslashes and line breaks of the path.
 
     Raises:
         OldPhotoError: a line is malformed, or gives one path two digests; the message has its number.
@@ -49,13 +52,16 @@ def parse_manifest(text: str) -> dict[str, str]:
         line = line.removesuffix("\r")
         if not line.strip() or line.startswith("#"):
             continue
-        match = _LINE.fullmatch(line)
+        escaped = line.startswith("\\")
+        match = _LINE.fullmatch(line.removeprefix("\\"))
         if match is None:
             raise OldPhotoError(
                 f"manifest line {number} is not '<64 hex digits>  <path>': {line[:80]!r}. "
                 "Write the manifest again with sha256sum, or correct this line."
             )
         path, digest = match["path"], match["digest"].lower()
+        if escaped:
+            path = _ESCAPE.sub(lambda found: _ESCAPED[found[1]], path)
         if digests.setdefault(path, digest) != digest:
             raise OldPhotoError(
                 f"manifest line {number} gives a second digest for {path!r}. Remove the one that is wrong."

@@ -18,11 +18,12 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from schemas import dossier, ingest, listing, outcomes, planning, queries, runs, session
+from schemas import dossier, ingest, listing, outcomes, planning, queries, runs, session, source_remarks
 from schemas.desk import DeskOperations
 from schemas.desk_sessions import SessionOperations
 from schemas.records import (
     AssetRecord,
+    EventRecord,
     IngestCounts,
     KnownAsset,
     ModelRecord,
@@ -111,6 +112,16 @@ class Catalog(DeskOperations, SessionOperations, UpkeepOperations):
                 counts += ingest.record_batch(connection, collection_id, chunk, run_id)
         return counts
 
+    def refused_though_finished(
+        self, run_id: int, error_class: str, limit: int
+    ) -> tuple[int, list[tuple[str, str]]]:
+        """Return how many inputs of a run, recorded with this class of error, its recipe has restored before.
+
+        With the number come key and error of the first ``limit``. To be asked before the run ends.
+        """
+        with session.read(self.engine) as connection:
+            return source_remarks.refused_though_finished(connection, run_id, error_class, limit)
+
     # --- recipes, runs, planning --------------------------------------------------------------------------
 
     def recipe_id(self, recipe_sha256: str, canonical_json: str, models: Iterable[ModelRecord] = ()) -> int:
@@ -131,6 +142,11 @@ class Catalog(DeskOperations, SessionOperations, UpkeepOperations):
         """Record that a run began and return its id. ``recipe_id`` is None for a run that only ingests."""
         with session.write(self.engine) as connection:
             return runs.start_run(connection, flow_run_id, collection_id, recipe_id, parameters)
+
+    def record_run_event(self, run_id: int, event: EventRecord) -> None:
+        """Record what happened to a run as a whole."""
+        with session.write(self.engine) as connection:
+            source_remarks.record_run_event(connection, run_id, event)
 
     def plan(
         self,

@@ -17,11 +17,12 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, Engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, event
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
 from schemas.errors import CatalogError, CatalogUnavailableError, CatalogVersionError
 from schemas.folding import SQLITE_FUNCTION, fold
+from schemas.url_text import parse_url
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 
@@ -35,7 +36,7 @@ _MIGRATION_LOCK = 0x6F6C6470686F746F
 def catalog_url(text: str) -> URL:
     """Return the URL with our driver (``postgresql://`` → psycopg 3). Raises CatalogUnavailableError."""
     try:
-        url = make_url(text)
+        url = parse_url(text)
     except ArgumentError:
         raise CatalogUnavailableError(
             f"not a catalog URL: {text!r}. Use sqlite:///path/to/catalog.db or postgresql://user@host/database."

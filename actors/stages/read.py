@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from actors.job import RestoreJob
 from actors.rows import InputRow, PhotoRow
-from actors.sidecar import recall
+from actors.sidecar import longest_key, recall
 from actors.storage import Store, open_store
-from oldphoto_core.errors import FixityError
+from oldphoto_core.errors import FixityError, UnsupportedPhotoError
 from oldphoto_core.fixity import sha256_bytes
 from oldphoto_core.image_io import decode, read_header, to_upright
 from oldphoto_core.memory import in_memory_bytes
@@ -43,10 +43,11 @@ class ReadStage:
         A photo that is too large for the job's memory comes back ``by_parts``, with its header only.
 
         Raises:
-            PhotoError: the file cannot be decoded or is too large.
+            PhotoError: the file cannot be decoded or is too large, or its name is too long for its results.
             FixityError: the file has changed since it was ingested.
             StorageError: the store refuses.
         """
+        self._require_names(photo.input)
         earlier = recall(self.destination, photo.input, self.job)
         if earlier is not None:
             return replace(photo.without_pixels(), result=earlier)
@@ -78,6 +79,14 @@ class ReadStage:
             alpha=decoded.alpha,
             events=(*photo.events, verified),
         )
+
+    def _require_names(self, row: InputRow) -> None:
+        # Asked before the work, not after it.
+        problem = self.destination.problem_with(longest_key(row))
+        if problem is not None:
+            raise UnsupportedPhotoError(
+                row.key, f"Its results cannot be named: {problem}", "Shorten its name in the source"
+            )
 
     def _is_too_large(self, header: PhotoHeader, size: int) -> bool:
         return in_memory_bytes(header, size) > self.job.photo_memory

@@ -1,9 +1,20 @@
 """Where photos come from and derivatives go: folders and S3 buckets behind one small interface."""
 
 from actors.storage.anywhere import Anywhere
-from actors.storage.base import Created, Store, StoredObject
+from actors.storage.base import Created, LeftOut, Store, StoredObject, is_hidden
 from actors.storage.folder import FolderStore
 from actors.storage.open import open_store, overlap
 from actors.storage.s3 import S3Store
 
-__all__ = ["Anywhere", "Created", "FolderStore", "S3Store", "Store", "StoredObject", "open_store", "overlap"]
+__all__ = [
+    "Anywhere",
+    "Created",
+    "FolderStore",
+    "LeftOut",
+    "S3Store",
+    "Store",
+    "StoredObject",
+    "is_hidden",
+    "open_store",
+    "overlap",
+]

@@ -6,7 +6,8 @@ what a create-only write promises; the folder and S3 modules say how it is kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,11 @@ from pathlib import Path
 from typing import BinaryIO, Protocol, runtime_checkable
 
 from oldphoto_core.errors import StorageError
+
+_log = logging.getLogger(__name__)
+
+LeftOut = Callable[[str, str], None]
+"""Hears of something that a listing leaves out: its path below the store (a folder's ends with ``/``), and why."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +57,13 @@ class Store(Protocol):
         """Where the store is: an absolute path, or ``s3://bucket/prefix``."""
         ...
 
-    def list(self) -> Iterator[StoredObject]:
-        """Yield every object in the order of its key, one at a time; hidden ones are left out."""
+    def list(self, left_out: LeftOut | None = None) -> Iterator[StoredObject]:
+        """Yield every object in the order of its key, one at a time; hidden ones are left out.
+
+        Args:
+            left_out: hears of everything else that is not yielded. Without it such things are only logged, and
+                a folder that cannot be listed is an error wherever it lies.
+        """
         ...
 
     def open(self, key: str) -> BinaryIO:
@@ -76,6 +87,10 @@ class Store(Protocol):
             AlreadyExistsError: other bytes lie under ``key``; they are left as they are.
             StorageError: the key is not allowed, or the store refuses.
         """
+        ...
+
+    def problem_with(self, key: str) -> str | None:
+        """Return why nothing can be created under so long a name as ``key``; None where it can."""
         ...
 
     def exists(self, key: str) -> bool:
@@ -105,6 +120,14 @@ def check_key(key: str) -> str:
             "it may be empty or begin with a dot. Rename the file in the source."
         )
     return key
+
+
+def tell(left_out: LeftOut | None, path: str, reason: str) -> None:
+    """Tell whoever listens that ``path`` is left out; the log, when nobody does."""
+    if left_out is None:
+        _log.warning("%s is left out: %s", path, reason)
+    else:
+        left_out(path, reason)
 
 
 def is_hidden(key: str) -> bool:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import errno
 import io
-import logging
 import os
 import re
 import secrets
@@ -23,19 +22,24 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from functools import partial
+from functools import cached_property, partial
+from operator import itemgetter
 from pathlib import Path
 from typing import BinaryIO
 
-from actors.storage.base import Created, StoredObject, check_key
+from actors.storage.base import Created, LeftOut, StoredObject, check_key, tell
+from actors.storage.file_names import odd_name, readable, text_names
 from oldphoto_core.errors import AlreadyExistsError, StorageError, UsageError
 from oldphoto_core.fixity import sha256_of, sha256_stream
 
-_log = logging.getLogger(__name__)
 _PARTIAL = re.compile(r"\.oldphoto-(?P<host>.+)-(?P<process>\d+)-[0-9a-f]{16}\.part")
 _CHUNK = 1 << 20
 _OTHERS_PARTIAL_AGE = 24 * 3600.0
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS}
+_IN_THE_WAY = (
+    "A file lies where a folder is needed. If it is the result of another photo, rename the folder in the source; "
+    "else move the file away."
+)
 _REMEDIES = {
     errno.ENOSPC: "The disk is full: free some space and run again.",
     errno.EDQUOT: "The disk quota is used up: free some space and run again.",
@@ -44,16 +48,18 @@ _REMEDIES = {
     errno.EROFS: "The folder is mounted read-only: choose another one.",
     errno.ENOENT: "It was moved or deleted after it had been listed: run again.",
     errno.ENAMETOOLONG: "The name is longer than this file system allows: shorten it in the source.",
-    errno.ENOTDIR: "A file lies where a folder is needed: move it away.",
-    errno.EEXIST: "A file lies where a folder is needed: move it away.",
+    errno.ENOTDIR: _IN_THE_WAY,
+    errno.EEXIST: _IN_THE_WAY,
     errno.EISDIR: "A folder lies where a file is needed: move it away.",
 }
+_NOWHERE = "It is a link that leads nowhere. Correct or remove it."
 
 
 class FolderStore:
     """Objects are the regular files below ``root``; a key is the path relative to it.
 
-    A file name that is not valid UTF-8 shows its odd bytes as ``%XX`` in the key.
+    A file name that is not valid UTF-8 shows its odd bytes as ``%XX`` in the key; as ``%xx`` where another file of
+    the folder is really called so.
 
     Args:
         root: the folder.
@@ -83,9 +89,9 @@ class FolderStore:
         """Return the absolute path of ``key``."""
         return str(self.root / key)
 
-    def list(self) -> Iterator[StoredObject]:
+    def list(self, left_out: LeftOut | None = None) -> Iterator[StoredObject]:
         """Yield every visible regular file in the order of its key, reading one folder at a time."""
-        yield from self._walk(self.root, "")
+        yield from self._walk(self.root, "", left_out)
 
     def open(self, key: str) -> BinaryIO:
         """Open a file for reading only."""
@@ -128,6 +134,8 @@ class FolderStore:
     def create(self, key: str, data: bytes | BinaryIO, media_type: str = "") -> Created:
         """Write a new file, whole or not at all; see `Store.create`."""
         target = self._new_path(key)
+        if os.path.isdir(target):
+            raise AlreadyExistsError(f"{target} is a folder already. It was left as it is.")
         digest, size = sha256_of(data)
         try:
             if not os.path.lexists(target):
@@ -140,6 +148,20 @@ class FolderStore:
         if found != digest:
             raise AlreadyExistsError(f"{target} is there already with other content. It was left as it is.")
         return Created(str(target), digest, size, existed=True)
+
+    def problem_with(self, key: str) -> str | None:
+        """Return which part of ``key`` is longer than a name of this file system; None if none is."""
+        longest = max((len(os.fsencode(part)) for part in key.split("/")), default=0)
+        if longest <= self._name_bytes:
+            return None
+        return f"a file's or folder's name would have {longest} bytes, and {self._name_bytes} are allowed"
+
+    @cached_property
+    def _name_bytes(self) -> int:
+        try:
+            return os.pathconf(self.root, "PC_NAME_MAX")
+        except (OSError, ValueError):
+            return 255
 
     def sweep_partials(self) -> int:
         """Remove the temporary files of dead processes, and strangers' that are a day old."""
@@ -155,52 +177,67 @@ class FolderStore:
                         removed += 1
         return removed
 
-    def _walk(self, folder: Path, prefix: str) -> Iterator[StoredObject]:
+    def _walk(self, folder: Path, prefix: str, left_out: LeftOut | None) -> Iterator[StoredObject]:
         try:
             with os.scandir(folder) as entries:
-                # A folder sorts as its name with "/", so that keys come out in plain string order.
-                ordered = sorted((self._sort_name(entry), entry) for entry in entries if entry.name[0] != ".")
+                found = {entry.name: entry for entry in entries if entry.name[0] != "."}
+            names = text_names(found.keys())
+            # A folder sorts as its name with "/", so that keys come out in plain string order.
+            slashes = {name: "/" * entry.is_dir(follow_symlinks=False) for name, entry in found.items()}
         except OSError as error:
-            raise _refused(error, str(folder), "listed") from error
-        for name, entry in ordered:
-            if name.endswith("/"):
-                yield from self._walk(Path(entry.path), prefix + name)
-            elif (found := self._stat(entry)) is not None:
-                modified = datetime.fromtimestamp(found.st_mtime, UTC)
-                yield StoredObject(prefix + name, found.st_size, modified)
+            if left_out is None or not prefix:
+                raise _refused(error, str(folder), "listed") from error
+            left_out(prefix, f"It cannot be listed: {error.strerror}. {_remedy(error)}")
+            return
+        ordered = sorted(((names[name] + slash, name) for name, slash in slashes.items()), key=itemgetter(0))
+        for text, name in ordered:
+            if text.endswith("/"):
+                yield from self._walk(Path(found[name].path), prefix + text, left_out)
+            elif (listed := self._look(found[name], prefix + text, left_out)) is not None:
+                yield listed
 
-    @staticmethod
-    def _sort_name(entry: os.DirEntry[str]) -> str:
-        name = _readable(entry.name)
-        return name + "/" if entry.is_dir(follow_symlinks=False) else name
-
-    def _stat(self, entry: os.DirEntry[str]) -> os.stat_result | None:
-        """Return the status of a regular file inside the root; None, and a warning, for anything else."""
+    def _look(self, entry: os.DirEntry[str], key: str, left_out: LeftOut | None) -> StoredObject | None:
+        """Return a regular file inside the root; tell of anything else, unless nothing is lost by it."""
         try:
-            if entry.is_symlink() and not self._holds(entry.path):
-                _log.warning("%s is a link out of the folder; it is left out", _readable(entry.path))
-                return None
-            if not entry.is_file():
-                _log.warning("%s is not a regular file; it is left out", _readable(entry.path))
-                return None
-            return entry.stat()
+            problem = self._problem(entry)
+            if problem is None:
+                return _stored(key, entry.stat()) if entry.is_file() else None
         except OSError as error:
-            if error.errno in (errno.ENOENT, errno.ELOOP):
-                return None
-            raise _refused(error, entry.path, "listed") from error
+            circular = error.errno == errno.ELOOP
+            problem = _NOWHERE if circular else f"It cannot be looked at: {error.strerror}. {_remedy(error)}"
+        tell(left_out, key, problem)
+        return None
+
+    def _problem(self, entry: os.DirEntry[str]) -> str | None:
+        """Return why an entry cannot be a master; None also for what is no loss. Raises OSError."""
+        if entry.is_symlink():
+            if not self._holds(entry.path):
+                return "It is a link out of the folder. Copy in what it leads to."
+            # What a folder inside holds is listed where it lies.
+            return None if entry.is_dir() or entry.is_file() else _NOWHERE
+        # A file may be gone since its folder was read.
+        is_special = not entry.is_file() and os.path.lexists(entry.path)
+        return "It is no regular file but a pipe, a socket or a device. Remove it." if is_special else None
 
     def _existing(self, key: str) -> Path:
         """Return the path of a key for reading, which stays inside the root whatever is linked where."""
         try:
             path = self.root / key
             if not os.path.lexists(path) and "%" in key:
-                odd = re.sub(rb"%([89A-F][0-9A-F])", lambda m: bytes.fromhex(m[1].decode()), os.fsencode(key))
-                path = self.root / os.fsdecode(odd)
+                path = self._odd_path(key)
             inside = self._holds(path)
         except ValueError as error:
             raise StorageError(f"{key!r} cannot be a file name: {error}. Correct the key.") from error
         if not inside:
             raise StorageError(f"{key} leads out of {self.root}. Copy the file in instead of linking to it.")
+        return path
+
+    def _odd_path(self, key: str) -> Path:
+        """Return the path of a key some of whose parts are not called as they are written."""
+        path = self.root
+        for part in key.split("/"):
+            literal = path / part
+            path = literal if os.path.lexists(literal) else path / odd_name(part)
         return path
 
     def _new_path(self, key: str) -> Path:
@@ -300,11 +337,18 @@ def _is_running(process: int) -> bool:
     return True
 
 
-def _readable(name: str) -> str:
-    """Return a file name that can be stored as text: bytes that are not UTF-8 become ``%XX``."""
-    return re.sub("[\udc80-\udcff]", lambda match: f"%{ord(match[0]) - 0xDC00:02X}", name)
+def _stored(key: str, found: os.stat_result) -> StoredObject:
+    try:
+        return StoredObject(key, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
+    except (OverflowError, ValueError, OSError):
+        # A time beyond the years of a date; the number itself still tells when the file changes.
+        end = datetime.max if found.st_mtime > 0 else datetime.min
+        return StoredObject(key, found.st_size, end.replace(tzinfo=UTC), etag=f"mtime {found.st_mtime_ns}")
+
+
+def _remedy(error: OSError) -> str:
+    return _REMEDIES.get(error.errno or 0, "Check the disk or the network share and run again.")
 
 
 def _refused(error: OSError, path: str, verb: str) -> StorageError:
-    remedy = _REMEDIES.get(error.errno or 0, "Check the disk or the network share and run again.")
-    return StorageError(f"{_readable(path)} cannot be {verb}: {error.strerror or error}. {remedy}")
+    return StorageError(f"{readable(path)} cannot be {verb}: {error.strerror or error}. {_remedy(error)}")

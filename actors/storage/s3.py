@@ -18,13 +18,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, cast
 
-from actors.storage.base import Created, StoredObject, check_key, is_hidden
+from actors.storage.base import Created, LeftOut, StoredObject, check_key, is_hidden, tell
 from oldphoto_core.errors import AlreadyExistsError, StorageError
 from oldphoto_core.fixity import sha256_of, sha256_stream
 
 _LARGEST_PUT = 5 * 1024**3
+_LONGEST_KEY = 1024
 _RESUMES = 4
 _CHUNK = 1 << 20
+_EMPTY_PART = (
+    "Its key has an empty part (two slashes in a row, or one at its beginning). Copy it to a key without."
+)
 
 
 class S3Store:
@@ -57,7 +61,7 @@ class S3Store:
         """Return ``s3://bucket/prefix/key``, not percent-encoded."""
         return f"s3://{self.bucket}/{self._full(key)}"
 
-    def list(self) -> Iterator[StoredObject]:
+    def list(self, left_out: LeftOut | None = None) -> Iterator[StoredObject]:
         """Yield every visible object in the order of its key, a thousand at a request."""
         below = f"{self.prefix}/" if self.prefix else ""
         try:
@@ -67,7 +71,11 @@ class S3Store:
             for page in pages:
                 for entry in page.get("Contents", ()):
                     key = entry["Key"].removeprefix(below)
-                    if key and not key.endswith("/") and not is_hidden(key):
+                    if not key or key.endswith("/") or is_hidden(key):
+                        continue
+                    if "" in key.split("/"):
+                        tell(left_out, key, _EMPTY_PART)
+                    else:
                         etag = entry.get("ETag", "").strip('"') or None
                         yield StoredObject(key, entry["Size"], entry["LastModified"], etag)
         except self._errors as error:
@@ -127,6 +135,13 @@ class S3Store:
                 self._refuse(error, uri, "written")
             return self._accept_existing(key, digest, size)
         return Created(uri, digest, size, existed=False)
+
+    def problem_with(self, key: str) -> str | None:
+        """Return that ``key`` is longer than the service allows; None if it is not."""
+        size = len(self._full(key).encode("utf-8", "replace"))
+        if size <= _LONGEST_KEY:
+            return None
+        return f"a key in the bucket would have {size} bytes, and {_LONGEST_KEY} are allowed"
 
     def sweep_partials(self) -> int:
         """Return 0: a put is whole or absent, so nothing unfinished is left behind."""

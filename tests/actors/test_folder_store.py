@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from actors.storage import FolderStore, Store, open_store, overlap
+from actors.storage.folder import _stored
 from oldphoto_core.errors import StorageError, UsageError
 
 
@@ -49,6 +50,52 @@ def test_links_are_followed_to_files_inside_only(folder: FolderStore, tmp_path: 
             folder.read(key)
 
 
+def told(store: Store) -> dict[str, str]:
+    """List, and return what was left out and why."""
+    found: dict[str, str] = {}
+    list(store.list(found.__setitem__))
+    return found
+
+
+def test_what_is_left_out_is_told_where_a_photo_may_be_lost(folder: FolderStore, tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (folder.root / "inside").mkdir()
+    (folder.root / ".hidden").write_bytes(b"x")
+    (folder.root / "twice").symlink_to(folder.root / "inside")
+    (folder.root / "out").symlink_to(tmp_path / "outside")
+    (folder.root / "broken.tif").symlink_to(folder.root / "nowhere")
+    (folder.root / "itself.tif").symlink_to(folder.root / "itself.tif")
+    os.mkfifo(folder.root / "pipe.tif")
+    found = told(folder)
+    assert sorted(found) == ["broken.tif", "itself.tif", "out", "pipe.tif"]
+    assert "leads nowhere" in found["itself.tif"]
+    assert "out of the folder" in found["out"]
+
+
+def test_a_folder_that_cannot_be_listed_costs_no_other(
+    folder: FolderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a/x", "lost+found/x", "z/x"):
+        folder.create(name, b"x", "")
+    scandir = os.scandir
+
+    def refuse(path: Path) -> object:
+        if path.name == "lost+found":
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    found: dict[str, str] = {}
+    assert [one.key for one in folder.list(found.__setitem__)] == ["a/x", "z/x"]
+    assert list(found) == ["lost+found/"]
+    assert "Permission denied" in found["lost+found/"]
+    with pytest.raises(StorageError, match=r"lost\+found cannot be listed"):
+        keys(folder)
+    monkeypatch.setattr(os, "scandir", lambda path: refuse(Path("lost+found")))
+    with pytest.raises(StorageError, match="cannot be listed"):
+        list(folder.list(found.__setitem__))
+
+
 def test_nothing_is_written_through_a_link_that_leads_out(folder: FolderStore, tmp_path: Path) -> None:
     (tmp_path / "outside").mkdir()
     (folder.root / "masks").symlink_to(tmp_path / "outside")
@@ -66,6 +113,27 @@ def test_a_name_that_is_not_utf8_is_listed_readable_and_can_be_opened(folder: Fo
     (folder.root / os.fsdecode(b"M\xfcller.tif")).write_bytes(b"x")
     assert keys(folder) == ["M%FCller.tif"]
     assert folder.read("M%FCller.tif") == b"x"
+
+
+def test_an_odd_name_and_one_that_looks_like_it_are_two_files(folder: FolderStore) -> None:
+    (folder.root / "a%FF.tif").write_bytes(b"as it is written")
+    (folder.root / os.fsdecode(b"a\xff.tif")).write_bytes(b"odd")
+    (folder.root / os.fsdecode(b"\xe4")).mkdir()
+    (folder.root / os.fsdecode(b"\xe4/100%AB.tif")).write_bytes(b"in an odd folder")
+    assert {key: folder.read(key) for key in keys(folder)} == {
+        "%E4/100%AB.tif": b"in an odd folder",
+        "a%FF.tif": b"as it is written",
+        "a%ff.tif": b"odd",
+    }
+
+
+@pytest.mark.parametrize("seconds", [10**12, -(10**12)])
+def test_a_time_beyond_all_dates_is_a_time(folder: FolderStore, seconds: int) -> None:
+    first, second = (
+        _stored("a", os.stat_result((0o100644, *[0] * 9), {"st_mtime": when, "st_mtime_ns": when * 10**9}))
+        for when in (seconds, seconds + 1)
+    )
+    assert (first.modified, first.etag) != (second.modified, second.etag)
 
 
 def test_a_failed_write_leaves_nothing_behind(folder: FolderStore) -> None:

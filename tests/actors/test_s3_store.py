@@ -21,6 +21,22 @@ def test_a_prefix_is_a_folder_and_not_the_start_of_a_name(bucket: str) -> None:
     assert [one.key for one in S3Store(bucket, "/scans/").list()] == ["a.tif"]
 
 
+def test_a_key_with_an_empty_part_is_left_out_and_told(bucket: str) -> None:
+    client = boto3.client("s3")
+    for key in ("o/a.tif", "o//b.tif", "o//", "/lead/c.tif"):
+        client.put_object(Bucket=bucket, Key=key, Body=b"x")
+    told: dict[str, str] = {}
+    assert [one.key for one in S3Store(bucket, "o").list(told.__setitem__)] == ["a.tif"]
+    assert [one.key for one in S3Store(bucket).list(told.__setitem__)] == ["o/a.tif"]
+    assert sorted(told) == ["/b.tif", "/lead/c.tif", "o//b.tif"]
+    assert "Copy it" in told["/lead/c.tif"]
+
+
+def test_a_key_that_is_too_long_is_known_before_it_is_written() -> None:
+    assert S3Store("b", "p").problem_with("x" * 1022) is None
+    assert "1025 bytes" in str(S3Store("b", "p").problem_with("x" * 1023))
+
+
 def test_more_objects_than_one_page_are_all_listed(bucket: str) -> None:
     client = boto3.client("s3")
     names = [f"{number:04}.tif" for number in range(8)]

@@ -69,6 +69,12 @@ def test_it_is_taken_over_even_when_the_master_is_offline(
     assert next(iter(run_inline(items, job, idle_restorer))).outcome is Outcome.DONE
 
 
+def test_another_collections_work_is_not_taken_over(items: list[InputRow], job: RestoreJob) -> None:
+    list(run_inline(items[:1], job, median_restorer))
+    (again,) = run_inline(items[:1], replace(job, collection="another"), median_restorer)
+    assert "validation" not in [str(event.type) for event in again.events]
+
+
 @pytest.mark.parametrize("lost", ["restored/a.png", "masks/a.png", "sidecars/a.json"])
 def test_a_missing_file_is_made_again(
     items: list[InputRow], job: RestoreJob, tmp_path: Path, lost: str

@@ -55,6 +55,28 @@ def snapshot(folder: Path) -> dict[str, tuple[str, int, int]]:
     }
 
 
+def test_a_name_too_long_for_its_results_is_quarantined_before_any_work(
+    source: Path, destination: Path
+) -> None:
+    name = "x" * 251 + ".png"
+    save(source / name, scratched())
+    row = restore(rows(source, [name]), job_for(source, destination))[name]
+    assert (row.outcome, row.error_class) == (Outcome.QUARANTINED, "unsupported")
+    assert "Shorten its name" in str(row.reason)
+    assert snapshot(destination) == {}
+
+
+def test_a_folder_called_like_a_result_costs_neither_photo_its_place(source: Path, destination: Path) -> None:
+    names = ["a.png/b.png", "a.jpg", "c.jpg", "c.png/d.png"]
+    for name in names:
+        save(source / name, scratched())
+    found = restore(rows(source, names), job_for(source, destination))
+    assert [found[name].outcome for name in names[:3]] == [Outcome.DONE] * 3
+    assert "name-conflict" in [flag.code for flag in found["a.jpg"].flags]
+    assert found["c.png/d.png"].outcome is Outcome.FAILED
+    assert "rename the folder in the source" in str(found["c.png/d.png"].reason)
+
+
 def test_a_damaged_photo_gets_its_files_and_its_record(source: Path, destination: Path) -> None:
     save(source / "box 1/ä.png", scratched())
     row = restore(rows(source, ["box 1/ä.png"]), job_for(source, destination))["box 1/ä.png"]

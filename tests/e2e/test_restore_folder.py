@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 
 import cv2
@@ -119,6 +120,20 @@ def test_a_dry_run_writes_nothing(oldphoto: Command, tmp_path: Path, weights: Pa
     assert ended.code == 0, ended.err
     assert (ended.summary["inputs"], ended.summary["pending"]) == (2, 2)
     assert not (tmp_path / "archive").exists()
+
+
+def test_what_the_source_lacks_is_told_everywhere(oldphoto: Command, tmp_path: Path, weights: Path) -> None:
+    (photo,) = write_photos(tmp_path / "scans", 1)
+    digest = sha256(photo.read_bytes()).hexdigest()
+    (tmp_path / "manifest").write_text(f"{digest}  {photo.name}\n{digest}  lost.tif\n")
+    command = ("restore", "scans", "archive", "--weights", weights, "--executor", "inline")
+    for flags in ((), ("--json",)):
+        ended = oldphoto(*command, "--manifest", "manifest", *flags)
+        assert ended.code == 3, ended.err
+        assert "lost.tif" in ended.out
+        assert "lost.tif" in (tmp_path / "archive" / "report.html").read_text(encoding="utf-8")
+    assert (ended.summary["already_done"], ended.summary["missing"]) == (1, 1)
+    assert oldphoto(*command, "--json").code == 0
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="finds what a killed driver leaves through /proc")

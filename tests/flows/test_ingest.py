@@ -2,16 +2,23 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from actors.storage import FolderStore
 from flows.ingest import Ingest, IngestResult, IngestSettings
 from flows.manifest import Manifest
+from flows.remarks import RemarkKind
 from oldphoto_core.errors import StorageError
 from oldphoto_core.image_io import DecodeLimits
+from schemas.records import OutcomeRecord
 from schemas.repository import Catalog
+from schemas.session import read
+from schemas.tables import Asset, Event
 from tests.flows.material import write_broken, write_photos
 
 RECIPE = "{}"
@@ -33,7 +40,11 @@ class CountingStore(FolderStore):
 
 
 def ingested(
-    catalog: Catalog, store: FolderStore, manifest: Manifest | None = None, limits: DecodeLimits | None = None
+    catalog: Catalog,
+    store: FolderStore,
+    manifest: Manifest | None = None,
+    limits: DecodeLimits | None = None,
+    limit: int | None = None,
 ) -> tuple[IngestResult, int, int]:
     """Ingest in a run of its own; return what was met, the run and the recipe."""
     settings = IngestSettings(batch=3, threads=2, limits=limits or DecodeLimits())
@@ -41,7 +52,7 @@ def ingested(
     recipe = catalog.recipe_id(hashlib.sha256(RECIPE.encode()).hexdigest(), RECIPE)
     run = catalog.start_run(None, collection, recipe, {})
     ingest = Ingest(store, manifest=manifest, agent="oldphoto test", settings=settings)
-    result = ingest.run(catalog, collection, run)
+    result = ingest.run(catalog, collection, run, limit=limit)
     catalog.plan(collection, recipe, run)
     return result, run, recipe
 
@@ -89,7 +100,7 @@ def test_a_manifest_that_disagrees_quarantines(catalog: Catalog, scans: Path) ->
     assert row["error_class"] == "fixity"
     assert digest in row["reason"]
     assert found in row["reason"]
-    assert result.missing == ["lost.tif"]
+    assert [(one.kind, one.path) for one in result.remarks.named] == [("missing", "lost.tif")]
     assert catalog.counts(run)["pending"] == 2
     assert unnamed.exists()
 
@@ -99,6 +110,94 @@ def test_a_manifest_is_compared_with_known_files_too(catalog: Catalog, scans: Pa
     ingested(catalog, FolderStore(scans))
     _, run, _ = ingested(catalog, FolderStore(scans), Manifest({path.name: "0" * 64}, "manifest"))
     assert catalog.counts(run)["quarantined"] == 1
+
+
+def test_a_manifest_that_contradicts_what_is_restored_is_remarked_and_recorded(
+    catalog: Catalog, scans: Path
+) -> None:
+    (path,) = write_photos(scans, 1)
+    _, run, _ = ingested(catalog, FolderStore(scans))
+    (item,) = next(catalog.iter_pending(run))
+    catalog.record_outcomes(run, [OutcomeRecord(item.work_item_id, "done")])
+    catalog.finish_run(run, seconds=1)
+    for _ in range(2):
+        result, again, _ = ingested(catalog, FolderStore(scans), Manifest({path.name: "0" * 64}, "manifest"))
+        assert catalog.counts(again)["already_done"] == 1
+        (remark,) = result.remarks.named
+        assert (remark.kind, remark.path) == (RemarkKind.CONTRADICTED, path.name)
+        assert "0" * 64 in remark.reason
+    with read(catalog.engine) as connection:
+        told = connection.execute(select(Event.outcome, Event.detail).where(Event.asset_id.is_(None))).all()
+    assert [outcome for outcome, _ in told] == ["warning", "warning"]
+    assert told[0].detail["remarks"][0]["path"] == path.name
+
+
+def test_missing_is_only_what_was_looked_for(catalog: Catalog, scans: Path) -> None:
+    photos = [path.relative_to(scans).as_posix() for path in write_photos(scans, 3)]
+    (scans / "link.png").symlink_to("/nowhere")
+    names = ["link.png", ".DS_Store", *photos, "lost.png"]
+    digest = hashlib.sha256((scans / photos[0]).read_bytes()).hexdigest()
+    manifest = Manifest(dict.fromkeys(names, digest), "manifest")
+    result, _, _ = ingested(catalog, FolderStore(scans), manifest)
+    assert [(one.kind, one.path) for one in result.remarks.named] == [
+        ("left_out", "link.png"),
+        ("missing", "lost.png"),
+    ]
+    manifest = Manifest(dict.fromkeys(names, digest), "manifest")
+    result, _, _ = ingested(catalog, FolderStore(scans), manifest, limit=2)
+    assert result.remarks.counts == {RemarkKind.LEFT_OUT: 1}
+
+
+def test_beyond_a_limit_nothing_is_read(catalog: Catalog, scans: Path) -> None:
+    write_photos(scans, 9)
+    store = CountingStore(scans)
+    result, run, _ = ingested(catalog, store, limit=4)
+    assert len(store.reads) == result.counts.seen == catalog.counts(run)["inputs"] == 4
+
+
+def test_a_source_without_files_is_remarked(catalog: Catalog, scans: Path) -> None:
+    result, _, _ = ingested(catalog, FolderStore(scans))
+    assert [(one.kind, one.path) for one in result.remarks.named] == [("empty", str(scans))]
+    assert result.remarks.incomplete
+
+
+def test_results_of_another_run_are_no_masters(catalog: Catalog, scans: Path) -> None:
+    write_photos(scans, 1)
+    write_photos(scans / "masks", 1)
+    for place in ("", "old/results/"):
+        for made in (
+            "masks/a.png",
+            "restored/a.png",
+            f"recipes/{'0' * 64}.json",
+            "report.html",
+            "scans/b.png",
+        ):
+            (scans / place / made).parent.mkdir(parents=True, exist_ok=True)
+            (scans / place / made).write_bytes(b"x")
+    (scans / f"recipes/{'0' * 64}.json").unlink()
+    result, _, _ = ingested(catalog, FolderStore(scans))
+    assert [(one.kind, one.path) for one in result.remarks.named] == [("results", "old/results/")]
+    assert not result.remarks.incomplete
+    with read(catalog.engine) as connection:
+        keys = set(connection.scalars(select(Asset.key)))
+    assert {key for key in keys if key.startswith("old/")} == {"old/results/scans/b.png"}
+    assert {"masks/a.png", "masks/photo-000.png"} <= keys
+
+
+def test_a_disk_that_fails_under_a_large_file_costs_no_other(catalog: Catalog, scans: Path) -> None:
+    write_photos(scans, 2)
+    os.truncate(scans / "photo-000.png", 33 << 20)
+
+    class WornOut(FolderStore):
+        @contextmanager
+        def located(self, key: str) -> Iterator[Path]:
+            # The first byte of a process's memory gives EIO, as a worn-out disk does.
+            yield Path("/proc/self/mem")
+
+    _, run, _ = ingested(catalog, WornOut(scans))
+    assert (catalog.counts(run)["failed"], catalog.counts(run)["pending"]) == (1, 1)
+    (row,) = catalog.flagged(outcome="failed")
+    assert "Check the disk" in row["reason"]
 
 
 def test_one_unreadable_file_costs_no_other(catalog: Catalog, scans: Path) -> None:
@@ -133,5 +232,5 @@ def test_a_name_that_no_catalog_holds_is_left_out_and_told(catalog: Catalog, sca
         os.mkdir(folder)
     write_photos(folder, 1)
     result, run, _ = ingested(catalog, FolderStore(scans))
-    assert len(result.left_out) == 1
+    assert result.remarks.counts == {RemarkKind.LEFT_OUT: 1}
     assert catalog.counts(run)["inputs"] == 1

@@ -8,6 +8,7 @@ from flows.recording import recorded_run
 from flows.rehearsal import rehearse
 from flows.request import RestoreRequest
 from flows.workplace import ingest_of, open_workplace
+from schemas.records import OutcomeRecord
 from tests.flows.material import fingerprints, write_broken, write_photos
 
 
@@ -53,6 +54,20 @@ def test_a_dry_run_foretells_the_plan(request_: RestoreRequest, scans: Path) -> 
 def test_a_dry_run_keeps_to_the_limit(request_: RestoreRequest, scans: Path) -> None:
     write_photos(scans, 5)
     assert rehearse(replace(request_, limit=2))["inputs"] == 2
+
+
+def test_a_dry_run_foretells_what_a_manifest_contradicts(
+    request_: RestoreRequest, scans: Path, tmp_path: Path
+) -> None:
+    (path,) = write_photos(scans, 1)
+    with open_workplace(request_) as place, recorded_run(place, None) as run:
+        ingest_of(request_, place.source).run(place.catalog, run.collection_id, run.id)
+        place.catalog.plan(run.collection_id, run.recipe_id, run.id)
+        (item,) = next(place.catalog.iter_pending(run.id))
+        place.catalog.record_outcomes(run.id, [OutcomeRecord(item.work_item_id, "skipped")])
+    (tmp_path / "manifest").write_text(f"{'0' * 64}  {path.name}\n")
+    foretold = rehearse(replace(request_, manifest=str(tmp_path / "manifest")))
+    assert (foretold["already_done"], foretold["contradicted"]) == (1, 1)
 
 
 def test_a_catalog_that_exists_is_only_read(request_: RestoreRequest, scans: Path, archive: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from actors.storage import FolderStore
+from flows.remarks import Remark, RemarkKind, Remarks
 from flows.report import Card, FlagLine, ModelLine, Page, Trouble, View, render, sample_of, write_report
 from flows.summary import summarise
 from oldphoto_core.errors import StorageError
@@ -69,6 +71,7 @@ def page() -> Page:
         stages_off=(("faces", "faces are not refined"),),
         photos=(Card(EVIL, "done", 40, 30, "damage on 3.0 %", "restored", views, (flag,)),),
         flagged=(flag,),
+        remarks=Remarks(Counter({RemarkKind.MISSING: 7}), [Remark(RemarkKind.MISSING, EVIL, "It is gone.")]),
         troubled=(Trouble(EVIL, "quarantined", "unreadable", "It is no picture. Scan it again."),),
         linked=True,
     )
@@ -78,6 +81,13 @@ def test_what_comes_from_files_is_escaped() -> None:
     text = render(page())
     assert "<script" not in text
     assert "&lt;script&gt;" in text
+
+
+def test_what_the_source_lacks_is_told() -> None:
+    text = render(page())
+    assert "It is gone." in text
+    assert "Missing: 6 more." in text
+    assert 'id="source"' not in render(replace(page(), remarks=Remarks()))
 
 
 def test_nothing_is_fetched_from_anywhere() -> None:

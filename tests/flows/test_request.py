@@ -7,6 +7,7 @@ import pytest
 
 from flows.request import RestoreRequest, relative_place, without_password
 from oldphoto_core.errors import UsageError
+from schemas.repository import Catalog
 
 
 def test_a_plain_request_passes(request_: RestoreRequest) -> None:
@@ -64,6 +65,30 @@ def test_a_folder_stands_for_the_catalog_in_it(request_: RestoreRequest, tmp_pat
     named = replace(request_, catalog=str(tmp_path))
     named.check()
     assert named.catalog_url() == f"sqlite:///{tmp_path / 'catalog.db'}"
+
+
+def test_a_question_mark_belongs_to_the_path(request_: RestoreRequest, tmp_path: Path) -> None:
+    odd = replace(request_, destination=str(tmp_path / "what?" / "a=b" / "out"))
+    with Catalog.open(odd.catalog_url()):
+        assert (tmp_path / "what?" / "a=b" / "out" / "catalog.db").is_file()
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("what")] == ["what?"]
+    assert without_password(odd.catalog_url()) == odd.catalog_url()
+    inside = replace(request_, catalog=f"sqlite:///{request_.source}/my?.db")
+    assert inside.leave_out()("my?.db")
+
+
+def test_recorded_parameters_mean_the_same_from_any_folder(
+    request_: RestoreRequest, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(weights.parent)
+    given = replace(request_, weights=weights.name, manifest="sums.txt", catalog=str(tmp_path))
+    recorded = given.parameters()
+    assert recorded["weights"] == str(weights)
+    assert recorded["manifest"] == str(weights.parent / "sums.txt")
+    assert recorded["catalog"] == f"sqlite:///{tmp_path / 'catalog.db'}"
+    relative = replace(given, catalog="sqlite:///some/catalog.db").parameters()
+    assert relative["catalog"] == f"sqlite:///{weights.parent / 'some/catalog.db'}"
+    assert request_.parameters()["catalog"] is None
 
 
 def test_two_archives_of_one_name_are_two_collections(request_: RestoreRequest, tmp_path: Path) -> None:

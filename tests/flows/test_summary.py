@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from flows.artifacts import summary_markdown
+from flows.remarks import NAMED, RemarkKind, Remarks
 from flows.summary import OUTCOMES, RunSummary, summarise
 
 COUNTS = {
@@ -35,7 +37,38 @@ def test_the_fields_are_those_that_others_rely_on() -> None:
         "failed",
         "pending",
         "seconds",
+        "left_out",
+        "missing",
+        "contradicted",
+        "remarks",
     ]
+
+
+def test_what_is_no_input_is_counted_beside_them() -> None:
+    remarks = Remarks()
+    remarks.extend(RemarkKind.MISSING, 1000, [(f"{number}.tif", "gone") for number in range(1000)])
+    remarks.add(RemarkKind.LEFT_OUT, "pipe", "no file")
+    summary = summarise(7, "ab", COUNTS, 1.0, remarks)
+    assert (summary["missing"], summary["left_out"], summary["contradicted"]) == (1000, 1, 0)
+    assert len(summary["remarks"]) == NAMED + 1
+    assert summary["remarks"][0] == {"kind": "missing", "path": "0.tif", "reason": "gone"}
+    assert remarks.lines()[-1] == f"Missing: {1000 - NAMED} more."
+    assert remarks.incomplete
+
+
+def test_prefects_page_tells_of_them() -> None:
+    remarks = Remarks()
+    remarks.add(RemarkKind.MISSING, "lost.tif", "It is gone.")
+    page = summary_markdown(summarise(7, "ab", COUNTS, 1.0, remarks), "scans", None, remarks.lines())
+    assert "| missing | 1 |" in page
+    assert "> Missing: lost.tif: It is gone." in page
+    assert "left_out" not in page
+
+
+def test_results_inside_the_source_are_no_loss() -> None:
+    remarks = Remarks()
+    remarks.add(RemarkKind.RESULTS, "results/", "made by a run")
+    assert not remarks.incomplete
 
 
 def test_a_lost_photo_is_an_error_and_not_a_summary() -> None:

@@ -24,6 +24,11 @@ def test_both_forms_of_sha256sum_and_comments_are_read() -> None:
     assert parse_manifest(text) == {"box 1/scan  two.tif": A, "box 1/b.tif": B, "c.tif": A}
 
 
+def test_names_that_sha256sum_escapes_are_read() -> None:
+    text = f"\\{A}  a\\\\b\\\\n.png\n\\{B} *two\\nlines.png\n{A}  plain\\n.png\n"
+    assert parse_manifest(text) == {"a\\b\\n.png": A, "two\nlines.png": B, "plain\\n.png": A}
+
+
 def test_an_empty_manifest_is_empty() -> None:
     assert parse_manifest("") == {}
 

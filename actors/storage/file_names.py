@@ -1,0 +1,36 @@
+"""File names as text: a name on disk is bytes, a key is text that every catalog can hold."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection
+
+
+def text_names(names: Collection[str]) -> dict[str, str]:
+    """Return for each file name of a folder one that can be stored as text, no two the same.
+
+    Most stay as they are. In odd ones the bytes that are not UTF-8 become ``%XX``, or ``%xx`` where a file is
+    really called so.
+    """
+    found = {name: name for name in names if name == readable(name)}
+    taken = set(found)
+    for name in sorted(set(names) - taken):
+        # The last is no text: the catalog refuses it.
+        found[name] = next(
+            text for text in (readable(name), readable(name, "02x"), name) if text not in taken
+        )
+        taken.add(found[name])
+    return found
+
+
+def readable(name: str, form: str = "02X") -> str:
+    """Return a file name that can be stored as text: bytes that are not UTF-8 become ``%XX``."""
+    return re.sub("[\udc80-\udcff]", lambda match: f"%{ord(match[0]) - 0xDC00:{form}}", name)
+
+
+def odd_name(text: str) -> str:
+    """Return the file name that `readable` made ``text`` of."""
+    name = os.fsencode(text)
+    odd = re.sub(rb"%([89A-Fa-f][0-9A-Fa-f])", lambda match: bytes.fromhex(match[1].decode()), name)
+    return os.fsdecode(odd)

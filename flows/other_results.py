@@ -1,0 +1,45 @@
+"""Results of other runs that lie inside a source: what was made is never taken for a master.
+
+A destination is known by the recipe that every run leaves under ``recipes/``. Only what runs write there is left
+out; scans that somebody put beside it are scans.
+"""
+
+from __future__ import annotations
+
+import re
+
+from actors.storage import Store, open_store
+from flows.request import OUTPUT_FOLDERS
+from oldphoto_core.errors import StorageError, UsageError
+
+_OWN_FILES = frozenset({"report.html", *(f"catalog.db{end}" for end in ("", "-wal", "-shm", "-journal"))})
+_MARK = re.compile(r"[0-9a-f]{64}\.json|[0-9a-f]{12}/.+")
+
+
+class OtherResults:
+    """Tells results from masters in the listing of ``source``."""
+
+    def __init__(self, source: Store) -> None:
+        self._source = source
+        self._destinations: dict[str, bool] = {}
+
+    def place_of(self, key: str) -> str | None:
+        """Return the destination that the file at ``key`` was made in, with ``/`` at its end; None for others."""
+        *folders, name = key.split("/")
+        for depth, folder in enumerate(folders):
+            if folder in OUTPUT_FOLDERS and self._is_destination(place := "/".join(folders[:depth])):
+                return f"{place}/"
+        place = "/".join(folders)
+        return f"{place}/" if name in _OWN_FILES and self._is_destination(place) else None
+
+    def _is_destination(self, place: str) -> bool:
+        if place not in self._destinations:
+            self._destinations[place] = self._has_recipes(f"{place}/recipes" if place else "recipes")
+        return self._destinations[place]
+
+    def _has_recipes(self, folder: str) -> bool:
+        try:
+            first = next(iter(open_store(self._source.uri_of(folder)).list()), None)
+        except (StorageError, UsageError):
+            return False
+        return first is not None and _MARK.fullmatch(first.key) is not None
