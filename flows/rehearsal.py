@@ -21,8 +21,9 @@ from flows.summary import RunSummary, summarise
 from flows.workplace import decide, effects_of_missing, ingest_of
 from schemas.records import FINISHED_STATES, AssetRecord, KnownAsset, WorkState
 from schemas.repository import MAX_ATTEMPTS, Catalog
-from schemas.session import catalog_url, read
+from schemas.session import read
 from schemas.tables import Asset, Collection, Recipe, WorkItem
+from schemas.urls import catalog_url
 
 
 def rehearse(request: RestoreRequest) -> RunSummary:

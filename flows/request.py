@@ -214,16 +214,12 @@ def relative_place(root: str, place: str) -> str | None:
 
 
 def without_password(url: str | None) -> str | None:
-    """Return a catalog URL with its password hidden."""
+    """Return a catalog's URL (or the folder that stands for it) with its password hidden."""
     if url is None:
         return None
-    from sqlalchemy import make_url
-    from sqlalchemy.exc import ArgumentError
+    from schemas.urls import shown
 
-    try:
-        return make_url(url).render_as_string(hide_password=True)
-    except ArgumentError:
-        return url.split("://")[0] + "://…"
+    return shown(url)
 
 
 def _one_of(what: str, given: str, allowed: tuple[str, ...]) -> None:

@@ -62,7 +62,8 @@ def restore_archive(
     Args:
         source: folder or ``s3://bucket/prefix`` with the masters; only ever read.
         destination: folder or ``s3://bucket/prefix`` for derivatives; only ever added to.
-        catalog: URL of the catalog; ``sqlite:///DESTINATION/catalog.db`` when not given.
+        catalog: URL of the catalog; ``sqlite:///DESTINATION/catalog.db`` when not given. Without a password: Prefect
+            stores and shows parameters, and the database's driver looks into PGPASSWORD and ``~/.pgpass``.
         collection: name of the collection in the catalog; the source's address when not given.
         profile: named limits and settings (`flows.profiles`).
         tier: the highest tier to make.

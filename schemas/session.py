@@ -17,11 +17,12 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, Engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy import URL, Connection, Engine, event
+from sqlalchemy.exc import DBAPIError, NoSuchModuleError, OperationalError
 
 from schemas.errors import CatalogError, CatalogUnavailableError, CatalogVersionError
 from schemas.folding import SQLITE_FUNCTION, fold
+from schemas.urls import catalog_url, shown
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 
@@ -30,23 +31,6 @@ BUSY_SECONDS = 60
 
 _MIGRATION_LOCK = 0x6F6C6470686F746F
 """Advisory lock of PostgreSQL held while tables are made or changed ("oldphoto" in ASCII)."""
-
-
-def catalog_url(text: str) -> URL:
-    """Return the URL with our driver (``postgresql://`` → psycopg 3). Raises CatalogUnavailableError."""
-    try:
-        url = make_url(text)
-    except ArgumentError:
-        raise CatalogUnavailableError(
-            f"not a catalog URL: {text!r}. Use sqlite:///path/to/catalog.db or postgresql://user@host/database."
-        ) from None
-    if url.drivername in ("postgresql", "postgres"):
-        url = url.set(drivername="postgresql+psycopg")
-    if url.get_backend_name() not in ("sqlite", "postgresql"):
-        raise CatalogUnavailableError(
-            f"catalogs of kind {url.get_backend_name()!r} are not supported. Use sqlite:/// or postgresql://."
-        )
-    return url
 
 
 def create_engine(text: str) -> Engine:
@@ -176,7 +160,7 @@ def _revision(engine: Engine) -> str | None:
 
 def _require_current(engine: Engine) -> None:
     found = _revision(engine)
-    where = engine.url.render_as_string(hide_password=True)
+    where = shown(engine.url)
     if found is None:
         raise CatalogUnavailableError(
             f"{where} holds no oldphoto catalog. Check the URL, or run `oldphoto restore`."
@@ -194,7 +178,7 @@ def _refuse_unknown(connection: Connection) -> None:
     found = MigrationContext.configure(connection).get_current_revision()
     known = {script.revision for script in ScriptDirectory.from_config(migrations()).walk_revisions()}
     if found is not None and found not in known:
-        where = connection.engine.url.render_as_string(hide_password=True)
+        where = shown(connection.engine.url)
         raise CatalogVersionError(
             f"the catalog {where} is of version {found}, which this program does not know. "
             "Install a newer oldphoto."
@@ -232,7 +216,7 @@ def _explained(url: URL) -> Iterator[None]:
     except DBAPIError as error:
         if not (isinstance(error, OperationalError) or _not_a_database(error)):
             raise
-        where = url.render_as_string(hide_password=True)
+        where = shown(url)
         problem = str(error.orig).strip().splitlines()[0]
         raise CatalogUnavailableError(
             f"the catalog {where} cannot be used: {problem}. "

@@ -113,3 +113,7 @@ def test_a_password_is_never_kept(request_: RestoreRequest) -> None:
     url = "postgresql://me:secret@host/archive"
     assert "secret" not in str(replace(request_, catalog=url).parameters())
     assert "secret" not in str(without_password("not a url://me:secret@host"))
+
+
+def test_a_folder_that_stands_for_a_catalog_is_recorded(request_: RestoreRequest, tmp_path: Path) -> None:
+    assert replace(request_, catalog=str(tmp_path)).parameters()["catalog"] == str(tmp_path)

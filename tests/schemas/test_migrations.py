@@ -109,17 +109,6 @@ def test_no_server_and_no_password_in_the_message(tmp_path: Path) -> None:
     assert "cannot be used" in str(caught.value)
 
 
-@pytest.mark.parametrize("url", ["nonsense", "mysql://host/catalog", "oracle://host/x", ""])
-def test_urls_of_nothing_we_know(url: str) -> None:
-    with pytest.raises(CatalogUnavailableError):
-        Catalog.open(url)
-
-
-@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg"])
-def test_postgresql_means_psycopg_3(scheme: str) -> None:
-    assert session.catalog_url(f"{scheme}://me@host/catalog").drivername == "postgresql+psycopg"
-
-
 def test_sqlite_is_opened_safely(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'new' / 'folder' / 'catalog.db'}"
     with Catalog.open(url) as catalog, catalog.engine.connect() as connection:

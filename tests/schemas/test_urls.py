@@ -1,0 +1,64 @@
+"""A password is in no URL that somebody may read."""
+
+from __future__ import annotations
+
+import pytest
+
+from schemas.errors import CatalogUnavailableError
+from schemas.urls import catalog_url, shown, split_password
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg"])
+def test_postgresql_means_psycopg_3(scheme: str) -> None:
+    assert catalog_url(f"{scheme}://me@host/catalog").drivername == "postgresql+psycopg"
+
+
+@pytest.mark.parametrize("url", ["nonsense", "mysql://host/catalog", "oracle://host/x", ""])
+def test_urls_of_nothing_we_know(url: str) -> None:
+    with pytest.raises(CatalogUnavailableError):
+        catalog_url(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "seen"),
+    [
+        ("postgresql://me:secret@host/archive", "postgresql://me:***@host/archive"),
+        (
+            "postgresql:///archive?host=db&password=secret&user=me",
+            "postgresql:///archive?host=db&password=***&user=me",
+        ),
+        (
+            "postgresql://me:secret@host/archive?sslpassword=secret",
+            "postgresql://me:***@host/archive?sslpassword=***",
+        ),
+        ("postgresql://me:secret@host:port/archive", "postgresql://…"),
+        ("sqlite:////archive/catalog.db", "sqlite:////archive/catalog.db"),
+        ("/archive/catalog.db", "/archive/catalog.db"),
+    ],
+)
+def test_a_url_is_shown_without_its_passwords(url: str, seen: str) -> None:
+    assert shown(url) == seen
+
+
+@pytest.mark.parametrize(
+    ("url", "bare", "password"),
+    [
+        (
+            "postgresql://me:a%40b@host:5433/x?sslmode=require",
+            "postgresql://me@host:5433/x?sslmode=require",
+            "a@b",
+        ),
+        ("postgresql:///x?host=%2Frun&password=a%40b&user=me", "postgresql:///x?host=%2Frun&user=me", "a@b"),
+        ("postgresql://me:one@host/x?password=two", "postgresql://me@host/x", "two"),
+        ("postgresql://me@host/x", "postgresql://me@host/x", None),
+        ("sqlite:////archive/catalog.db", "sqlite:////archive/catalog.db", None),
+    ],
+)
+def test_a_password_is_taken_out(url: str, bare: str, password: str | None) -> None:
+    assert split_password(url) == (bare, password)
+
+
+def test_what_cannot_be_taken_apart_is_refused_unseen() -> None:
+    with pytest.raises(CatalogUnavailableError) as caught:
+        split_password("postgresql://me:secret@host:port/archive")
+    assert "secret" not in str(caught.value)
