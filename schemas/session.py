@@ -7,6 +7,7 @@ same code; what differs between them is settled here and in :mod:`schemas.types`
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +21,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, Engine, event
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError, OperationalError
 
-from schemas.errors import CatalogError, CatalogUnavailableError, CatalogVersionError
+from schemas.errors import CatalogError, CatalogMissingError, CatalogUnavailableError, CatalogVersionError
 from schemas.folding import SQLITE_FUNCTION, fold
 from schemas.urls import catalog_url, shown
 
@@ -31,6 +32,9 @@ BUSY_SECONDS = 60
 
 _MIGRATION_LOCK = 0x6F6C6470686F746F
 """Advisory lock of PostgreSQL held while tables are made or changed ("oldphoto" in ASCII)."""
+
+_INSUFFICIENT_PRIVILEGE = "42501"
+"""What PostgreSQL calls "permission denied"."""
 
 
 def create_engine(text: str) -> Engine:
@@ -162,7 +166,7 @@ def _require_current(engine: Engine) -> None:
     found = _revision(engine)
     where = shown(engine.url)
     if found is None:
-        raise CatalogUnavailableError(
+        raise CatalogMissingError(
             f"{where} holds no oldphoto catalog. Check the URL, or run `oldphoto restore`."
         )
     if found != head_revision():
@@ -191,7 +195,7 @@ def _prepare_file(url: URL, *, create: bool) -> None:
         return
     path = Path(str(url.database))
     if not create and not path.is_file():
-        raise CatalogUnavailableError(
+        raise CatalogMissingError(
             f"there is no catalog at {path}. Name it with --catalog, or make one with `oldphoto restore`."
         )
     if create:
@@ -210,19 +214,32 @@ def _prepare_file(url: URL, *, create: bool) -> None:
 
 @contextmanager
 def _explained(url: URL) -> Iterator[None]:
-    """Turn "cannot connect", "locked", "not a database" into an error that names the catalog."""
+    """Turn "cannot connect", "locked", "damaged", "not allowed" into an error that names catalog and remedy."""
     try:
         yield
     except DBAPIError as error:
-        if not (isinstance(error, OperationalError) or _not_a_database(error)):
+        remedy = _remedy(error, url)
+        if remedy is None:
             raise
-        where = shown(url)
         problem = str(error.orig).strip().splitlines()[0]
         raise CatalogUnavailableError(
-            f"the catalog {where} cannot be used: {problem}. "
-            "Check that its server or disk is there and try again."
+            f"the catalog {shown(url)} cannot be used: {problem}. {remedy}"
         ) from error
 
 
-def _not_a_database(error: DBAPIError) -> bool:
-    return "not a database" in str(error.orig)
+def _remedy(error: DBAPIError, url: URL) -> str | None:
+    """Return what a person can do; None where a statement of ours is to blame."""
+    if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return (
+            "The file is damaged, or no catalog. Move it away (with its -wal and -shm), then put a backup in its "
+            "place or run `oldphoto catalog rebuild DESTINATION`."
+        )
+    if getattr(error.orig, "sqlstate", None) == _INSUFFICIENT_PRIVILEGE:
+        role = f'"{url.username}"' if url.username else "the role"
+        return (
+            f"Make {role} the owner of the database {url.database}, or let its owner grant what is missing; "
+            f"to make the tables it takes: GRANT ALL ON SCHEMA public TO {role}."
+        )
+    if isinstance(error, OperationalError):
+        return "Check that its server or disk is there and try again."
+    return None
