@@ -131,9 +131,10 @@ def test_a_role_that_may_make_no_tables(postgres: PostgresServer) -> None:
         assert catalog.runs() == []
 
 
-def test_no_server_and_no_password_in_the_message(tmp_path: Path) -> None:
+@pytest.mark.parametrize("who", ["me:secret@/catalog?", "/catalog?user=me&password=secret&"])
+def test_no_server_and_no_password_in_the_message(who: str, tmp_path: Path) -> None:
     with pytest.raises(CatalogUnavailableError) as caught:
-        Catalog.open(f"postgresql://me:secret@/catalog?host={tmp_path}&connect_timeout=2")
+        Catalog.open(f"postgresql://{who}host={tmp_path}&connect_timeout=2")
     assert "secret" not in str(caught.value)
     assert "cannot be used" in str(caught.value)
 
