@@ -14,7 +14,6 @@ from typing import Literal
 
 from actors.inline import run_inline
 from actors.job import RestoreJob
-from actors.progress import ProgressCallback, ProgressCounter
 from actors.resources import EngineSettings
 from actors.restorer import RestorerFactory
 from actors.rows import InputRow, OutcomeRow
@@ -32,7 +31,6 @@ def run_stream(
     executor: Executor = "ray",
     settings: EngineSettings | None = None,
     restorer_factory: RestorerFactory | None = None,
-    on_progress: ProgressCallback | None = None,
 ) -> Iterator[list[OutcomeRow]]:
     """Yield small batches of outcome rows until every row of ``items`` has come out once.
 
@@ -43,7 +41,6 @@ def run_stream(
             ``inline`` restores one photo after the other in this process.
         settings: how the engine runs; see `EngineSettings`.
         restorer_factory: builds the networks in each worker; the shipped ones when not given.
-        on_progress: called after each batch with the counts so far.
 
     Raises:
         UsageError: an unknown executor, or a source or destination that cannot be opened.
@@ -51,12 +48,9 @@ def run_stream(
     """
     settings = settings or EngineSettings()
     job = _with_stores_ready(job)
-    counter = ProgressCounter(on_progress)
     try:
         with closing(_outcomes(items, job, executor, settings, restorer_factory)) as outcomes:
-            for batch in in_batches(outcomes, settings.batch_seconds):
-                counter.add(batch)
-                yield batch
+            yield from in_batches(outcomes, settings.batch_seconds)
     finally:
         # Workers that were stopped in the middle of a file have left it under a temporary name.
         open_store(job.destination).sweep_partials()

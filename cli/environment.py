@@ -1,4 +1,4 @@
-"""What has to be in the environment before Prefect is imported.
+"""What has to be in the environment before Prefect is imported, and what must not be told to it.
 
 Prefect reads its settings at import, talks to its makers' server by default, and fills a terminal with messages
 that mean nothing to the person who started a restoration. Every value here is only a default: what the user
@@ -26,3 +26,18 @@ def prepare_environment() -> None:
     """Set quiet defaults; it has to be called before anything imports Prefect."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
+
+
+def keep_password(catalog: str | None) -> str | None:
+    """Return a catalog's URL for a flow: without its password, which the database's driver finds in PGPASSWORD.
+
+    Prefect stores and shows what a flow is called with. Raises CatalogUnavailableError for no catalog's URL.
+    """
+    if catalog is None or "://" not in catalog:
+        return catalog
+    from schemas.urls import split_password
+
+    url, password = split_password(catalog)
+    if password is not None:
+        os.environ["PGPASSWORD"] = password
+    return url

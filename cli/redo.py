@@ -32,14 +32,16 @@ def redo(
 ) -> None:
     """Make photos again that reviewers asked for, with the masks that they drew; nothing is overwritten."""
     from cli.engines import engines
+    from cli.environment import keep_password
     from cli.restore import Watcher
 
+    url = keep_password(catalog)
     with Watcher() as watcher, engines("inline"):
         from flows.progress import listening
         from flows.redo import redo as redo_flow
 
         with listening(watcher):
-            summary = redo_flow(destination, catalog, collection, device, limit)
+            summary = redo_flow(destination, url, collection, device, limit)
     if as_json:
         print(json.dumps(asdict(summary)))
     else:

@@ -83,12 +83,13 @@ def restore(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object as the last line.")] = False,
 ) -> None:
     """Restore every photograph of SOURCE that has not been restored yet; results go to DESTINATION."""
+    from cli.environment import keep_password
     from flows.request import RestoreRequest
 
     request = RestoreRequest(
         source=source,
         destination=destination,
-        catalog=catalog,
+        catalog=keep_password(catalog),
         collection=collection,
         profile=profile,
         tier=tier,

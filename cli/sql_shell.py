@@ -21,7 +21,7 @@ _PROMPT, _MORE = "catalog> ", "    ...> "
 def run_prompt(url: str) -> None:
     """Open a prompt on the catalog. Raises CatalogError, UsageError."""
     from schemas.repository import Catalog
-    from schemas.session import catalog_url
+    from schemas.urls import catalog_url
 
     with Catalog.open(url, create=False) as catalog:
         where = catalog_url(url)
@@ -33,12 +33,24 @@ def run_prompt(url: str) -> None:
     if is_sqlite:
         subprocess.run([program, "-readonly", "-header", "-box", str(where.database)], check=False)
         return
-    # The password goes through the environment: arguments can be seen by everybody on the machine.
-    environment = {**os.environ, "PGOPTIONS": "-c default_transaction_read_only=on"}
-    if where.password:
-        environment["PGPASSWORD"] = str(where.password)
-    shown = where.set(drivername="postgresql", password=None)
-    subprocess.run([program, shown.render_as_string()], check=False, env=environment)
+    address, more = psql_call(url)
+    subprocess.run([program, address], check=False, env={**os.environ, **more})
+
+
+def psql_call(url: str) -> tuple[str, dict[str, str]]:
+    """Return the address that psql is given and the variables beside it.
+
+    The password is among these: arguments can be seen by everybody on the machine.
+    """
+    from sqlalchemy import make_url
+
+    from schemas.urls import split_password
+
+    bare, password = split_password(url)
+    more = {"PGOPTIONS": "-c default_transaction_read_only=on"}
+    if password is not None:
+        more["PGPASSWORD"] = password
+    return make_url(bare).set(drivername="postgresql").render_as_string(), more
 
 
 def run_statement(url: str, sql: str, form: Format) -> None:

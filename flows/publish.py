@@ -24,7 +24,8 @@ def publish(
 ) -> PackageSummary:
     """Export approved photos for publication.
 
-    ``catalog`` is the catalog's URL; the other parameters are those of :class:`flows.packages.PackageRequest`.
+    ``catalog`` is the catalog's URL, without a password (see `flows.restore_archive`); the other parameters are
+    those of :class:`flows.packages.PackageRequest`.
     Without ``approved_only`` a photo that is not approved stops the whole export.
 
     Raises:

@@ -19,13 +19,14 @@ from actors.sidecar import SidecarFacts, read_sidecar
 from actors.storage import Store, StoredObject, open_store
 from flows.progress import Progress, listener
 from flows.recording import RECIPE_FORMAT, recipe_key
-from flows.request import RestoreRequest, without_password
+from flows.request import RestoreRequest
 from oldphoto_core.errors import StorageError
 from oldphoto_core.fixity import sha256_bytes, sha256_stream
 from schemas.errors import UnstorableKeyError
 from schemas.rebuild import RebuiltPhoto
 from schemas.records import ModelRecord
 from schemas.repository import Catalog
+from schemas.urls import shown
 
 BATCH = 200
 NAMED = 1000
@@ -88,7 +89,7 @@ def rebuild_catalog(
         _record(work)
         opened.end_rebuild([run for _, _, run in work.runs.values()], actor, store.uri, work.photos)
     return RebuildSummary(
-        catalog=without_password(url) or url,
+        catalog=shown(url),
         photos=work.photos,
         skipped=work.known,
         collections=sorted({name for name, _ in work.runs}),

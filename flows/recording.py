@@ -26,7 +26,7 @@ from actors.storage import Store
 from flows.workplace import Workplace
 from oldphoto_core.errors import AlreadyExistsError
 from schemas.errors import CatalogError, CatalogUnavailableError
-from schemas.records import ModelRecord, RunState
+from schemas.records import ModelRecord, PendingItem, RunState
 from schemas.repository import Catalog
 
 _log = logging.getLogger(__name__)
@@ -162,13 +162,23 @@ class OutcomeRecorder:
         self._recorded_at = time.monotonic()
 
 
-@retry(
+_patiently = retry(
     retry=retry_if_exception_type(CatalogUnavailableError),
     stop=stop_after_attempt(5),
     wait=wait_random_exponential(multiplier=1, max=30),
     before_sleep=before_sleep_log(_log, logging.WARNING),
     reraise=True,
 )
+"""A catalog out of reach for a moment, as a server that is restarted, is tried again."""
+
+
+@_patiently
+def claim(catalog: Catalog, run_id: int, size: int) -> list[PendingItem]:
+    """Take up to ``size`` of the run's pending photos; an empty list is the end."""
+    return next(catalog.iter_pending(run_id, size), [])
+
+
+@_patiently
 def _record(catalog: Catalog, run_id: int, rows: Sequence[OutcomeRow]) -> None:
-    """Record a batch; a catalog out of reach for a moment is tried again (this is idempotent)."""
+    """Record a batch (this is idempotent)."""
     catalog.record_outcomes(run_id, [to_outcome(row) for row in rows])

@@ -60,7 +60,8 @@ def redo(
 
     Args:
         destination: the folder or ``s3://`` prefix whose photos are to be made again.
-        catalog: URL of the catalog; ``sqlite:///DESTINATION/catalog.db`` when not given.
+        catalog: URL of the catalog, without a password (see `flows.restore_archive`);
+            ``sqlite:///DESTINATION/catalog.db`` when not given.
         collection: only this collection.
         device: ``auto``, ``cpu`` or ``cuda``.
         limit: at most so many photos.

@@ -9,7 +9,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 from sqlalchemy import Engine, select
 
@@ -20,9 +19,10 @@ from flows.remarks import RemarkKind, Remarks
 from flows.request import RestoreRequest
 from flows.summary import RunSummary, summarise
 from flows.workplace import decide, effects_of_missing, ingest_of
+from schemas.errors import CatalogMissingError
 from schemas.records import FINISHED_STATES, AssetRecord, KnownAsset, WorkState
 from schemas.repository import MAX_ATTEMPTS, Catalog
-from schemas.session import catalog_url, read
+from schemas.session import read
 from schemas.tables import Asset, Collection, Recipe, WorkItem
 
 
@@ -124,10 +124,11 @@ def _collection_id(engine: Engine, name: str) -> int | None:
 
 @contextmanager
 def _existing_catalog(request: RestoreRequest) -> Iterator[Catalog | None]:
-    """Open the catalog for reading; yield None when its SQLite file is not there yet."""
-    url = catalog_url(request.catalog_url())
-    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
+    """Open the catalog for reading; yield None when there is none yet: the run would make it."""
+    try:
+        opened = Catalog.open(request.catalog_url(), create=False)
+    except CatalogMissingError:
         yield None
         return
-    with Catalog.open(request.catalog_url(), create=False) as catalog:
+    with opened as catalog:
         yield catalog

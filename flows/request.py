@@ -217,11 +217,11 @@ def sqlite_file(url: str) -> Path | None:
     """Return the file of a SQLite catalog, absolute; None for any other."""
     from sqlalchemy.exc import ArgumentError
 
-    from schemas.url_text import parse_url
+    from schemas.urls import parse_url
 
     try:
         found = parse_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         return None
     if found.get_backend_name() != "sqlite" or found.database in (None, "", ":memory:"):
         return None
@@ -230,7 +230,7 @@ def sqlite_file(url: str) -> Path | None:
 
 def _absolute_url(url: str) -> str:
     """Return a catalog's URL that means the same from any working directory."""
-    from schemas.url_text import parse_url
+    from schemas.urls import parse_url
 
     file = sqlite_file(url)
     return (
@@ -239,17 +239,12 @@ def _absolute_url(url: str) -> str:
 
 
 def without_password(url: str | None) -> str | None:
-    """Return a catalog URL with its password hidden."""
+    """Return a catalog's URL (or the folder that stands for it) with its password hidden."""
     if url is None:
         return None
-    from sqlalchemy.exc import ArgumentError
+    from schemas.urls import shown
 
-    from schemas.url_text import parse_url
-
-    try:
-        return parse_url(url).render_as_string(hide_password=True)
-    except ArgumentError:
-        return url.split("://")[0] + "://…"
+    return shown(url)
 
 
 def _one_of(what: str, given: str, allowed: tuple[str, ...]) -> None:

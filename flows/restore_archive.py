@@ -1,7 +1,7 @@
 """The `restore-archive` flow: ingest → plan → stream → record → report.
 
 Prefect sees one task per stage and none per photo; the catalog, not the engine, knows what is pending, so
-nothing is cached and a run may be started again at any time. Only what reads or writes a store is retried.
+nothing is cached and a run may be started again at any time. Only a store or a catalog out of reach is tried again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from actors.stream import run_stream
 from flows.artifacts import ProgressArtifact, show_sample, show_summary
 from flows.ingest import IngestResult
 from flows.progress import Progress, RunDetails, listener
-from flows.recording import OutcomeRecorder, Run, recorded_run
+from flows.recording import OutcomeRecorder, Run, claim, recorded_run
 from flows.rehearsal import rehearse
 from flows.remarks import Remarks
 from flows.report import Report, existing_report, write_report
@@ -28,15 +28,20 @@ from flows.request import RestoreRequest
 from flows.summary import RunSummary, summarise
 from flows.workplace import Workplace, effects_of_missing, ingest_of, open_workplace
 from oldphoto_core.errors import StorageError
+from schemas.errors import CatalogUnavailableError
 from schemas.records import Plan
 
 PAGE = 256
 """Pending photos are taken from the catalog so many at a time."""
 
+RETRY_DELAYS: list[float] = [5, 30]
+"""Seconds before a task is tried again."""
 
-def is_store_trouble(task: Any, task_run: Any, state: Any) -> bool:
-    """Return whether a task failed on a store: the only reason to try it again."""
-    return isinstance(state.data.exception if hasattr(state.data, "exception") else state.data, StorageError)
+
+def may_pass(task: Any, task_run: Any, state: Any) -> bool:
+    """Return whether a task failed on a store or on reaching the catalog: the only reasons to try it again."""
+    error = state.data.exception if hasattr(state.data, "exception") else state.data
+    return isinstance(error, StorageError | CatalogUnavailableError)
 
 
 @flow(name="restore-archive", flow_run_name="restore {source}", persist_result=False)
@@ -63,7 +68,8 @@ def restore_archive(
     Args:
         source: folder or ``s3://bucket/prefix`` with the masters; only ever read.
         destination: folder or ``s3://bucket/prefix`` for derivatives; only ever added to.
-        catalog: URL of the catalog; ``sqlite:///DESTINATION/catalog.db`` when not given.
+        catalog: URL of the catalog; ``sqlite:///DESTINATION/catalog.db`` when not given. Without a password: Prefect
+            stores and shows parameters, and the database's driver looks into PGPASSWORD and ``~/.pgpass``.
         collection: name of the collection in the catalog; the source's address when not given.
         profile: named limits and settings (`flows.profiles`).
         tier: the highest tier to make.
@@ -120,8 +126,8 @@ def restore_archive(
     name="ingest",
     cache_policy=NO_CACHE,
     retries=2,
-    retry_delay_seconds=[5, 30],
-    retry_condition_fn=is_store_trouble,
+    retry_delay_seconds=RETRY_DELAYS,
+    retry_condition_fn=may_pass,
 )
 def ingest_source(place: Workplace, run: Run) -> IngestResult:
     """Look at every file of the source and record it as an input of the run."""
@@ -135,7 +141,13 @@ def ingest_source(place: Workplace, run: Run) -> IngestResult:
     )
 
 
-@task(name="plan", cache_policy=NO_CACHE)
+@task(
+    name="plan",
+    cache_policy=NO_CACHE,
+    retries=2,
+    retry_delay_seconds=RETRY_DELAYS,
+    retry_condition_fn=may_pass,
+)
 def plan_work(place: Workplace, run: Run) -> Plan:
     """Decide which photographs this recipe still has to restore."""
     return place.catalog.plan(run.collection_id, run.recipe_id, run.id, place.request.limit)
@@ -164,8 +176,8 @@ def restore_photos(place: Workplace, run: Run, plan: Plan) -> OutcomeRecorder:
     name="report",
     cache_policy=NO_CACHE,
     retries=2,
-    retry_delay_seconds=[5, 30],
-    retry_condition_fn=is_store_trouble,
+    retry_delay_seconds=RETRY_DELAYS,
+    retry_condition_fn=may_pass,
 )
 def write_run_report(place: Workplace, run: Run, plan: Plan, remarks: Remarks | None = None) -> Report | None:
     """Write the report into the destination; a run that had nothing to do, and nothing to remark, leaves the
@@ -178,7 +190,7 @@ def write_run_report(place: Workplace, run: Run, plan: Plan, remarks: Remarks | 
 
 def pending_rows(place: Workplace, run: Run) -> Iterator[InputRow]:
     """Yield the run's pending photographs, a page of the catalog at a time."""
-    for page in place.catalog.iter_pending(run.id, PAGE):
+    while page := claim(place.catalog, run.id, PAGE):
         yield from map(InputRow.from_pending, page)
 
 

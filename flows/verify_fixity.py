@@ -20,7 +20,8 @@ def verify_fixity(
 ) -> FixitySummary:
     """Compare every file that the catalog answers for with its recorded SHA-256.
 
-    ``catalog`` is the catalog's URL; the other parameters are those of :func:`flows.fixity.check_files`.
+    ``catalog`` is the catalog's URL, without a password (see `flows.restore_archive`); the other parameters are
+    those of :func:`flows.fixity.check_files`.
     """
     with Catalog.open(catalog, create=False) as opened:
         return task(name="check files", cache_policy=NO_CACHE)(check_files)(

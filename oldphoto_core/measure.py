@@ -26,13 +26,6 @@ def measure_detection(detection: DefectDetection) -> dict[str, float]:
     }
 
 
-def measure_change(before: NDArray[np.float32], after: NDArray[np.float32], mask: Mask) -> dict[str, float]:
-    """Return what changed outside the mask, of ``H×W×3`` pictures in [0, 1]; see :class:`ChangeMeter`."""
-    meter = ChangeMeter(*mask.shape)
-    meter.add(0, 0, before, after, mask)
-    return meter.measurements()
-
-
 class ChangeMeter:
     """Measures what changed outside the mask while a picture passes in blocks, in any order.
 

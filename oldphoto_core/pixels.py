@@ -73,11 +73,3 @@ def to_unit(pixels: Pixels) -> NDArray[np.float32]:
     """Return ``H×W×3`` ``float32`` in [0, 1]."""
     unit = pixels.astype(np.float32) / np.float32(full_scale(pixels))
     return np.repeat(unit[..., None], 3, axis=2) if unit.ndim == 2 else unit
-
-
-def from_unit(unit: NDArray[np.float32], like: Pixels) -> Pixels:
-    """Return ``unit`` (``H×W×3`` in [0, 1], clipped) with the channels and dtype of ``like``.
-
-    A photo without colour stays without: its luminance is taken.
-    """
-    return PixelKind(like.dtype, 1 if like.ndim == 2 else 3, is_grey(like)).stored(unit)

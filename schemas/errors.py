@@ -3,7 +3,8 @@
 ::
 
     CatalogError
-    ├── CatalogUnavailableError   no catalog there, or its server or file cannot be opened
+    ├── CatalogUnavailableError   its server or file cannot be opened or used
+    │   └── CatalogMissingError   there is none yet: no file, or a database without tables
     ├── CatalogVersionError       its tables are of another version than this program
     ├── CatalogUseError           an operation that this run, recipe or record does not allow
     │   ├── UnknownItemError      there is no such work item, or it has no output to decide on
@@ -24,6 +25,10 @@ class CatalogError(Exception):
 
 class CatalogUnavailableError(CatalogError):
     """There is no catalog at the URL, or it cannot be opened."""
+
+
+class CatalogMissingError(CatalogUnavailableError):
+    """There is no catalog at the URL yet; a run would make it."""
 
 
 class CatalogVersionError(CatalogError):

@@ -47,14 +47,6 @@ def known(connection: Connection, collection: int, keys: Sequence[str]) -> dict[
     return {row.key: KnownAsset(**row._mapping) for row in rows}
 
 
-def known_page(connection: Connection, collection: int, after: str | None, size: int) -> list[KnownAsset]:
-    """Return a page of the known photos, by key order, after a key."""
-    query = _known(collection).order_by(Asset.key).limit(size)
-    if after is not None:
-        query = query.where(Asset.key > after)
-    return [KnownAsset(**row._mapping) for row in connection.execute(query)]
-
-
 def _known(collection: int) -> Select[Any]:
     later = aliased(Location)
     seen_later = exists().where(

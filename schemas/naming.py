@@ -63,13 +63,3 @@ def prefix_candidates(recipe_sha256: str, input_sha256: str) -> tuple[str, str, 
     """
     recipe = f"recipes/{recipe_sha256[:_DIGITS]}/"
     return "", recipe, f"{recipe}contents/{input_sha256[:_DIGITS]}/"
-
-
-def derivative_prefix(recipe_sha256: str, input_sha256: str, taken: Collection[str]) -> str:
-    """Return the first candidate that no other work item of the asset has taken.
-
-    The last one is returned in any case: it names the recipe and the bytes. Planning does the same for all
-    work items at once in SQL (:mod:`schemas.planning`).
-    """
-    *shared, own = prefix_candidates(recipe_sha256, input_sha256)
-    return next((prefix for prefix in shared if prefix not in taken), own)

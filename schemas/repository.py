@@ -82,17 +82,6 @@ class Catalog(DeskOperations, SessionOperations, UpkeepOperations):
         with session.read(self.engine) as connection:
             return listing.known(connection, collection_id, keys)
 
-    def known_assets(self, collection_id: int, batch: int = 1000) -> Iterator[KnownAsset]:
-        """Yield every known photo by key order, reading a page of ``batch`` at a time."""
-        after: str | None = None
-        while True:
-            with session.read(self.engine) as connection:
-                page = listing.known_page(connection, collection_id, after, batch)
-            yield from page
-            if len(page) < batch:
-                return
-            after = page[-1].key
-
     def record_assets(
         self,
         collection_id: int,

@@ -7,6 +7,7 @@ same code; what differs between them is settled here and in :mod:`schemas.types`
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,11 +19,11 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, Engine, event
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import DBAPIError, NoSuchModuleError, OperationalError
 
-from schemas.errors import CatalogError, CatalogUnavailableError, CatalogVersionError
+from schemas.errors import CatalogError, CatalogMissingError, CatalogUnavailableError, CatalogVersionError
 from schemas.folding import SQLITE_FUNCTION, fold
-from schemas.url_text import parse_url
+from schemas.urls import catalog_url, shown
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 
@@ -32,22 +33,8 @@ BUSY_SECONDS = 60
 _MIGRATION_LOCK = 0x6F6C6470686F746F
 """Advisory lock of PostgreSQL held while tables are made or changed ("oldphoto" in ASCII)."""
 
-
-def catalog_url(text: str) -> URL:
-    """Return the URL with our driver (``postgresql://`` → psycopg 3). Raises CatalogUnavailableError."""
-    try:
-        url = parse_url(text)
-    except ArgumentError:
-        raise CatalogUnavailableError(
-            f"not a catalog URL: {text!r}. Use sqlite:///path/to/catalog.db or postgresql://user@host/database."
-        ) from None
-    if url.drivername in ("postgresql", "postgres"):
-        url = url.set(drivername="postgresql+psycopg")
-    if url.get_backend_name() not in ("sqlite", "postgresql"):
-        raise CatalogUnavailableError(
-            f"catalogs of kind {url.get_backend_name()!r} are not supported. Use sqlite:/// or postgresql://."
-        )
-    return url
+_INSUFFICIENT_PRIVILEGE = "42501"
+"""What PostgreSQL calls "permission denied"."""
 
 
 def create_engine(text: str) -> Engine:
@@ -177,9 +164,9 @@ def _revision(engine: Engine) -> str | None:
 
 def _require_current(engine: Engine) -> None:
     found = _revision(engine)
-    where = engine.url.render_as_string(hide_password=True)
+    where = shown(engine.url)
     if found is None:
-        raise CatalogUnavailableError(
+        raise CatalogMissingError(
             f"{where} holds no oldphoto catalog. Check the URL, or run `oldphoto restore`."
         )
     if found != head_revision():
@@ -195,7 +182,7 @@ def _refuse_unknown(connection: Connection) -> None:
     found = MigrationContext.configure(connection).get_current_revision()
     known = {script.revision for script in ScriptDirectory.from_config(migrations()).walk_revisions()}
     if found is not None and found not in known:
-        where = connection.engine.url.render_as_string(hide_password=True)
+        where = shown(connection.engine.url)
         raise CatalogVersionError(
             f"the catalog {where} is of version {found}, which this program does not know. "
             "Install a newer oldphoto."
@@ -208,7 +195,7 @@ def _prepare_file(url: URL, *, create: bool) -> None:
         return
     path = Path(str(url.database))
     if not create and not path.is_file():
-        raise CatalogUnavailableError(
+        raise CatalogMissingError(
             f"there is no catalog at {path}. Name it with --catalog, or make one with `oldphoto restore`."
         )
     if create:
@@ -227,19 +214,32 @@ def _prepare_file(url: URL, *, create: bool) -> None:
 
 @contextmanager
 def _explained(url: URL) -> Iterator[None]:
-    """Turn "cannot connect", "locked", "not a database" into an error that names the catalog."""
+    """Turn "cannot connect", "locked", "damaged", "not allowed" into an error that names catalog and remedy."""
     try:
         yield
     except DBAPIError as error:
-        if not (isinstance(error, OperationalError) or _not_a_database(error)):
+        remedy = _remedy(error, url)
+        if remedy is None:
             raise
-        where = url.render_as_string(hide_password=True)
         problem = str(error.orig).strip().splitlines()[0]
         raise CatalogUnavailableError(
-            f"the catalog {where} cannot be used: {problem}. "
-            "Check that its server or disk is there and try again."
+            f"the catalog {shown(url)} cannot be used: {problem}. {remedy}"
         ) from error
 
 
-def _not_a_database(error: DBAPIError) -> bool:
-    return "not a database" in str(error.orig)
+def _remedy(error: DBAPIError, url: URL) -> str | None:
+    """Return what a person can do; None where a statement of ours is to blame."""
+    if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return (
+            "The file is damaged, or no catalog. Move it away (with its -wal and -shm), then put a backup in its "
+            "place or run `oldphoto catalog rebuild DESTINATION`."
+        )
+    if getattr(error.orig, "sqlstate", None) == _INSUFFICIENT_PRIVILEGE:
+        role = f'"{url.username}"' if url.username else "the role"
+        return (
+            f"Make {role} the owner of the database {url.database}, or let its owner grant what is missing; "
+            f"to make the tables it takes: GRANT ALL ON SCHEMA public TO {role}."
+        )
+    if isinstance(error, OperationalError):
+        return "Check that its server or disk is there and try again."
+    return None

@@ -31,12 +31,6 @@ class StoredObject:
     modified: datetime
     etag: str | None = None
 
-    @property
-    def token(self) -> str:
-        """Changes when the object does: its time, and its etag where it has one."""
-        when = self.modified.isoformat(timespec="microseconds")
-        return f"{when} {self.etag}" if self.etag else when
-
 
 @dataclass(frozen=True)
 class Created:

@@ -202,7 +202,10 @@ class S3Store:
         if code == "NoSuchBucket":
             return f"Make the bucket {self.bucket} first, or correct its name."
         if code in ("AccessDenied", "403", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken"):
-            return "Check the credentials (AWS_ACCESS_KEY_ID …) and that they allow this on the bucket."
+            return (
+                "Check the credentials (AWS_ACCESS_KEY_ID …), and that they allow s3:ListBucket, s3:GetObject and, "
+                "for results, s3:PutObject."
+            )
         if code in ("NoSuchKey", "404"):
             return "It was moved or deleted after it had been listed: run again."
         if isinstance(error, exceptions.NoCredentialsError | exceptions.PartialCredentialsError):

@@ -149,8 +149,3 @@ def fold_batch_norm(network: nn.Module) -> nn.Module:
                 module._modules[name] = fuse_conv_bn_eval(conv, norm, transpose=transposed)
                 module._modules[following] = nn.Identity()
     return network
-
-
-def count_parameters(network: nn.Module) -> int:
-    """Return the number of trainable scalars."""
-    return sum(parameter.numel() for parameter in network.parameters())

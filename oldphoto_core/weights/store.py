@@ -6,7 +6,6 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -66,12 +65,3 @@ def _fit(network: nn.Module, state: dict[str, Tensor], path: Path) -> None:
         network.load_state_dict(state, strict=True)
     except RuntimeError as error:
         raise WeightsError(f"{path} does not fit this network ({error}). Name the right --config.") from error
-
-
-def half_precision_agrees(network: nn.Module, path: Path) -> bool:
-    """Say whether the file holds exactly this network's weights, rounded to half precision."""
-    saved = load_file(path)
-    return all(
-        torch.equal(saved[name], tensor.half() if tensor.is_floating_point() else tensor)
-        for name, tensor in network.state_dict().items()
-    )

@@ -16,7 +16,6 @@ from PIL import Image
 
 from actors.inline import run_inline
 from actors.job import RestoreJob
-from actors.progress import Progress
 from actors.rows import InputRow, OutcomeRow, to_outcome
 from actors.stream import in_batches, run_stream
 from oldphoto_core.errors import UsageError, WeightsError
@@ -296,19 +295,6 @@ def test_a_tier_without_weights_is_capped(source: Path, destination: Path) -> No
     save(source / "a.png", scratched())
     (row,) = run_inline(rows(source, ["a.png"]), job_for(source, destination), faceless)
     assert row.tier == "restored"
-
-
-def test_progress_counts_what_came_out(source: Path, destination: Path) -> None:
-    save(source / "a.png", scratched())
-    save(source / "b.png", clean())
-    seen: list[Progress] = []
-    items = rows(source, ["a.png", "b.png"])
-    job = job_for(source, destination)
-    for _ in run_stream(
-        items, job, executor="inline", restorer_factory=median_restorer, on_progress=seen.append
-    ):
-        pass
-    assert (seen[-1].finished, dict(seen[-1].counts)) == (2, {"done": 1, "skipped": 1})
 
 
 def test_an_unknown_executor_is_a_wrong_usage(source: Path, destination: Path) -> None:

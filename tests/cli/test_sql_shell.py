@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cli.sql_shell import _read
+from cli.sql_shell import _read, psql_call
 from oldphoto_core.errors import UsageError
 from schemas.repository import Catalog
 from tests.schemas.archive import Archive, full, photo
@@ -29,3 +29,12 @@ def test_one_statement_that_reads(catalog: Catalog) -> None:  # noqa: F811
     assert _read(catalog, "SELECT COUNT(*) AS flags FROM flag") == (["flags"], [[4]])
     assert len(catalog.flagged()) == 2, "and the catalog can be written to as before"
     Archive(catalog).run([photo("c.tif")], full)
+
+
+@pytest.mark.parametrize(
+    "url", ["postgres://me:a%40b@host/x", "postgresql:///x?host=host&password=a%40b&user=me"]
+)
+def test_psql_gets_the_password_where_nobody_sees_it(url: str) -> None:
+    address, more = psql_call(url)
+    assert more["PGPASSWORD"] == "a@b"
+    assert address in ("postgresql://me@host/x", "postgresql:///x?host=host&user=me")

@@ -105,3 +105,10 @@ def test_the_nightly_deployment_restores_an_archive(
     for key in ("restore-summary", "restore-outcomes", "restore-progress", "restore-sample"):
         assert key in flow_runs
     assert (archive / "report.html").is_file()
+
+    switched_on = tmp_path / "prefect.yaml"
+    delivered = (ROOT / "deploy" / "prefect.yaml").read_text(encoding="utf-8")
+    switched_on.write_text(delivered.replace("active: false", "active: true", 1), encoding="utf-8")
+    prefect(server, "deploy", "--all", "--prefect-file", str(switched_on))
+    deployed = json.loads(prefect(server, "deployment", "inspect", "restore-archive/nightly", "-o", "json"))
+    assert [schedule["active"] for schedule in deployed["schedules"]] == [True]

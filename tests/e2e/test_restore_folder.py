@@ -69,6 +69,18 @@ def test_an_archive_is_restored_once_and_its_masters_stay_as_they_are(
     assert third.summary["recipe"] == first.summary["recipe"]
 
 
+def test_prefect_is_not_told_the_catalogs_password(
+    oldphoto: Command, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    write_photos(tmp_path / "scans", 1)
+    catalog = f"postgresql://me:hunter2@/archive?host={tmp_path}"
+    ended = oldphoto("restore", "scans", "results", "--dry-run", "--catalog", catalog)
+    assert ended.code == 1, ended.err
+    stored = b"".join(file.read_bytes() for file in Path(environment["PREFECT_HOME"]).rglob("*.db*"))
+    assert tmp_path.name.encode() in stored, "the run's parameters"
+    assert b"hunter2" not in stored + (ended.out + ended.err).encode()
+
+
 def test_people_get_a_table_and_pipes_get_no_progress(
     oldphoto: Command, tmp_path: Path, weights: Path
 ) -> None:

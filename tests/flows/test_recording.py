@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from actors.rows import InputRow, OutcomeRow
-from flows.recording import OutcomeRecorder, Run, recorded_run
+from flows.recording import OutcomeRecorder, Run, claim, recorded_run
 from flows.request import RestoreRequest
 from flows.workplace import Workplace, ingest_of, open_workplace
 from oldphoto_core.photo import Outcome
-from schemas.records import FlagRecord
+from schemas.errors import CatalogUnavailableError
+from schemas.records import FlagRecord, PendingItem
+from schemas.repository import Catalog
 from tests.flows.material import write_photos
 
 
@@ -91,3 +93,25 @@ def test_flags_are_counted_by_code_and_by_photo(request_: RestoreRequest) -> Non
         assert recorder.flags == {"mask-share": 2, "colour-drift": 1}
         assert recorder.flagged_photos == 2
         recorder.flush()
+
+
+def test_a_catalog_out_of_reach_for_a_moment_ends_no_run(request_: RestoreRequest) -> None:
+    write_photos(Path(request_.source), 3)
+    with open_workplace(request_) as place, recorded_run(place, None) as run:
+        ingest_of(request_, place.source).run(place.catalog, run.collection_id, run.id)
+        place.catalog.plan(run.collection_id, run.recipe_id, run.id)
+        restarting = Restarting(place.catalog.engine)
+        assert [len(claim(restarting, run.id, 2)) for _ in range(3)] == [2, 1, 0]
+    assert restarting.asked == 6
+
+
+class Restarting(Catalog):
+    """A catalog whose server is restarted before each answer."""
+
+    asked = 0
+
+    def _claim(self, run_id: int, batch: int) -> list[PendingItem]:
+        self.asked += 1
+        if self.asked % 2:
+            raise CatalogUnavailableError("the server is starting up")
+        return super()._claim(run_id, batch)

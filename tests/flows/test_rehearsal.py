@@ -78,6 +78,12 @@ def test_a_catalog_that_exists_is_only_read(request_: RestoreRequest, scans: Pat
     assert fingerprints(archive)["catalog.db"] == before
 
 
+def test_an_empty_database_is_no_catalog_yet(request_: RestoreRequest, scans: Path, tmp_path: Path) -> None:
+    write_photos(scans, 2)
+    (tmp_path / "new.db").touch()
+    assert rehearse(replace(request_, catalog=f"sqlite:///{tmp_path / 'new.db'}"))["pending"] == 2
+
+
 def test_whoever_listens_hears_of_it(request_: RestoreRequest, scans: Path) -> None:
     write_photos(scans, 2)
     ears = Ears()

@@ -17,7 +17,7 @@ from oldphoto_core.detection.banded import hysteresis_into
 from oldphoto_core.device import DeviceLink
 from oldphoto_core.latent.batches import batches
 from oldphoto_core.photo import Pixels
-from oldphoto_core.pixels import PixelKind, from_unit, to_unit
+from oldphoto_core.pixels import PixelKind, to_unit
 from oldphoto_core.raster import MemoryRaster
 from oldphoto_core.restore import Restorer, load_restorer
 from oldphoto_core.settings import RestoreSettings
@@ -103,7 +103,7 @@ def test_levels_survive_the_way_to_the_device_and_back(shape: tuple[int, ...], d
     beyond = 1.5 * unit - 0.2
     kind = PixelKind.of(MemoryRaster(pixels))
     made = to_be_fetched(beyond, kind)[0].numpy().view(pixels.dtype)
-    expected = from_unit(beyond[0].permute(1, 2, 0).numpy(), pixels)
+    expected = kind.stored(beyond[0].permute(1, 2, 0).numpy())
     assert made.shape == pixels.shape
     assert np.abs(made.astype(int) - expected).max() <= (1 if kind.grey else 0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from schemas.queries import STATS
 from schemas.repository import Catalog
 from schemas.tables import Base
 from tests.schemas.archive import Archive, failed, full, photo, refused
+from tests.schemas.conftest import PostgresServer
 
 
 def _tables(url: str) -> set[str]:
@@ -102,22 +104,39 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     assert path.read_text().startswith("Dear diary")
 
 
-def test_no_server_and_no_password_in_the_message(tmp_path: Path) -> None:
+def test_a_damaged_file_can_be_made_again(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.db"
+    Catalog.open(f"sqlite:///{path}").close()
+    whole = path.read_bytes()
+    path.write_bytes(whole[:8192] + b"\xee" * (len(whole) - 8192))
+    for create in (True, False):
+        with pytest.raises(CatalogUnavailableError, match="oldphoto catalog rebuild"):
+            Catalog.open(f"sqlite:///{path}", create=create).flagged()
+
+
+@pytest.mark.integration
+def test_a_role_that_may_make_no_tables(postgres: PostgresServer) -> None:
+    owner = session.create_engine(postgres.empty())
+    with owner.begin() as connection:
+        connection.execute(sa.text("CREATE ROLE museum LOGIN"))
+        connection.execute(sa.text("GRANT USAGE ON SCHEMA public TO museum"))
+    url = postgres.url.replace("archive@", "museum@")
+    with pytest.raises(CatalogUnavailableError, match="permission denied") as caught:
+        Catalog.open(url)
+    (remedy,) = re.findall(r"GRANT ALL ON SCHEMA public TO \S+(?=\.)", str(caught.value))
+    with owner.begin() as connection:
+        connection.execute(sa.text(remedy))
+    owner.dispose()
+    with Catalog.open(url) as catalog:
+        assert catalog.runs() == []
+
+
+@pytest.mark.parametrize("who", ["me:secret@/catalog?", "/catalog?user=me&password=secret&"])
+def test_no_server_and_no_password_in_the_message(who: str, tmp_path: Path) -> None:
     with pytest.raises(CatalogUnavailableError) as caught:
-        Catalog.open(f"postgresql://me:secret@/catalog?host={tmp_path}&connect_timeout=2")
+        Catalog.open(f"postgresql://{who}host={tmp_path}&connect_timeout=2")
     assert "secret" not in str(caught.value)
     assert "cannot be used" in str(caught.value)
-
-
-@pytest.mark.parametrize("url", ["nonsense", "mysql://host/catalog", "oracle://host/x", ""])
-def test_urls_of_nothing_we_know(url: str) -> None:
-    with pytest.raises(CatalogUnavailableError):
-        Catalog.open(url)
-
-
-@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg"])
-def test_postgresql_means_psycopg_3(scheme: str) -> None:
-    assert session.catalog_url(f"{scheme}://me@host/catalog").drivername == "postgresql+psycopg"
 
 
 def test_sqlite_is_opened_safely(tmp_path: Path) -> None:

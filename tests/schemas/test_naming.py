@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.naming import assign_stems, derivative_prefix, prefix_candidates, short_stem
+from schemas.naming import assign_stems, prefix_candidates, short_stem
 
 _PARTS = st.sampled_from(["a", "b", ".tif", ".png", "~2", "~3", "/", ".", "é", " ", "A"])
 _KEYS = st.lists(_PARTS, min_size=1, max_size=6).map("".join)
@@ -55,22 +55,8 @@ def test_stems_are_never_shared_whatever_the_batches(batches: list[list[str]]) -
     assert len(set(stems.values())) == len(stems)
 
 
-_HEX = st.text("0123456789abcdef", min_size=64, max_size=64)
-
-
-@given(st.lists(st.tuples(_HEX, _HEX), min_size=1, max_size=12, unique=True))
-def test_prefixes_of_one_asset_are_never_shared(work: list[tuple[str, str]]) -> None:
-    taken: set[str] = set()
-    for recipe, content in work:
-        prefix = derivative_prefix(recipe, content, taken)
-        assert prefix not in taken
-        taken.add(prefix)
-
-
 def test_prefixes_in_the_order_of_the_contract() -> None:
     recipe, content = "a" * 64, "b" * 64
     first, second, third = prefix_candidates(recipe, content)
     assert (first, second) == ("", "recipes/aaaaaaaaaaaa/")
     assert third == "recipes/aaaaaaaaaaaa/contents/bbbbbbbbbbbb/"
-    assert derivative_prefix(recipe, content, {""}) == second
-    assert derivative_prefix(recipe, content, {"", second}) == third
