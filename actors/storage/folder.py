@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from actors.storage.base import Created, StoredObject, check_key
-from oldphoto_core.errors import AlreadyExistsError, StorageError, UsageError
+from oldphoto_core.errors import AlreadyExistsError, StorageError, UnwritableKeyError, UsageError
 from oldphoto_core.fixity import sha256_of, sha256_stream
 
 _log = logging.getLogger(__name__)
@@ -298,4 +298,5 @@ def _readable(name: str) -> str:
 
 def _refused(error: OSError, path: str, verb: str) -> StorageError:
     remedy = _REMEDIES.get(error.errno or 0, "Check the disk or the network share and run again.")
-    return StorageError(f"{_readable(path)} cannot be {verb}: {error.strerror or error}. {remedy}")
+    kind = UnwritableKeyError if error.errno == errno.ENAMETOOLONG else StorageError
+    return kind(f"{_readable(path)} cannot be {verb}: {error.strerror or error}. {remedy}")
