@@ -212,8 +212,7 @@ class FolderStore:
 
     def _place(self, target: Path, data: bytes | BinaryIO) -> bool:
         """Write ``data`` beside ``target`` and link it there. Return False if the name is taken."""
-        name = f".oldphoto-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(8)}.part"
-        partial = target.parent / name
+        partial = target.with_name(partial_name())
         try:
             _write_through(partial, data)
             return _link(partial, target)
@@ -225,6 +224,11 @@ class FolderStore:
     def _digest(self, key: str) -> str:
         with self.open(key) as stream:
             return sha256_stream(stream)[0]
+
+
+def partial_name() -> str:
+    """Return a name for a temporary file, by which `FolderStore.sweep_partials` knows it when it is left behind."""
+    return f".oldphoto-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(8)}.part"
 
 
 def _write_through(path: Path, data: bytes | BinaryIO) -> None:
