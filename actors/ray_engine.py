@@ -211,7 +211,10 @@ def _given_up(item: InputRow, engine: RayEngine, *, timed_out: bool) -> OutcomeR
         problem = (
             f"its worker was killed {attempts} times while processing it, the last time when it ran alone"
         )
-    reason = f"{problem}. Save the file anew with another program, or give the workers more memory."
+    reason = (
+        f"{problem}. Save the file anew with another program, or give the workers more memory (--memory) and "
+        "run again with --retry."
+    )
     event = EventRecord(
         EventType.QUARANTINE,
         outcome=EventOutcome.FAIL,

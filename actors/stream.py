@@ -31,6 +31,7 @@ def run_stream(
     executor: Executor = "ray",
     settings: EngineSettings | None = None,
     restorer_factory: RestorerFactory | None = None,
+    sweep: bool = True,
 ) -> Iterator[list[OutcomeRow]]:
     """Yield small batches of outcome rows until every row of ``items`` has come out once.
 
@@ -41,6 +42,8 @@ def run_stream(
             ``inline`` restores one photo after the other in this process.
         settings: how the engine runs; see `EngineSettings`.
         restorer_factory: builds the networks in each worker; the shipped ones when not given.
+        sweep: remove what killed writers left in the destination, before and after; it is gone through as a
+            whole, so whoever streams often does that himself.
 
     Raises:
         UsageError: an unknown executor, or a source or destination that cannot be opened.
@@ -48,12 +51,15 @@ def run_stream(
     """
     settings = settings or EngineSettings()
     job = _with_stores_ready(job)
+    if sweep:
+        open_store(job.destination).sweep_partials()
     try:
         with closing(_outcomes(items, job, executor, settings, restorer_factory)) as outcomes:
             yield from in_batches(outcomes, settings.batch_seconds)
     finally:
-        # Workers that were stopped in the middle of a file have left it under a temporary name.
-        open_store(job.destination).sweep_partials()
+        if sweep:
+            # Workers that were stopped in the middle of a file have left it under a temporary name.
+            open_store(job.destination).sweep_partials()
 
 
 def in_batches(outcomes: Iterable[OutcomeRow], seconds: float) -> Iterator[list[OutcomeRow]]:
@@ -87,8 +93,7 @@ def _outcomes(
 
 
 def _with_stores_ready(job: RestoreJob) -> RestoreJob:
-    """Open both stores before any worker starts, sweep up after killed writers, and make addresses absolute."""
+    """Open both stores before any worker starts, and make addresses absolute."""
     source = open_store(job.source)
     destination = open_store(job.destination, create=True)
-    destination.sweep_partials()
     return replace(job, source=source.uri, destination=destination.uri)

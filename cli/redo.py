@@ -27,7 +27,9 @@ def redo(
     ] = None,
     collection: Annotated[str | None, typer.Option(metavar="NAME", help="Only this collection.")] = None,
     device: Annotated[str, typer.Option(help="auto | cpu | cuda")] = "auto",
-    limit: Annotated[int | None, typer.Option(min=1, help="At most so many photos.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="At most so many photos, those that wait not counted.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object as the last line.")] = False,
 ) -> None:
     """Make photos again that reviewers asked for, with the masks that they drew; nothing is overwritten."""

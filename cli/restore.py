@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from flows.request import RestoreRequest
     from flows.summary import RunSummary
 
+EXIT_UNFINISHED = 1
 EXIT_INCOMPLETE = 3
 PHASES = {
     "ingest": "looking",
@@ -80,6 +81,10 @@ def restore(
     workers: Annotated[
         int | None, typer.Option(help="Number of workers [default: what memory and processors allow]")
     ] = None,
+    retry: Annotated[
+        bool,
+        typer.Option("--retry", help="Try once more what was given up, or quarantined during the work."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object as the last line.")] = False,
 ) -> None:
     """Restore every photograph of SOURCE that has not been restored yet; results go to DESTINATION."""
@@ -103,6 +108,7 @@ def restore(
         executor=executor,
         memory=memory,
         workers=workers,
+        retry=retry,
     )
     # Before any engine starts: a typing mistake should not cost ten seconds.
     request.check()
@@ -113,6 +119,9 @@ def restore(
         print(json.dumps(summary))
     elif watcher.details is not None:
         print_result(watcher.details, request)
+    if summary["pending"] and not dry_run:
+        print(f"oldphoto: {unfinished(summary, watcher.details)}", file=sys.stderr)
+        raise typer.Exit(EXIT_UNFINISHED)
     incomplete = watcher.details is not None and watcher.details.remarks.incomplete
     if summary["quarantined"] or summary["failed"] or incomplete:
         raise typer.Exit(EXIT_INCOMPLETE)
@@ -189,18 +198,33 @@ def print_result(details: RunDetails, request: RestoreRequest) -> None:
 
 def outcome_rows(details: RunDetails) -> list[tuple[str, int]]:
     """Return the table's rows; outcomes that did not happen are left out."""
+    from schemas.repository import MAX_ATTEMPTS
+
     summary = details.summary
     waiting = "would be restored" if details.dry_run else "still pending"
+    given_up = details.given_up
     rows = [
         ("already done by an earlier run", summary["already_done"]),
         (f"restored ({details.tier})", summary["done"]),
         ("needed nothing", summary["skipped"]),
         ("quarantined: the file is at fault", summary["quarantined"]),
-        ("failed: a later run tries again", summary["failed"]),
+        ("failed: a later run tries again", summary["failed"] - given_up),
+        (f"given up after {MAX_ATTEMPTS} attempts: --retry tries again", given_up),
         (waiting, summary["pending"]),
     ]
-    kept = rows[5 if details.dry_run else 1][0]
+    kept = rows[-1 if details.dry_run else 1][0]
     return [(words, number) for words, number in rows if number or words == kept]
+
+
+def unfinished(summary: RunSummary, details: RunDetails | None) -> str:
+    """Return why photos that the run was to restore are still pending, and what to do."""
+    left = f"{summary['pending']:,} photographs are still pending"
+    if details is None or details.taken_over_by is None:
+        return f"{left}. Run again."
+    return (
+        f"{left}: run {details.taken_over_by} goes over the same photographs and took them over. Let one run at "
+        "a time go over a collection; `oldphoto runs` tells how it stands."
+    )
 
 
 def closing_lines(details: RunDetails, request: RestoreRequest) -> list[str]:

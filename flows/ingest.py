@@ -29,11 +29,16 @@ from oldphoto_core.errors import FixityError, PhotoError, StorageError
 from oldphoto_core.fixity import sha256_bytes, sha256_stream
 from oldphoto_core.image_io import DecodeLimits, read_header
 from schemas.errors import UnstorableKeyError
-from schemas.records import AssetRecord, EventOutcome, EventRecord, EventType, IngestCounts, KnownAsset
+from schemas.records import (
+    FIXITY_ERROR,
+    AssetRecord,
+    EventOutcome,
+    EventRecord,
+    EventType,
+    IngestCounts,
+    KnownAsset,
+)
 from schemas.repository import Catalog
-
-FIXITY = "fixity"
-"""Error class of a file whose digest is not the manifest's."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +119,9 @@ class Ingest:
             on_progress(result.counts.seen)
         remarks = result.remarks
         if result.mismatches:
-            remarks.extend(RemarkKind.CONTRADICTED, *catalog.refused_though_finished(run_id, FIXITY, NAMED))
+            remarks.extend(
+                RemarkKind.CONTRADICTED, *catalog.refused_though_finished(run_id, FIXITY_ERROR, NAMED)
+            )
         if remarks.named:
             catalog.record_run_event(run_id, self._event_of(remarks))
         return result
@@ -160,7 +167,7 @@ class Ingest:
             if isinstance(record, KnownAsset):
                 result.unchanged += 1
             else:
-                result.mismatches += record.error_class == FIXITY
+                result.mismatches += record.error_class == FIXITY_ERROR
         return records
 
     def _look(self, found: StoredObject, known: KnownAsset | None) -> AssetRecord | KnownAsset | Remark:
@@ -253,7 +260,7 @@ def _explain(error: PhotoError | FixityError | StorageError) -> tuple[str, str]:
     """Return the reason for an operator and the error's short code."""
     if isinstance(error, PhotoError):
         return f"{error.problem}. {error.remedy}", error.code
-    return str(error), FIXITY if isinstance(error, FixityError) else type(error).__name__
+    return str(error), FIXITY_ERROR if isinstance(error, FixityError) else type(error).__name__
 
 
 class _Budget:

@@ -30,14 +30,17 @@ class Progress:
 class RunDetails:
     """What a person wants to know at the end, beside the numbers.
 
-    ``flags`` counts the flags that this run raised, by code. ``stages_off`` pairs each stage that had no
-    trained weights with what that means, ``remarks`` are about the source.
+    ``given_up`` counts the failed photos that no later run tries again by itself, ``taken_over_by`` names the
+    run that took this one's work. ``flags`` counts the flags that this run raised, by code. ``stages_off``
+    pairs each stage that had no trained weights with what that means, ``remarks`` are about the source.
     """
 
     summary: RunSummary
     tier: str
     report: str | None
     dry_run: bool = False
+    given_up: int = 0
+    taken_over_by: int | None = None
     flagged_photos: int = 0
     flags: Mapping[str, int] = field(default_factory=dict)
     stages_off: tuple[tuple[str, str], ...] = ()

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypedDict
+from typing import Any, NamedTuple, Self, TypedDict
 
 from actors.rows import to_outcome
 from actors.sidecar import SidecarFacts, read_sidecar
@@ -43,6 +43,20 @@ class RebuildSummary(TypedDict):
     problems: list[str]
 
 
+class _Origin(NamedTuple):
+    """Where results come from that one run stands for; ``source`` is None where the files do not tell it."""
+
+    collection: str
+    recipe: str
+    source: str | None
+
+    @classmethod
+    def of(cls, facts: SidecarFacts) -> Self:
+        """Return where a sidecar's photo comes from: the source is its address without its key."""
+        root = facts.source.removesuffix(f"/{facts.key}")
+        return cls(facts.collection, facts.recipe, root if root not in ("", facts.source) else None)
+
+
 @dataclass
 class _Work:
     """What is being rebuilt, and what came of it so far."""
@@ -50,8 +64,8 @@ class _Work:
     catalog: Catalog
     store: Store
     verify: bool
-    runs: dict[tuple[str, str], tuple[int, int, int]] = field(default_factory=dict)
-    place: tuple[str, str] = ("", "")
+    runs: dict[_Origin, tuple[int, int, int]] = field(default_factory=dict)
+    origin: _Origin | None = None
     waiting: list[RebuiltPhoto] = field(default_factory=list)
     photos: int = 0
     known: int = 0
@@ -92,7 +106,7 @@ def rebuild_catalog(
         catalog=shown(url),
         photos=work.photos,
         skipped=work.known,
-        collections=sorted({name for name, _ in work.runs}),
+        collections=sorted({origin.collection for origin in work.runs}),
         problems=work.problems,
     )
 
@@ -134,30 +148,43 @@ def _take(work: _Work, found: StoredObject, facts: SidecarFacts) -> None:
     except (UnstorableKeyError, ValueError) as error:
         work.complain(f"{found.key}: {error}")
         return
-    place = (facts.collection, facts.recipe)
+    origin = _Origin.of(facts)
     # A batch is of one recipe, so that order is kept, and holds each photo once: of two contents of one photo
     # the later one comes in a later batch.
-    is_whole = len(work.waiting) >= BATCH or place != work.place
+    is_whole = len(work.waiting) >= BATCH or origin != work.origin
     if is_whole or any(other.key == photo.key for other in work.waiting):
         _record(work)
-    work.place = place
+    work.origin = origin
     work.waiting.append(photo)
 
 
 def _record(work: _Work) -> None:
-    photos, work.waiting, place = work.waiting, [], work.place
-    if not photos:
+    photos, work.waiting, origin = work.waiting, [], work.origin
+    if not photos or origin is None:
         return
-    if place not in work.runs:
-        collection = work.catalog.collection_id(place[0])
-        document, models = _recipe(work, place[1])
-        recipe, run = work.catalog.begin_rebuild(collection, place[1], document, models, work.store.uri)
-        work.runs[place] = (collection, recipe, run)
-    taken = work.catalog.take_back(*work.runs[place], photos)
+    if origin not in work.runs:
+        collection = work.catalog.collection_id(origin.collection)
+        document, models = _recipe(work, origin.recipe)
+        recipe, run = work.catalog.begin_rebuild(
+            collection, origin.recipe, document, models, work.store.uri, _parameters(origin, document)
+        )
+        work.runs[origin] = (collection, recipe, run)
+    taken = work.catalog.take_back(*work.runs[origin], photos)
     work.photos += taken.photos
     work.known += taken.known
     for key in taken.refused:
-        work.complain(f"{key}: another photo of the collection {place[0]!r} has its derivatives' name")
+        work.complain(
+            f"{key}: another photo of the collection {origin.collection!r} has its derivatives' name"
+        )
+
+
+def _parameters(origin: _Origin, document: str | None) -> dict[str, Any]:
+    """Return what source and recipe tell of the parameters of the runs that were lost; a redo needs them."""
+    recipe = json.loads(document) if document is not None else {}
+    config = recipe.get("parameters", {}).get("config")
+    known = {name: recipe.get(name) for name in ("profile", "tier", "keep_tiers")}
+    known |= {"source": origin.source, "config": config}
+    return {name: value for name, value in known.items() if value is not None}
 
 
 def _recipe(work: _Work, sha256: str) -> tuple[str | None, list[ModelRecord]]:

@@ -28,6 +28,7 @@ from oldphoto_core.errors import AlreadyExistsError
 from schemas.errors import CatalogError, CatalogUnavailableError
 from schemas.records import ModelRecord, PendingItem, RunState
 from schemas.repository import Catalog
+from schemas.review_records import QueueCount, QueueFilter
 
 _log = logging.getLogger(__name__)
 
@@ -126,8 +127,6 @@ class OutcomeRecorder:
         self.catalog, self.run_id = catalog, run_id
         self.batch_rows, self.batch_seconds = batch_rows, batch_seconds
         self.outcomes: Counter[str] = Counter()
-        self.flags: Counter[str] = Counter()
-        self.flagged_photos = 0
         self._waiting: list[OutcomeRow] = []
         self._recorded_at = time.monotonic()
 
@@ -148,11 +147,27 @@ class OutcomeRecorder:
         self._waiting.extend(rows)
         for row in rows:
             self.outcomes[row.outcome.value] += 1
-            self.flags.update(flag.code for flag in row.flags)
-            self.flagged_photos += bool(row.flags)
         due = time.monotonic() - self._recorded_at >= self.batch_seconds
         if due or len(self._waiting) >= self.batch_rows:
             self.flush()
+
+    @property
+    def flags(self) -> Counter[str]:
+        """How many photos of the run each flag marks, as recorded: the catalog may have rules of its own."""
+        marks: Counter[str] = Counter()
+        for count in self._counts():
+            if count.flag is not None:
+                marks[count.flag] += count.photos
+        return marks
+
+    @property
+    def flagged_photos(self) -> int:
+        """How many photos of the run are flagged, as recorded."""
+        items = (count for count in self._counts() if count.flag is None)
+        return sum(count.photos for count in items if count.severity is not None)
+
+    def _counts(self) -> list[QueueCount]:
+        return self.catalog.queue_counts(QueueFilter(run=self.run_id))
 
     def flush(self) -> None:
         """Record what is waiting."""

@@ -7,7 +7,8 @@ mask waits until the recipe is another one: the same recipe would give the same 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
@@ -27,7 +28,7 @@ from flows.recording import OutcomeRecorder, Run, recorded_run
 from flows.request import RestoreRequest, absolute_place
 from flows.workplace import Decision, Workplace, decide
 from oldphoto_core.errors import OldPhotoError
-from schemas.records import WorkState
+from schemas.errors import CatalogError
 from schemas.repository import Catalog
 from schemas.review_records import RedoRecord
 
@@ -41,11 +42,19 @@ class RedoError(OldPhotoError):
 
 @dataclass
 class RedoSummary:
-    """What became of the requests. ``waiting`` and ``problems`` say why, by photo."""
+    """What became of the requests. ``waiting`` and ``problems`` say why, by photo.
+
+    A photo is called by its key; where several requests are of one key, by key, collection and work item.
+    """
 
     done: list[str] = field(default_factory=list)
     waiting: dict[str, str] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def attempted(self) -> int:
+        """How many requests were more than looked at."""
+        return len(self.done) + len(self.problems)
 
 
 @flow(name="redo", flow_run_name="redo in {destination}", persist_result=False)
@@ -64,7 +73,7 @@ def redo(
             ``sqlite:///DESTINATION/catalog.db`` when not given.
         collection: only this collection.
         device: ``auto``, ``cpu`` or ``cuda``.
-        limit: at most so many photos.
+        limit: attempt at most so many photos; requests that can only wait do not count.
 
     Raises:
         UsageError: a bucket without a catalog's URL.
@@ -75,21 +84,36 @@ def redo(
     summary = RedoSummary()
     with Catalog.open(url, create=False) as opened:
         redoer = Redoer(opened, url, absolute_place(destination), device)
-        waiting = list(pending(opened, collection))
-        for number, record in enumerate(waiting[:limit], 1):
-            redoer.attempt(record, summary)
-            listener().progress(Progress("restore", number, len(waiting[:limit]), record.key))
+        requests = named(pending(opened, collection))
+        if requests:
+            # What killed writers left; once for all requests, it goes through the whole destination.
+            open_store(redoer.destination).sweep_partials()
+        for number, (name, record) in enumerate(requests, 1):
+            if limit is not None and summary.attempted >= limit:
+                break
+            redoer.attempt(name, record, summary)
+            listener().progress(Progress("restore", number, len(requests), record.key))
     return summary
 
 
-def pending(catalog: Catalog, collection: str | None) -> Iterator[RedoRecord]:
+def pending(catalog: Catalog, collection: str | None) -> Iterator[tuple[str, RedoRecord]]:
     """Yield the requests that no run has taken, collection by collection, oldest first."""
     names = [collection] if collection else [row["collection"] for row in catalog.stats("collection")]
     for name in names:
         after = 0
         while page := catalog.pending_redos(name, after=after, limit=_PAGE):
-            yield from page
+            yield from ((name, record) for record in page)
             after = page[-1].review_id
+
+
+def named(requests: Iterable[tuple[str, RedoRecord]]) -> list[tuple[str, RedoRecord]]:
+    """Give each request of (collection, request) a name of its own: the photo's key where no other has it."""
+    found = list(requests)
+    keys = Counter(record.key for _, record in found)
+    return [
+        (record.key if keys[record.key] == 1 else f"{record.key} ({collection}, {record.item_id})", record)
+        for collection, record in found
+    ]
 
 
 class Redoer:
@@ -107,17 +131,17 @@ class Redoer:
         self._decisions: dict[RestoreRequest, Decision] = {}
         self._restorers: dict[str, PhotoRestorer] = {}
 
-    def attempt(self, record: RedoRecord, summary: RedoSummary) -> None:
-        """Do one request; what prevents it is told and stops no other."""
+    def attempt(self, name: str, record: RedoRecord, summary: RedoSummary) -> None:
+        """Do one request; what prevents it is told under ``name`` and stops no other."""
         try:
             reason = self._do(record)
-        except OldPhotoError as error:
-            summary.problems[record.key] = str(error)
+        except (OldPhotoError, CatalogError) as error:
+            summary.problems[name] = str(error)
             return
         if reason is None:
-            summary.done.append(record.key)
+            summary.done.append(name)
         else:
-            summary.waiting[record.key] = reason
+            summary.waiting[name] = reason
 
     def _do(self, record: RedoRecord) -> str | None:
         """Do a request and return None, or return why it has to wait. Raises OldPhotoError."""
@@ -149,7 +173,8 @@ class Redoer:
         remarks = {"redo_of": record.item_id, "review": record.review_id}
         with recorded_run(place, flow_run.id, remarks) as run:
             self._list(run, record)
-            self.catalog.plan(run.collection_id, run.recipe_id, run.id)
+            # Somebody asks for this very photo: it is tried however often it has failed.
+            self.catalog.plan(run.collection_id, run.recipe_id, run.id, retry=True)
             rows = [
                 InputRow.from_pending(item) for page in self.catalog.iter_pending(run.id, 1) for item in page
             ]
@@ -158,12 +183,22 @@ class Redoer:
                 return RedoRestorer(self._restorer(place, job), mask)
 
             with OutcomeRecorder(self.catalog, run.id) as recorder:
-                for outcomes in run_stream(rows, place.job, executor="inline", restorer_factory=restorer):
+                stream = run_stream(
+                    rows, place.job, executor="inline", restorer_factory=restorer, sweep=False
+                )
+                for outcomes in stream:
                     recorder.add(outcomes)
-        if recorder.outcomes[WorkState.FAILED]:
+        self._settle(run, record)
+
+    def _settle(self, run: Run, record: RedoRecord) -> None:
+        """Let the request go if its photo ended in the run, or had ended before. Raises RedoError."""
+        counts = self.catalog.counts(run.id)
+        if counts["failed"]:
             raise RedoError(f"It failed; `oldphoto show {record.key}` says why. The request stays.")
+        if counts["pending"]:
+            raise RedoError("Another run took it over before it was done. The request stays.")
         self.catalog.redo_taken([record.review_id], run.id)
-        if recorder.outcomes[WorkState.QUARANTINED]:
+        if counts["quarantined"]:
             raise RedoError(f"It was quarantined; `oldphoto show {record.key}` says why.")
 
     def _list(self, run: Run, record: RedoRecord) -> None:
@@ -184,6 +219,11 @@ class Redoer:
             raise RedoError("The run that made it is not in the catalog any more.")
         known = {one.name for one in fields(RestoreRequest)}
         given: dict[str, Any] = {name: value for name, value in recorded.items() if name in known}
+        if unknown := sorted({"source", "destination", "profile", "tier"} - given.keys()):
+            raise RedoError(
+                f"The run that made it is known from its files only, and they do not tell its "
+                f"{' and '.join(unknown)}. Run `oldphoto restore` and decide on the new result."
+            )
         given |= {
             "source": absolute_place(given["source"]),
             "destination": absolute_place(given["destination"]),
@@ -193,6 +233,7 @@ class Redoer:
             "executor": "inline",
             "limit": None,
             "dry_run": False,
+            "retry": False,
             "manifest": None,
         }
         return RestoreRequest(**given)

@@ -9,18 +9,26 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from sqlalchemy import Engine, select
 
 from actors.storage import open_store
-from flows.ingest import FIXITY, IngestResult
+from flows.ingest import IngestResult
 from flows.progress import Progress, RunDetails, listener
 from flows.remarks import RemarkKind, Remarks
 from flows.request import RestoreRequest
 from flows.summary import RunSummary, summarise
 from flows.workplace import decide, effects_of_missing, ingest_of
 from schemas.errors import CatalogMissingError
-from schemas.records import FINISHED_STATES, AssetRecord, KnownAsset, WorkState
+from schemas.records import (
+    FINISHED_STATES,
+    FIXITY_ERROR,
+    OUTSIDE_ERRORS,
+    AssetRecord,
+    KnownAsset,
+    WorkState,
+)
 from schemas.repository import MAX_ATTEMPTS, Catalog
 from schemas.session import read
 from schemas.tables import Asset, Collection, Recipe, WorkItem
@@ -41,10 +49,11 @@ def rehearse(request: RestoreRequest) -> RunSummary:
         past = _Past(catalog, request.collection_name(), decision.recipe.sha256)
         looked = ingest.look(past.known, result, leave_out=request.leave_out(), limit=request.limit)
         for records in looked:
-            counts.update(_counts(records, past, result.remarks))
+            counts.update(_counts(records, past, result.remarks, retry=request.retry))
             listener().progress(Progress("ingest", counts["inputs"]))
     names = ("inputs", "already_done", "done", "skipped", "quarantined", "failed", "pending")
     found = {name: counts[name] for name in names}
+    found["failed"] += counts["given_up"]
     summary = summarise(None, decision.recipe.sha256, found, time.monotonic() - began, result.remarks)
     listener().finished(
         RunDetails(
@@ -52,11 +61,20 @@ def rehearse(request: RestoreRequest) -> RunSummary:
             tier=decision.tier.value,
             report=None,
             dry_run=True,
+            given_up=counts["given_up"],
             stages_off=effects_of_missing(decision.stages_off),
             remarks=result.remarks,
         )
     )
     return summary
+
+
+class _Worked(NamedTuple):
+    """How a work item stands."""
+
+    state: str
+    attempts: int
+    error_class: str | None
 
 
 class _Past:
@@ -73,12 +91,12 @@ class _Past:
             return {}
         return self.catalog.known(self.collection_id, keys)
 
-    def work(self, keys: Sequence[str]) -> dict[tuple[str, str], tuple[str, int]]:
-        """Return state and attempts of this recipe's work on these keys, by key and SHA-256."""
+    def work(self, keys: Sequence[str]) -> dict[tuple[str, str], _Worked]:
+        """Return how this recipe's work on these keys stands, by key and SHA-256."""
         if self.catalog is None or self.collection_id is None:
             return {}
         query = (
-            select(Asset.key, WorkItem.input_sha, WorkItem.state, WorkItem.attempts)
+            select(Asset.key, WorkItem.input_sha, WorkItem.state, WorkItem.attempts, WorkItem.error_class)
             .join(WorkItem, WorkItem.asset_id == Asset.id)
             .join(Recipe, Recipe.id == WorkItem.recipe_id)
             .where(
@@ -88,29 +106,37 @@ class _Past:
             )
         )
         with read(self.catalog.engine) as connection:
-            return {(row.key, row.input_sha): (row.state, row.attempts) for row in connection.execute(query)}
+            rows = connection.execute(query)
+            return {(key, sha256): _Worked(*stands) for key, sha256, *stands in rows}
 
 
-def _counts(records: Sequence[AssetRecord | KnownAsset], past: _Past, remarks: Remarks) -> Counter[str]:
+def _counts(
+    records: Sequence[AssetRecord | KnownAsset], past: _Past, remarks: Remarks, *, retry: bool
+) -> Counter[str]:
     """Count a batch by what a run would do with it; remark what it would."""
     work = past.work([record.key for record in records])
     counts = Counter(inputs=len(records))
     for record in records:
         refused = record if isinstance(record, AssetRecord) and record.error is not None else None
-        state, attempts = work.get((record.key, record.sha256 or ""), (WorkState.PENDING, 0))
-        counts[_fate(state, attempts, record.sha256, refused.error if refused else None)] += 1
-        is_restored = state in (WorkState.DONE, WorkState.SKIPPED)
-        if refused and refused.error and refused.error_class == FIXITY and is_restored:
+        worked = work.get((record.key, record.sha256 or ""), _Worked(WorkState.PENDING, 0, None))
+        counts[_fate(worked, record.sha256, refused.error if refused else None, retry=retry)] += 1
+        is_restored = worked.state in (WorkState.DONE, WorkState.SKIPPED)
+        if refused and refused.error and refused.error_class == FIXITY_ERROR and is_restored:
             remarks.add(RemarkKind.CONTRADICTED, record.key, refused.error)
     return counts
 
 
-def _fate(state: str, attempts: int, sha256: str | None, error: str | None) -> str:
-    """Return where a photo would be counted once a run has planned; mirrors `schemas.planning`."""
-    if state == WorkState.FAILED and attempts >= MAX_ATTEMPTS:
-        return "failed"
-    excused = state == WorkState.QUARANTINED and attempts == 0 and error is None
-    if state in FINISHED_STATES and not excused:
+def _fate(worked: _Worked, sha256: str | None, error: str | None, *, retry: bool) -> str:
+    """Return where a photo would be counted once a run has planned; mirrors `schemas.planning`.
+
+    Given up is what is counted as failed and not tried again.
+    """
+    left = worked.attempts < MAX_ATTEMPTS or worked.error_class in OUTSIDE_ERRORS or retry
+    if worked.state == WorkState.FAILED and not left:
+        return "given_up"
+    gone = worked.attempts == 0 or worked.error_class == FIXITY_ERROR or retry
+    excused = worked.state == WorkState.QUARANTINED and gone and error is None
+    if worked.state in FINISHED_STATES and not excused:
         return "already_done"
     if error is not None:
         return "quarantined" if sha256 else "failed"

@@ -6,7 +6,6 @@ What it contains is collected in `flows.report_data`; this module renders it and
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,6 +15,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, select_autoescape
 
 from actors.storage import FolderStore, Store
+from actors.storage.folder import partial_name
 from flows.remarks import Remarks
 from flows.summary import OUTCOMES, RunSummary
 from oldphoto_core.errors import StorageError
@@ -191,7 +191,7 @@ def _template() -> Template:
 
 def _replace(path: Path, data: bytes) -> str:
     """Write a file beside ``path`` and move it there."""
-    partial = path.with_name(f".report-{os.getpid()}-{secrets.token_hex(4)}.part")
+    partial = path.with_name(partial_name())
     try:
         with partial.open("xb") as file:
             file.write(data)

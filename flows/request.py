@@ -44,6 +44,7 @@ class RestoreRequest:
     executor: str = "ray"
     memory: float = 3.0
     workers: int | None = None
+    retry: bool = False
 
     def check(self) -> None:
         """Say at once what cannot work.

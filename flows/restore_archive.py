@@ -62,6 +62,7 @@ def restore_archive(
     executor: str = "ray",
     memory: float = 3.0,
     workers: int | None = None,
+    retry: bool = False,
 ) -> RunSummary:
     """Restore every photograph of an archive that this recipe has not restored yet.
 
@@ -83,6 +84,7 @@ def restore_archive(
         executor: ``ray``, or ``inline`` for one process.
         memory: GiB that one worker may take for a photo; larger photos are restored by parts, from and to disk.
         workers: how many workers run the networks; as many as memory and processors allow when not given.
+        retry: try once more what was given up, or quarantined while it was worked on.
 
     Returns:
         The run in numbers.
@@ -110,6 +112,7 @@ def restore_archive(
         executor=executor,
         memory=memory,
         workers=workers,
+        retry=retry,
     )
     if request.dry_run:
         return rehearse(request)
@@ -150,7 +153,8 @@ def ingest_source(place: Workplace, run: Run) -> IngestResult:
 )
 def plan_work(place: Workplace, run: Run) -> Plan:
     """Decide which photographs this recipe still has to restore."""
-    return place.catalog.plan(run.collection_id, run.recipe_id, run.id, place.request.limit)
+    request = place.request
+    return place.catalog.plan(run.collection_id, run.recipe_id, run.id, request.limit, retry=request.retry)
 
 
 @task(name="restore", cache_policy=NO_CACHE)
@@ -199,10 +203,12 @@ def announce(
 ) -> RunSummary:
     """Tell everybody who watches how the run ended, and return its numbers."""
     recipe = place.decision.recipe
-    remarks = ingested.remarks
-    summary = summarise(run.id, recipe.sha256, place.catalog.counts(run.id), run.seconds, remarks)
+    catalog, remarks = place.catalog, ingested.remarks
+    summary = summarise(run.id, recipe.sha256, catalog.counts(run.id), run.seconds, remarks)
     details = RunDetails(
         summary=summary,
+        given_up=catalog.given_up(run.id) if summary["failed"] else 0,
+        taken_over_by=catalog.taken_over_by(run.id) if summary["pending"] else None,
         tier=place.decision.tier.value,
         report=report.uri if report else None,
         flagged_photos=outcomes.flagged_photos,
@@ -212,6 +218,10 @@ def announce(
     )
     notes = [f"{stage} was off, it has no trained weights: {effect}" for stage, effect in details.stages_off]
     notes += remarks.lines()
+    if details.given_up:
+        notes.append(f"{details.given_up} failed ones were given up; a run with `retry` tries them once more")
+    if details.taken_over_by is not None:
+        notes.append(f"Run {details.taken_over_by} took over what this one left pending")
     show_summary(summary, place.request.collection_name(), details.report, notes)
     if report is not None and report.sample is not None:
         show_sample(report.sample.pictures, report.sample.key)

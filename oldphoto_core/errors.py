@@ -11,7 +11,8 @@
     ├── WeightsError               weights are missing, or are not the ones that were asked for
     ├── TrainingError              a training cannot go on
     ├── StorageError               a folder or bucket refused an operation
-    │   └── AlreadyExistsError     a create-only write met a different object
+    │   ├── AlreadyExistsError     a create-only write met a different object
+    │   └── UnwritableKeyError     a name that the store cannot hold
     ├── CatalogError               the catalog cannot be opened or is of another version
     └── UsageError                 the caller asked for something impossible (exit code 2)
 
@@ -92,6 +93,10 @@ class StorageError(OldPhotoError):
 
 class AlreadyExistsError(StorageError):
     """A create-only write met an object with other bytes under the same key."""
+
+
+class UnwritableKeyError(StorageError):
+    """The store cannot hold this key: it is too long, hidden, or no text."""
 
 
 class CatalogError(OldPhotoError):

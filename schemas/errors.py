@@ -9,6 +9,7 @@
     ├── CatalogUseError           an operation that this run, recipe or record does not allow
     │   ├── UnknownItemError      there is no such work item, or it has no output to decide on
     │   └── UnknownAccountError   nobody of this name has an account
+    ├── TakenOverError            another run took over what this one was to do
     ├── ReviewConflictError       somebody else decided since the reviewer looked
     │   └── OutputChangedError    the output is not the one that the reviewer looked at
     └── UnstorableKeyError        a source key that no database can hold
@@ -45,6 +46,10 @@ class UnknownItemError(CatalogUseError):
 
 class UnknownAccountError(CatalogUseError):
     """Nobody of this name has an account."""
+
+
+class TakenOverError(CatalogError):
+    """A younger run over the same photos ended this one and took its work over."""
 
 
 class ReviewConflictError(CatalogError):

@@ -26,6 +26,7 @@ from schemas.records import (
     KnownAsset,
     RunState,
 )
+from schemas.runs import refuse_taken_over
 from schemas.statements import agent_ids, event_row, insert_events, now, software_agent, upsert
 from schemas.tables import Asset, Collection, Content, Location, Run, RunInput
 
@@ -48,11 +49,10 @@ def record_batch(
 
 
 def _require_listing(connection: Connection, collection: int, run_id: int) -> None:
-    run = connection.execute(
-        select(Run.collection_id, Run.state, Run.planned_at).where(Run.id == run_id)
-    ).one_or_none()
+    run = connection.execute(select(Run.__table__).where(Run.id == run_id)).one_or_none()
     if run is None or run.collection_id != collection:
         raise CatalogUseError(f"run {run_id} is not a run of collection {collection}")
+    refuse_taken_over(connection, run)
     if run.state != RunState.RUNNING or run.planned_at is not None:
         raise CatalogUseError(
             f"run {run_id} is already planned or ended; start a new run to list the source again"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
 from schemas.errors import CatalogUseError
@@ -47,15 +47,30 @@ def known(connection: Connection, collection: int, keys: Sequence[str]) -> dict[
     return {row.key: KnownAsset(**row._mapping) for row in rows}
 
 
-def _known(collection: int) -> Select[Any]:
+def of_bytes_seen_last(item: Any) -> ColumnElement[bool]:
+    """Condition that a work item is of the bytes that its photo had when it was seen last.
+
+    A work item of bytes that nobody could read (it has no content) is, while they cannot be read.
+    """
+    place = aliased(Location)
+    unread = and_(item.content_id.is_(None), place.error_class == item.error_class)
+    same = or_(place.content_id == item.content_id, unread)
+    return exists().where(place.asset_id == item.asset_id, same, ~_seen_later(place))
+
+
+def _seen_later(place: Any) -> ColumnElement[bool]:
+    """Condition that the photo at a location was seen elsewhere later."""
     later = aliased(Location)
-    seen_later = exists().where(
-        later.asset_id == Location.asset_id,
+    return exists().where(
+        later.asset_id == place.asset_id,
         or_(
-            later.last_seen > Location.last_seen,
-            and_(later.last_seen == Location.last_seen, later.id > Location.id),
+            later.last_seen > place.last_seen,
+            and_(later.last_seen == place.last_seen, later.id > place.id),
         ),
     )
+
+
+def _known(collection: int) -> Select[Any]:
     return (
         select(
             Asset.id.label("asset_id"),
@@ -69,5 +84,5 @@ def _known(collection: int) -> Select[Any]:
         )
         .join(Location, Location.asset_id == Asset.id)
         .join(Content, Content.id == Location.content_id)
-        .where(Asset.collection_id == collection, Location.error.is_(None), ~seen_later)
+        .where(Asset.collection_id == collection, Location.error.is_(None), ~_seen_later(Location))
     )

@@ -14,6 +14,7 @@ from schemas import queue_upkeep, rules, tallies
 from schemas.errors import CatalogUseError
 from schemas.records import (
     HOT_MEASUREMENTS,
+    OUTSIDE_ERRORS,
     EventOutcome,
     EventRecord,
     EventType,
@@ -51,6 +52,11 @@ def record(connection: Connection, run_id: int, records: Sequence[OutcomeRecord]
         tallies.add(connection, [(run_id, str(one.outcome), 1, _seconds(one)) for one in accepted])
         queue_upkeep.refresh(connection, [outcome.work_item_id for outcome in accepted])
     return len(accepted)
+
+
+def _counts(outcome: OutcomeRecord) -> bool:
+    """Whether it was the photo's own attempt: a disk that is full must not use up every photo's."""
+    return outcome.outcome != WorkState.FAILED or outcome.error_class not in OUTSIDE_ERRORS
 
 
 def _seconds(outcome: OutcomeRecord) -> float:
@@ -94,7 +100,7 @@ def _end_items(connection: Connection, outcomes: list[OutcomeRecord], moment: da
             tier=bindparam("made"),
             seconds=bindparam("took"),
             finished_at=moment,
-            attempts=WorkItem.attempts + 1,
+            attempts=WorkItem.attempts + bindparam("counted"),
         )
     )
     rows = [
@@ -105,6 +111,7 @@ def _end_items(connection: Connection, outcomes: list[OutcomeRecord], moment: da
             "error": outcome.error_class,
             "made": outcome.tier,
             "took": outcome.seconds,
+            "counted": int(_counts(outcome)),
         }
         for outcome in outcomes
     ]

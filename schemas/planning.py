@@ -13,6 +13,7 @@ The words of the counts are defined in :mod:`schemas.runs`. ``plan`` runs in one
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -41,6 +42,8 @@ from schemas.listing import lock_collection
 from schemas.naming import prefix_candidates
 from schemas.records import (
     FINISHED_STATES,
+    FIXITY_ERROR,
+    OUTSIDE_ERRORS,
     EventOutcome,
     EventType,
     PendingItem,
@@ -48,7 +51,7 @@ from schemas.records import (
     RunState,
     WorkState,
 )
-from schemas.runs import close_run, live_counts, require_run
+from schemas.runs import close_run, live_counts, refuse_taken_over, require_run
 from schemas.statements import MAX_PARAMETERS, agent_ids, now, software_agent, upsert
 from schemas.tables import Asset, Content, Event, Location, Recipe, Run, RunInput, WorkItem
 
@@ -60,13 +63,15 @@ def plan(
     run_id: int,
     limit: int | None,
     max_attempts: int,
+    retry: bool,
 ) -> Plan:
-    """Plan a run; see the module docstring. Raises CatalogUseError."""
+    """Plan a run; see the module docstring. Raises CatalogUseError, TakenOverError."""
     agent = agent_ids(connection, [software_agent()])[software_agent()]
     lock_collection(connection, collection)
     run = require_run(connection, run_id, lock=True)
     if (run.collection_id, run.recipe_id) != (collection, recipe):
         raise CatalogUseError(f"run {run_id} is of another collection or recipe")
+    refuse_taken_over(connection, run)
     if run.state != RunState.RUNNING:
         raise CatalogUseError(f"run {run_id} has ended ({run.state}); start a new one")
     if run.planned_at is None:
@@ -75,7 +80,7 @@ def plan(
             _cut(connection, run_id, limit)
         _supersede(connection, run, moment)
         _add_missing(connection, run, moment)
-        _take_over(connection, run, max_attempts, agent, moment)
+        _take_over(connection, run, _Again(max_attempts, retry), agent, moment)
         _settle(connection, run, agent, moment)
         _assign_prefixes(connection, run)
         _note_planned(connection, run, moment)
@@ -93,6 +98,13 @@ def claim(connection: Connection, run_id: int, size: int) -> list[PendingItem]:
             .values(state=WorkState.RUNNING.value)
         )
     return items
+
+
+def given_up(connection: Connection, run_id: int, max_attempts: int) -> int:
+    """Return how many failed work items of the run have no attempts left."""
+    failed = (WorkItem.run_id == run_id, WorkItem.state == WorkState.FAILED.value)
+    query = select(func.count()).where(*failed, ~_Again(max_attempts, retry=False).failures())
+    return connection.execute(query).scalar_one()
 
 
 def _cut(connection: Connection, run_id: int, limit: int) -> None:
@@ -176,21 +188,39 @@ def _add_missing(connection: Connection, run: Row[Any], moment: datetime) -> Non
     connection.execute(upsert(connection, WorkItem).from_select(columns, ordered).on_conflict_do_nothing())
 
 
-def _take_over(
-    connection: Connection, run: Row[Any], max_attempts: int, agent: int, moment: datetime
-) -> None:
-    """Let the run hold every unfinished work item of its inputs; those that may be tried again are pending.
+@dataclass(frozen=True)
+class _Again:
+    """Which ended work items are tried again, of those that ingest takes in now.
 
-    Again: failures with attempts left, and photos once refused by ingest (never handed out) that it has
-    taken in now, because a manifest was corrected or a header is understood by now.
+    Failures with attempts left, or whose cause lay outside the photo. Quarantined photos that ingest had
+    refused (never handed out): a manifest was corrected, or a header is understood by now. Quarantined photos
+    that were not the recorded bytes when they were worked on: ingest lists those bytes, so they are back (or
+    the master is damaged, and that is told anew in every run). With ``retry`` all of both kinds.
     """
+
+    max_attempts: int
+    retry: bool
+
+    def failures(self) -> ColumnElement[bool]:
+        """Condition on work items that have failed."""
+        error = func.coalesce(WorkItem.error_class, "")
+        left = or_(WorkItem.attempts < self.max_attempts, error.in_(OUTSIDE_ERRORS), literal(self.retry))
+        return and_(WorkItem.state == WorkState.FAILED.value, left)
+
+    def excused(self, run: Row[Any]) -> ColumnElement[bool]:
+        """Condition on work items that were quarantined."""
+        error = func.coalesce(WorkItem.error_class, "")
+        gone = or_(WorkItem.attempts == 0, error == FIXITY_ERROR, literal(self.retry))
+        return and_(WorkItem.state == WorkState.QUARANTINED.value, gone, ~_refused(run, WorkItem))
+
+
+def _take_over(connection: Connection, run: Row[Any], trying: _Again, agent: int, moment: datetime) -> None:
+    """Let the run hold every unfinished work item of its inputs; those that may be tried again are pending."""
     failed = WorkItem.state == WorkState.FAILED.value
-    excused = and_(
-        WorkItem.state == WorkState.QUARANTINED.value, WorkItem.attempts == 0, ~_refused(run, WorkItem)
-    )
+    excused = trying.excused(run)
     ours = WorkItem.id.in_(_of_inputs(run))
     _tell(connection, run, agent, moment, EventType.UNQUARANTINE, ours, excused)
-    again = or_(and_(failed, WorkItem.attempts < max_attempts), excused)
+    again = or_(trying.failures(), excused)
     left = tallies.matching(connection, ours, or_(failed, excused))
     kept = tallies.matching(connection, ours, or_(failed, excused), ~again)
     tallies.add(connection, tallies.negative(left))
@@ -246,7 +276,6 @@ def _settle(connection: Connection, run: Row[Any], agent: int, moment: datetime)
         .where(*refused)
         .values(
             state=case((unread, WorkState.FAILED.value), else_=WorkState.QUARANTINED.value),
-            attempts=WorkItem.attempts + case((unread, 1), else_=0),
             reason=of_location(Location.error),
             error_class=of_location(Location.error_class),
             finished_at=moment,

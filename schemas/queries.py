@@ -28,6 +28,7 @@ from sqlalchemy import (
 
 from schemas.errors import CatalogUseError
 from schemas.items import Record, item_rows
+from schemas.listing import of_bytes_seen_last
 from schemas.records import RunState, WorkState
 from schemas.review_records import SEVERITY_RANKS, Standing
 from schemas.runs import COUNTS, live_counts
@@ -88,7 +89,8 @@ class FlaggedFilter:
 
     ``flag`` and ``minimum`` are for one and the same open flag; ``since`` is when the work item ended;
     ``recipe`` the beginning of a recipe's SHA-256; ``outcome`` a state, which lists work items without flags
-    as well.
+    as well. Without ``run_id`` quarantined and failed ones are listed of the bytes seen last only: the trouble
+    of a scan that was replaced, or that could not be read for a night, is over.
     """
 
     flag: str | None = None
@@ -183,6 +185,8 @@ def _of_work_items(wanted: FlaggedFilter) -> Select[Any]:
     query = select(WorkItem.id.label("item"))
     if wanted.outcome in _TROUBLES:
         query = query.where(_TROUBLED)
+        if wanted.run_id is None:
+            query = query.where(of_bytes_seen_last(WorkItem))
     if wanted.run_id is not None:
         query = query.where(WorkItem.run_id == wanted.run_id)
     return query
@@ -228,7 +232,11 @@ def _with_speed(run: Record) -> Record:
 
 
 def _by_outcome() -> Select[Any]:
-    """Ended work from its tally; what is pending or running is little, and found by its run."""
+    """Ended work from its tally; what is pending or running is little, and found by its run.
+
+    Taken away is trouble that is over (:func:`schemas.listing.of_bytes_seen_last`): troubles are few, and have an
+    index.
+    """
     open_states = [WorkState.PENDING.value, WorkState.RUNNING.value]
     waiting = (
         select(WorkItem.run_id, WorkItem.state, func.count().label("photos"), literal(0.0).label("seconds"))
@@ -238,7 +246,13 @@ def _by_outcome() -> Select[Any]:
     ended = select(OutcomeTally.run_id, OutcomeTally.state, OutcomeTally.photos, OutcomeTally.seconds).where(
         OutcomeTally.photos > 0
     )
-    each = union_all(ended, waiting).subquery()
+    seconds = func.sum(func.coalesce(WorkItem.seconds, 0.0))
+    over = (
+        select(WorkItem.run_id, WorkItem.state, -func.count(), -seconds)
+        .where(_TROUBLED, WorkItem.run_id.is_not(None), ~of_bytes_seen_last(WorkItem))
+        .group_by(WorkItem.run_id, WorkItem.state)
+    )
+    each = union_all(ended, waiting, over).subquery()
     photos, seconds = func.sum(each.c.photos), func.sum(each.c.seconds)
     return (
         select(
@@ -254,6 +268,7 @@ def _by_outcome() -> Select[Any]:
         .join(Collection, Collection.id == Run.collection_id)
         .join(Recipe, Recipe.id == Run.recipe_id)
         .group_by(Collection.name, Recipe.sha256, each.c.state)
+        .having(photos > 0)
         .order_by(Collection.name, Recipe.sha256, each.c.state)
     )
 

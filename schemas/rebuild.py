@@ -72,13 +72,19 @@ def recipe(connection: Connection, sha256: str, document: str | None, models: Se
     return number
 
 
-def begin(connection: Connection, collection: int, recipe_id: int, destination: str) -> int:
-    """Record a run that stands for those that were lost; return its id."""
+def begin(
+    connection: Connection,
+    collection: int,
+    recipe_id: int,
+    destination: str,
+    parameters: Mapping[str, Any],
+) -> int:
+    """Record a run that stands for those that were lost; return its id. ``parameters``: what is known of theirs."""
     moment = now()
     values = {
         "collection_id": collection,
         "recipe_id": recipe_id,
-        "parameters": {"rebuilt_from": destination, "destination": destination},
+        "parameters": {**parameters, "rebuilt_from": destination, "destination": destination},
         "state": RunState.COMPLETED.value,
         "started_at": moment,
         "planned_at": moment,

@@ -35,10 +35,23 @@ class WorkState(StrEnum):
 
 
 FINISHED_STATES = (WorkState.DONE, WorkState.SKIPPED, WorkState.QUARANTINED)
-"""States that no later run touches again for the same bytes and recipe."""
+"""States that no later run touches again for the same bytes and recipe, unless it is told to.
+
+An exception are quarantined photos whose cause is gone (:mod:`schemas.planning`).
+"""
 
 OUTCOME_STATES = (*FINISHED_STATES, WorkState.FAILED)
 """States that an outcome may record."""
+
+
+OUTSIDE_ERRORS = ("StorageError", "machine", "cuda")
+"""Error classes of failures whose cause lies outside the photo: a full disk, a lost bucket, a GPU in trouble.
+
+They use up no attempt, and a later run tries again however often it has been tried.
+"""
+
+FIXITY_ERROR = "fixity"
+"""Error class of photos whose bytes were not the recorded ones."""
 
 
 class RunState(StrEnum):

@@ -5,17 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, exists, select, update
+from sqlalchemy.orm import aliased
 
 from schemas.items import sources_of
 from schemas.queries import require_collection
-from schemas.review_records import MaskEditRecord, RedoRecord
+from schemas.review_records import Decision, MaskEditRecord, RedoRecord
 from schemas.statements import now
 from schemas.tables import Asset, MaskEdit, Recipe, RedoRequest, Review, WorkItem
 
 
 def pending(connection: Connection, collection: str, *, after: int, limit: int) -> list[RedoRecord]:
-    """Return requests that no run has taken, oldest first. ``after``: the last ``review_id`` before."""
+    """Return requests that no run has taken, oldest first. ``after``: the last ``review_id`` before.
+
+    A request counts while its review is the item's current decision: one that was approved or rejected after
+    all, or asked for anew, is not done.
+    """
+    later, undo = aliased(Review), aliased(Review)
+    overruled = exists().where(
+        later.work_item_id == RedoRequest.work_item_id,
+        later.id > RedoRequest.review_id,
+        later.decision != Decision.UNDO.value,
+        ~exists().where(undo.undoes == later.id),
+    )
     query = (
         select(
             RedoRequest.review_id,
@@ -36,6 +48,7 @@ def pending(connection: Connection, collection: str, *, after: int, limit: int) 
             RedoRequest.collection_id == require_collection(connection, collection),
             RedoRequest.taken_at.is_(None),
             RedoRequest.review_id > after,
+            ~overruled,
         )
         .order_by(RedoRequest.review_id)
         .limit(limit)

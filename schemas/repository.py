@@ -36,7 +36,7 @@ from schemas.statements import batches
 from schemas.upkeep import UpkeepOperations
 
 MAX_ATTEMPTS = 3
-"""How often a photo may fail under one recipe before later runs leave it alone."""
+"""How often a photo may fail by itself under one recipe before later runs leave it alone."""
 
 
 class Catalog(DeskOperations, SessionOperations, UpkeepOperations):
@@ -93,7 +93,8 @@ class Catalog(DeskOperations, SessionOperations, UpkeepOperations):
 
         Give a :class:`KnownAsset` back for a photo found unchanged, else a fresh :class:`AssetRecord`.
         Repeating a call adds nothing but the time last seen. Other bytes under a known key add a content and
-        a *modification* event. Raises CatalogUseError when the run is unknown or already planned.
+        a *modification* event. Raises CatalogUseError when the run is unknown or already planned,
+        TakenOverError when another run took its work over.
         """
         counts = IngestCounts()
         for chunk in batches(records, batch):
@@ -144,15 +145,18 @@ class Catalog(DeskOperations, SessionOperations, UpkeepOperations):
         run_id: int,
         limit: int | None = None,
         max_attempts: int = MAX_ATTEMPTS,
+        *,
+        retry: bool = False,
     ) -> Plan:
         """Decide what this run has to do, in one transaction of set-based statements.
 
         Inputs are the photos recorded in this run; with ``limit`` only the first so many by key order.
-        Work left running by an earlier run of this collection and recipe is taken over. A second call for
-        the same run returns the first one's inputs. Raises CatalogUseError.
+        Work left running by an earlier run of this collection and recipe is taken over. With ``retry`` photos
+        that were given up, or quarantined while they were worked on, are tried once more. A second call for
+        the same run returns the first one's inputs. Raises CatalogUseError, TakenOverError.
         """
         with session.write(self.engine) as connection:
-            return planning.plan(connection, collection_id, recipe_id, run_id, limit, max_attempts)
+            return planning.plan(connection, collection_id, recipe_id, run_id, limit, max_attempts, retry)
 
     def iter_pending(self, run_id: int, batch: int = 256) -> Iterator[list[PendingItem]]:
         """Hand out the run's pending work, a list of up to ``batch`` at a time, marking it running.
@@ -175,6 +179,16 @@ class Catalog(DeskOperations, SessionOperations, UpkeepOperations):
         """
         with session.read(self.engine) as connection:
             return runs.run_counts(connection, run_id)
+
+    def taken_over_by(self, run_id: int) -> int | None:
+        """Return the run that took over the work of this one; None when there is none."""
+        with session.read(self.engine) as connection:
+            return runs.taken_over_by(connection, runs.require_run(connection, run_id))
+
+    def given_up(self, run_id: int, max_attempts: int = MAX_ATTEMPTS) -> int:
+        """Return how many of the run's failed photos a later run leaves alone, unless it is told to retry."""
+        with session.read(self.engine) as connection:
+            return planning.given_up(connection, run_id, max_attempts)
 
     def finish_run(
         self, run_id: int, *, seconds: float, state: RunState = RunState.COMPLETED

@@ -9,7 +9,8 @@ counts work items of the run's inputs:
 * ``done``, ``skipped``, ``quarantined``: those that ended so in this run, photos that ingest found
   impossible among the last.
 * ``failed``: those whose last attempt failed. An earlier run's failure is tried again, up to the allowed
-  number of attempts; after that it is counted here, untouched, in every run.
+  number of attempts (without bound where its cause lay outside the photo); after that it is counted here,
+  untouched, in every run that is not told to retry.
 * ``pending``: those that nobody has finished, in flight or not.
 
 A photo that has vanished from the source is no input and is counted nowhere; its rows stay.
@@ -26,7 +27,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from schemas import tallies
-from schemas.errors import CatalogUseError
+from schemas.errors import CatalogUseError, TakenOverError
 from schemas.records import OUTCOME_STATES, ModelRecord, RunState
 from schemas.statements import now, upsert
 from schemas.tables import Model, Recipe, RecipeModel, Run, RunInput
@@ -102,6 +103,28 @@ def require_run(connection: Connection, run_id: int, *, lock: bool = False) -> R
     if row is None:
         raise CatalogUseError(f"there is no run {run_id} in this catalog")
     return row
+
+
+def taken_over_by(connection: Connection, run: Row[Any]) -> int | None:
+    """Return the run that took over the work of this one; None when there is none."""
+    if run.state != RunState.CRASHED:
+        return None
+    query = select(Run.id).where(
+        Run.collection_id == run.collection_id,
+        Run.recipe_id == run.recipe_id,
+        Run.id != run.id,
+        Run.planned_at >= run.finished_at,
+    )
+    return connection.scalar(query.order_by(Run.planned_at, Run.id).limit(1))
+
+
+def refuse_taken_over(connection: Connection, run: Row[Any]) -> None:
+    """Raise TakenOverError when another run took over the work of this one."""
+    if (other := taken_over_by(connection, run)) is not None:
+        raise TakenOverError(
+            f"run {run.id} was ended by run {other}, which goes over the same photos and took its work. Let one "
+            f"run at a time go over a collection; `oldphoto runs` tells how run {other} stands"
+        )
 
 
 def run_counts(connection: Connection, run_id: int) -> dict[str, int]:

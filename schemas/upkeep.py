@@ -6,7 +6,8 @@ Mixed into :class:`schemas.repository.Catalog`. Each method is one transaction, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import Engine
 
@@ -87,11 +88,15 @@ class UpkeepOperations:
         document: str | None,
         models: Sequence[ModelRecord],
         destination: str,
+        parameters: Mapping[str, Any],
     ) -> tuple[int, int]:
-        """Return (recipe id, run id) for taking results back; see :mod:`schemas.rebuild`."""
+        """Return (recipe id, run id) for taking results back; see :mod:`schemas.rebuild`.
+
+        ``parameters``: what is known of those of the runs that made them.
+        """
         with session.write(self.engine) as connection:
             recipe = rebuild.recipe(connection, recipe_sha256, document, models)
-            return recipe, rebuild.begin(connection, collection_id, recipe, destination)
+            return recipe, rebuild.begin(connection, collection_id, recipe, destination, parameters)
 
     def take_back(
         self, collection_id: int, recipe_id: int, run_id: int, photos: Sequence[RebuiltPhoto]

@@ -10,7 +10,7 @@ from dataclasses import replace
 from actors.rows import PhotoRow
 from oldphoto_core.errors import FixityError, PhotoError
 from oldphoto_core.photo import Outcome
-from schemas.records import EventOutcome, EventRecord, EventType
+from schemas.records import FIXITY_ERROR, EventOutcome, EventRecord, EventType
 
 Stage = Callable[[PhotoRow], PhotoRow]
 _TRACE_LINES = 12
@@ -20,8 +20,9 @@ def guarded(stage: Stage, agent: str) -> Stage:
     """Return ``stage`` with the boundary around it.
 
     A settled photo passes untouched. A `PhotoError` or `FixityError` quarantines the photo: the file is at
-    fault, and trying again is no use. Any other exception fails it: a later run tries again. The time that
-    the stage took is added to the photo's.
+    fault, and trying again is no use. Any other exception fails it: a later run tries again, a few times if
+    the photo may be at fault, without bound if the cause lies outside it. The time that the stage took is
+    added to the photo's.
 
     Args:
         stage: maps a photo to a photo.
@@ -46,19 +47,32 @@ def settle_error(photo: PhotoRow, error: Exception, agent: str) -> PhotoRow:
     if isinstance(error, PhotoError):
         outcome, code, reason = Outcome.QUARANTINED, error.code, f"{error.problem}. {error.remedy}"
     elif isinstance(error, FixityError):
-        outcome, code, reason = Outcome.QUARANTINED, "fixity", str(error)
+        outcome, code, reason = Outcome.QUARANTINED, FIXITY_ERROR, str(error)
     else:
         name = type(error).__name__
-        outcome, code, reason = Outcome.FAILED, name, f"{name}: {error}" if str(error) else name
+        reason = f"{name}: {error}" if str(error) else name
+        outcome, code = Outcome.FAILED, _failure_code(error)
     detail: dict[str, object] = {"error_class": code, "reason": reason}
     if outcome is Outcome.FAILED:
         detail["trace"] = _short_trace(error)
-    if code == "fixity":
+    if code == FIXITY_ERROR:
         kind = EventType.FIXITY_CHECK
     else:
         kind = EventType.QUARANTINE if outcome is Outcome.QUARANTINED else EventType.MODIFICATION
     event = EventRecord(kind, outcome=EventOutcome.FAIL, detail=detail, agent=agent)
     return photo.settle(outcome, reason=reason, error_class=code, events=(event,))
+
+
+def _failure_code(error: Exception) -> str:
+    """Return the error's name, or the code of a trouble of the machine (`schemas.records.OUTSIDE_ERRORS`).
+
+    An `OSError` without a number does not come from the machine: a library says so of the file.
+    """
+    if isinstance(error, OSError) and error.errno is not None:
+        return "machine"
+    if isinstance(error, RuntimeError) and any(word in str(error) for word in ("CUDA", "cuDNN")):
+        return "cuda"
+    return type(error).__name__
 
 
 def _short_trace(error: Exception) -> str:

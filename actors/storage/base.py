@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Protocol, runtime_checkable
 
-from oldphoto_core.errors import StorageError
+from oldphoto_core.errors import UnwritableKeyError
 
 _log = logging.getLogger(__name__)
 
@@ -104,12 +104,12 @@ def check_key(key: str) -> str:
     """Return ``key`` if it stays inside the store.
 
     Raises:
-        StorageError: it is empty, absolute, not valid Unicode, or has empty or hidden parts (``..`` among them)
+        UnwritableKeyError: it is empty, absolute, not valid Unicode, or has empty or hidden parts (``..`` among them)
             or a NUL character.
     """
     is_text = key == key.encode(errors="replace").decode() and "\0" not in key
     if not is_text or "" in key.split("/") or is_hidden(key):
-        raise StorageError(
+        raise UnwritableKeyError(
             f"{key!r} is not a key that can be written: it must be relative and valid text, and no part of "
             "it may be empty or begin with a dot. Rename the file in the source."
         )

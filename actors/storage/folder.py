@@ -29,7 +29,7 @@ from typing import BinaryIO
 
 from actors.storage.base import Created, LeftOut, StoredObject, check_key, tell
 from actors.storage.file_names import odd_name, readable, text_names
-from oldphoto_core.errors import AlreadyExistsError, StorageError, UsageError
+from oldphoto_core.errors import AlreadyExistsError, StorageError, UnwritableKeyError, UsageError
 from oldphoto_core.fixity import sha256_of, sha256_stream
 
 _PARTIAL = re.compile(r"\.oldphoto-(?P<host>.+)-(?P<process>\d+)-[0-9a-f]{16}\.part")
@@ -258,8 +258,7 @@ class FolderStore:
 
     def _place(self, target: Path, data: bytes | BinaryIO) -> bool:
         """Write ``data`` beside ``target`` and link it there. Return False if the name is taken."""
-        name = f".oldphoto-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(8)}.part"
-        partial = target.parent / name
+        partial = target.with_name(partial_name())
         try:
             _write_through(partial, data)
             return _link(partial, target)
@@ -271,6 +270,11 @@ class FolderStore:
     def _digest(self, key: str) -> str:
         with self.open(key) as stream:
             return sha256_stream(stream)[0]
+
+
+def partial_name() -> str:
+    """Return a name for a temporary file, by which `FolderStore.sweep_partials` knows it when it is left behind."""
+    return f".oldphoto-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(8)}.part"
 
 
 def _write_through(path: Path, data: bytes | BinaryIO) -> None:
@@ -351,4 +355,5 @@ def _remedy(error: OSError) -> str:
 
 
 def _refused(error: OSError, path: str, verb: str) -> StorageError:
-    return StorageError(f"{readable(path)} cannot be {verb}: {error.strerror or error}. {_remedy(error)}")
+    kind = UnwritableKeyError if error.errno == errno.ENAMETOOLONG else StorageError
+    return kind(f"{readable(path)} cannot be {verb}: {error.strerror or error}. {_remedy(error)}")

@@ -96,9 +96,10 @@ class RunInput(Base):
 class WorkItem(Base):
     """One photo's bytes under one recipe: where it stands, and where its derivatives go.
 
-    ``run_id`` is the run that holds it (or held it last). ``attempts`` counts recorded outcomes,
-    ``interruptions`` how often a run died with it in flight. ``prefix`` is unique among the asset's items
-    and empty for the first recipe that wrote; NULL: it wrote nothing.
+    ``run_id`` is the run that holds it (or held it last). ``attempts`` counts recorded outcomes
+    (failures whose cause lay outside the photo left out), ``interruptions`` how often a run died with it in
+    flight. ``prefix`` is unique among the asset's items and empty for the first recipe that wrote; NULL: it
+    wrote nothing.
     """
 
     __tablename__ = "work_item"

@@ -12,7 +12,7 @@ import pytest
 
 from actors.storage import FolderStore, Store, open_store, overlap
 from actors.storage.folder import _stored
-from oldphoto_core.errors import StorageError, UsageError
+from oldphoto_core.errors import StorageError, UnwritableKeyError, UsageError
 
 
 @pytest.fixture
@@ -184,6 +184,12 @@ def test_a_killed_writers_partial_file_is_swept_and_a_living_ones_is_not(folder:
     yesterday = time.time() - 25 * 3600
     os.utime(strangers, (yesterday, yesterday))
     assert folder.sweep_partials() == 1
+
+
+@pytest.mark.parametrize("key", ["x" * 256, "a/.hidden", "nul\0"])
+def test_a_name_that_cannot_be_written_is_told_from_a_store_in_trouble(folder: FolderStore, key: str) -> None:
+    with pytest.raises(UnwritableKeyError):
+        folder.create(key, b"x", "image/png")
 
 
 def test_a_folder_to_read_from_must_exist(tmp_path: Path) -> None:

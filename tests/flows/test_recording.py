@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from oldphoto_core.photo import Outcome
 from schemas.errors import CatalogUnavailableError
 from schemas.records import FlagRecord, PendingItem
 from schemas.repository import Catalog
+from schemas.review_records import FlagRuleRecord
 from tests.flows.material import write_photos
 
 
@@ -88,11 +90,10 @@ def test_a_run_that_ends_well_is_completed(request_: RestoreRequest) -> None:
 def test_flags_are_counted_by_code_and_by_photo(request_: RestoreRequest) -> None:
     write_photos(Path(request_.source), 2)
     with planned(request_) as (place, run, rows):
-        recorder = OutcomeRecorder(place.catalog, run.id)
-        recorder.add([outcome(rows[0], "mask-share", "colour-drift"), outcome(rows[1], "mask-share")])
+        with OutcomeRecorder(place.catalog, run.id) as recorder:
+            recorder.add([outcome(rows[0], "mask-share", "colour-drift"), outcome(rows[1], "mask-share")])
         assert recorder.flags == {"mask-share": 2, "colour-drift": 1}
         assert recorder.flagged_photos == 2
-        recorder.flush()
 
 
 def test_a_catalog_out_of_reach_for_a_moment_ends_no_run(request_: RestoreRequest) -> None:
@@ -115,3 +116,16 @@ class Restarting(Catalog):
         if self.asked % 2:
             raise CatalogUnavailableError("the server is starting up")
         return super()._claim(run_id, batch)
+
+
+def test_flags_are_counted_as_the_catalogs_own_rules_raise_them(request_: RestoreRequest) -> None:
+    write_photos(Path(request_.source), 2)
+    with planned(request_) as (place, run, rows):
+        place.catalog.reflag([FlagRuleRecord("mask-share", "mask-share", 0.9, "notice", "Look.")])
+        measured = [
+            replace(outcome(row, "mask-share"), measurements={"mask-share": share})
+            for row, share in zip(rows, (0.5, 0.95), strict=True)
+        ]
+        with OutcomeRecorder(place.catalog, run.id) as recorder:
+            recorder.add(measured)
+        assert (recorder.flagged_photos, recorder.flags) == (1, {"mask-share": 1})

@@ -8,14 +8,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 from PIL import Image
 
+from actors.storage import FolderStore
+from flows.rebuild import rebuild_catalog
 from flows.redo import redo
 from flows.request import RestoreRequest
 from flows.restore_archive import restore_archive
 from oldphoto_core.image_io import encode_mask, from_upright, to_upright
 from schemas.repository import Catalog
 from schemas.review_records import Decision, QueueRow
+from schemas.tables import Run
 from tests.flows.material import aged_photo, fingerprints
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -128,3 +132,64 @@ def test_a_scan_that_changed_since_is_not_mixed_with_an_old_mask(
         summary = redo(restored.destination, device="cpu")
         assert "sha256" in summary.problems["plain.png"]
         assert catalog.pending_redos("album")
+
+
+def test_a_request_is_let_go_only_when_something_came_of_it(
+    restored: RestoreRequest, scans: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    master, aside = scans / "plain.png", scans.parent / "aside.png"
+    with Catalog.open(restored.catalog_url()) as catalog:
+        ask(catalog, row_of(catalog, "plain.png"), np.ones((72, 96), bool))
+        master.rename(aside)
+        for _ in range(4):
+            assert "It failed" in redo(restored.destination, device="cpu").problems["plain.png"]
+        aside.rename(master)
+        monkeypatch.setattr(Catalog, "iter_pending", lambda *_: iter(()))
+        assert "The request stays" in redo(restored.destination, device="cpu").problems["plain.png"]
+        monkeypatch.undo()
+        assert redo(restored.destination, device="cpu").done == ["plain.png"]
+        assert catalog.pending_redos("album") == []
+
+
+def test_a_rebuilt_catalog_knows_how_to_do_it_again(restored: RestoreRequest) -> None:
+    for path in Path(restored.destination).glob("catalog.db*"):
+        path.unlink()
+    rebuild_catalog(restored.destination)
+    with Catalog.open(restored.catalog_url()) as catalog:
+        (run,) = catalog.runs()
+        assert (run["parameters"]["source"], run["parameters"]["tier"]) == (restored.source, "restored")
+        ask(catalog, row_of(catalog, "plain.png"), np.ones((72, 96), bool))
+        forgotten = {"rebuilt_from": "x", "destination": restored.destination, "tier": "restored"}
+        with catalog.engine.begin() as connection:
+            connection.execute(sa.update(Run).values(parameters=forgotten))
+        problems = redo(restored.destination, device="cpu").problems
+        assert "do not tell its profile and source" in problems["plain.png"]
+        with catalog.engine.begin() as connection:
+            connection.execute(sa.update(Run).values(parameters=run["parameters"]))
+        assert redo(restored.destination, device="cpu").done == ["plain.png"]
+
+
+def test_requests_that_can_only_wait_do_not_use_up_the_limit(
+    restored: RestoreRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweeps: list[FolderStore] = []
+    sweep = FolderStore.sweep_partials
+    monkeypatch.setattr(FolderStore, "sweep_partials", lambda store: sweeps.append(store) or sweep(store))
+    with Catalog.open(restored.catalog_url()) as catalog:
+        ask(catalog, row_of(catalog, "turned.jpg"), None)
+        ask(catalog, row_of(catalog, "plain.png"), np.ones((72, 96), bool))
+        summary = redo(restored.destination, device="cpu", limit=1)
+        assert (summary.done, list(summary.waiting)) == (["plain.png"], ["turned.jpg"])
+        assert len(sweeps) == 1, "the destination is gone through once, not for every request"
+
+
+def test_photos_of_one_key_are_told_apart(restored: RestoreRequest) -> None:
+    restore_archive(
+        restored.source, restored.destination, collection="copy", weights=restored.weights, executor="inline"
+    )
+    with Catalog.open(restored.catalog_url()) as catalog:
+        for row in rows(catalog).values():
+            if row.key == "plain.png":
+                ask(catalog, row, None)
+        waiting = redo(restored.destination, device="cpu").waiting
+    assert sorted(name.split(",")[0] for name in waiting) == ["plain.png (album", "plain.png (copy"]

@@ -27,7 +27,7 @@ class Ears:
 def plan_for_real(request: RestoreRequest) -> dict[str, int]:
     with open_workplace(request) as place, recorded_run(place, None) as run:
         ingest_of(request, place.source).run(place.catalog, run.collection_id, run.id)
-        place.catalog.plan(run.collection_id, run.recipe_id, run.id, request.limit)
+        place.catalog.plan(run.collection_id, run.recipe_id, run.id, request.limit, retry=request.retry)
         return place.catalog.counts(run.id)
 
 
@@ -95,3 +95,28 @@ def test_whoever_listens_hears_of_it(request_: RestoreRequest, scans: Path) -> N
     assert details.dry_run
     assert details.report is None
     assert [stage for stage, _ in details.stages_off] == ["tone", "faces"]
+
+
+def test_a_dry_run_foretells_what_is_tried_again(request_: RestoreRequest, scans: Path) -> None:
+    write_photos(scans, 5)
+    ends = [
+        {"outcome": "failed", "error_class": "ValueError"},
+        {"outcome": "failed", "error_class": "StorageError"},
+        {"outcome": "quarantined", "error_class": "fixity"},
+        {"outcome": "quarantined", "error_class": "worker-killed"},
+        {"outcome": "done"},
+    ]
+    fates: dict[int, dict[str, str]] = {}
+    for _ in range(3):
+        with open_workplace(request_) as place, recorded_run(place, None) as run:
+            ingest_of(request_, place.source).run(place.catalog, run.collection_id, run.id)
+            place.catalog.plan(run.collection_id, run.recipe_id, run.id)
+            for page in place.catalog.iter_pending(run.id):
+                for item in page:
+                    fate = fates.setdefault(item.work_item_id, ends[len(fates) % 5])
+                    place.catalog.record_outcomes(run.id, [OutcomeRecord(item.work_item_id, **fate)])
+    for retry in (False, True):
+        request = replace(request_, retry=retry)
+        foretold, planned = rehearse(request), plan_for_real(request)
+        assert {name: foretold[name] for name in planned} == planned  # type: ignore[literal-required]
+        assert (planned["pending"], planned["failed"]) == ((4, 0) if retry else (2, 1))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import os
 import re
 from collections import Counter
 from dataclasses import replace
@@ -153,6 +155,20 @@ def test_a_report_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"report\.html"):
         write_report(page(), FolderStore(tmp_path))
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_what_a_killed_run_left_of_a_report_is_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as killed:
+        killed.setattr(os, "fsync", full)
+        killed.setattr(Path, "unlink", lambda *_, **__: None)
+        with pytest.raises(StorageError, match="Free space"):
+            write_report(page(), FolderStore(tmp_path))
+    (left,) = tmp_path.iterdir()
+    os.utime(left, (1, 1))
+    assert FolderStore(tmp_path).sweep_partials() == 1
 
 
 def test_the_sample_is_a_photo_with_a_result() -> None:

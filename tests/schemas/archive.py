@@ -83,9 +83,8 @@ def flag(code: str, value: float, severity: str = "warning") -> FlagRecord:
 
 
 def failed(item: PendingItem, **more: Any) -> OutcomeRecord:
-    return OutcomeRecord(
-        item.work_item_id, "failed", reason="out of memory", error_class="MemoryError", **more
-    )
+    fields = {"reason": "out of memory", "error_class": "MemoryError", **more}
+    return OutcomeRecord(item.work_item_id, "failed", **fields)
 
 
 Verdict = Callable[[PendingItem], OutcomeRecord]
@@ -116,11 +115,13 @@ class Archive:
         model = ModelRecord("detector", "1.0", digest("weights"), "Apache-2.0")
         return self.catalog.recipe_id(self.recipe_sha, self.document, [model])
 
-    def start(self, records: Iterable[Record], limit: int | None = None) -> tuple[int, Plan]:
+    def start(
+        self, records: Iterable[Record], limit: int | None = None, *, retry: bool = False
+    ) -> tuple[int, Plan]:
         """Begin a run: list the source, plan."""
         run = self.catalog.start_run("flow", self.collection, self.recipe, {"limit": limit})
         self.catalog.record_assets(self.collection, records, run)
-        return run, self.catalog.plan(self.collection, self.recipe, run, limit)
+        return run, self.catalog.plan(self.collection, self.recipe, run, limit, retry=retry)
 
     def work(self, run: int, verdict: Verdict = done, batch: int = 3) -> list[PendingItem]:
         """Do all that is pending; return what was handed out."""

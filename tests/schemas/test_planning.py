@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from schemas.errors import CatalogUseError
+from schemas.errors import CatalogUseError, TakenOverError
 from schemas.naming import prefix_candidates
 from schemas.records import OutcomeRecord, PendingItem, Plan, RunState
 from schemas.repository import Catalog
@@ -152,6 +152,18 @@ def test_a_run_thought_dead_cannot_disturb_its_successor(catalog: Catalog) -> No
     assert catalog.finish_run(old, seconds=9) == frozen
     assert lawful(frozen)
     assert lawful(catalog.counts(new))
+
+
+def test_a_run_is_told_who_took_its_work(catalog: Catalog) -> None:
+    archive = Archive(catalog)
+    listing = catalog.start_run(None, archive.collection, archive.recipe, {})
+    planned, _ = archive.start(SOURCE)
+    with pytest.raises(TakenOverError, match=f"run {listing} was ended by run {planned}"):
+        catalog.record_assets(archive.collection, SOURCE, listing)
+    with pytest.raises(TakenOverError, match=f"by run {planned}"):
+        catalog.plan(archive.collection, archive.recipe, listing)
+    last, _ = archive.start(SOURCE)
+    assert [catalog.taken_over_by(run) for run in (listing, planned, last)] == [planned, last, None]
 
 
 def test_two_recipes_at_a_time_keep_apart(catalog: Catalog) -> None:
@@ -328,3 +340,42 @@ def test_prefixes_follow_the_pure_rule(catalog: Catalog) -> None:
         *shared, own = prefix_candidates(archive.recipe_sha, digest(content))
         assert item.prefix == next((prefix for prefix in shared if prefix not in taken), own)
         taken.add(item.prefix)
+
+
+def test_a_cause_outside_the_photo_uses_up_no_attempt(catalog: Catalog) -> None:
+    archive = Archive(catalog)
+    for _ in range(4):
+        counts = archive.run(SOURCE, lambda item: failed(item, error_class="StorageError"))
+        assert counts["failed"] == 5
+    assert archive.run(SOURCE, failed)["failed"] == 5, "tried again, and now it is the photos' own fault"
+    run, plan = archive.start(SOURCE)
+    assert (plan.pending, catalog.given_up(run)) == (5, 0)
+    archive.work(run)
+    assert catalog.counts(run)["done"] == 5
+
+
+def test_what_was_given_up_is_tried_once_more_when_told_so(catalog: Catalog) -> None:
+    archive = Archive(catalog)
+    fates = {"a.tif": failed, "e.png": _ends("quarantined")}
+    for _ in range(3):
+        archive.run(SOURCE, lambda item: fates.get(item.key, done)(item))
+    run, plan = archive.start(SOURCE)
+    assert (plan.pending, catalog.given_up(run)) == (0, 1)
+    for verdict, left in ((failed, 1), (done, 0)):
+        run, plan = archive.start(SOURCE, retry=True)
+        archive.work(run, lambda item, end=verdict: end(item))  # type: ignore[misc]
+        counts = catalog.finish_run(run, seconds=1)
+        assert lawful(counts)
+        assert catalog.given_up(run) == left
+    assert (counts["already_done"], counts["done"]) == (3, 2)
+
+
+def test_bytes_that_were_others_for_a_moment_are_tried_again(catalog: Catalog) -> None:
+    archive = Archive(catalog)
+    wrong = {"outcome": "quarantined", "error_class": "fixity"}
+    archive.run([photo("a.tif")], lambda item: OutcomeRecord(item.work_item_id, **wrong))
+    assert archive.run([refused("a.tif", "a.tif")])["already_done"] == 1, "a manifest names other bytes"
+    counts = archive.run([photo("a.tif")])
+    assert (counts["already_done"], counts["done"]) == (0, 1)
+    events = [event["type"] for event in catalog.show("a.tif")[0]["events"]]
+    assert "unquarantine" in events

@@ -79,6 +79,36 @@ def test_filters_narrow(archive: Archive) -> None:
         catalog.flagged(outcome="lost")
 
 
+def test_trouble_that_is_over_is_not_listed(catalog: Catalog) -> None:
+    archive = Archive(catalog)
+
+    def troubled() -> list[str]:
+        listed = [*catalog.flagged(outcome="quarantined"), *catalog.flagged(outcome="failed")]
+        told = {row["outcome"]: row["photos"] for row in catalog.stats("outcome")}
+        assert told.get("quarantined", 0) + told.get("failed", 0) == len(listed)
+        return sorted(_keys(listed))
+
+    archive.run([refused("cut.tif", "half"), unread("locked.tif"), photo("bad.tif")], _fails)
+    assert troubled() == ["bad.tif", "cut.tif", "locked.tif"]
+    archive.run([photo("cut.tif", "whole"), refused("locked.tif"), photo("bad.tif")], _fails)
+    assert troubled() == ["bad.tif", "locked.tif"], "unread for a night; read by now, it is no photo"
+    archive.run([photo("cut.tif", "whole"), unread("locked.tif"), photo("bad.tif")], _fails)
+    assert troubled() == ["bad.tif", "locked.tif", "locked.tif"], (
+        "these bytes were seen last, and tonight none"
+    )
+    archive.run([photo("locked.tif"), photo("bad.tif", "other")])
+    assert troubled() == []
+    first = catalog.runs()[-1]["run"]
+    kept = _keys(catalog.flagged(outcome="quarantined", run_id=first))
+    assert sorted(kept) == ["bad.tif", "cut.tif"], "what came of a run stays its own"
+
+
+def _fails(item: PendingItem) -> OutcomeRecord:
+    return (
+        OutcomeRecord(item.work_item_id, "quarantined", reason="no") if item.key == "bad.tif" else done(item)
+    )
+
+
 @pytest.mark.parametrize("size", [1, 2, 5])
 @pytest.mark.parametrize("wanted", [{}, {"outcome": "failed"}, {"outcome": "done"}])
 def test_pages_join(archive: Archive, size: int, wanted: dict[str, str]) -> None:

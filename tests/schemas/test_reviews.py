@@ -286,6 +286,26 @@ def test_a_mask_and_its_redo_are_recorded_together_or_not_at_all(archive: Archiv
     assert [one["action"] for one in catalog.audit_entries()] == ["mask edited", "review"]
 
 
+def test_a_request_counts_while_it_is_the_current_decision(archive: Archive) -> None:
+    catalog = archive.catalog
+    item, output = _row(archive, "05.tif").item_id, _row(archive, "05.tif").output_sha256
+
+    def decide(decision: Decision) -> int:
+        seen = catalog.queue_row(item).last_review
+        return catalog.decide(item, decision, "", "ada", output, seen).review_id
+
+    def wanted() -> list[int]:
+        return [request.review_id for request in catalog.pending_redos(archive.name)]
+
+    first = decide(Decision.REDO)
+    approval = decide(Decision.APPROVE)
+    assert wanted() == []
+    catalog.undo(approval, "ada")
+    assert wanted() == [first]
+    second = decide(Decision.REDO)
+    assert wanted() == [second], "asked for twice, done once"
+
+
 def test_the_history_of_an_item_has_everything(archive: Archive) -> None:
     catalog = archive.catalog
     row = _row(archive, "05.tif")
