@@ -18,7 +18,7 @@ demo: $(STAMP)
 
 # As many processes as there are cores, up to four: the longest tests wait for other programs most of the time.
 test: $(STAMP)
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --no-loadscope-reorder
 
 check: $(STAMP)
 	$(BIN)/ruff check .

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import cv2
 import pytest
 import torch
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from oldphoto_core.threads import cores
 
-_TESTS = Path(__file__).parent
 _TOGETHER = ("e2e", "flows", "review", "schemas")
 """Folders that begin a server once: Ray and Prefect by way of the command line, Prefect, a browser, PostgreSQL."""
 
@@ -25,18 +25,26 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Name the process that each test shares, and begin with what waits most: nobody waits for it in the end."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
-    items.sort(key=_place)
+    """Begin with what waits most: nobody then waits for it in the end."""
+    items.sort(key=lambda item: _place(item.nodeid))
 
 
-def _group(item: pytest.Item) -> str:
-    """Return the folder, where its tests share a server, or else the file."""
-    path = item.path.relative_to(_TESTS)
-    return path.parts[0] if path.parts[0] in _TOGETHER else str(path)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Hand out folders that share a server as wholes, all else by files."""
+    return _ByServer(config, log)
 
 
-def _place(item: pytest.Item) -> int:
-    group = _group(item)
+class _ByServer(LoadScopeScheduling):
+    def _split_scope(self, nodeid: str) -> str:
+        return _group(nodeid)
+
+
+def _group(nodeid: str) -> str:
+    path = nodeid.partition("::")[0]
+    folder = path.removeprefix("tests/").partition("/")[0]
+    return folder if folder in _TOGETHER else path
+
+
+def _place(nodeid: str) -> int:
+    group = _group(nodeid)
     return _TOGETHER.index(group) if group in _TOGETHER else len(_TOGETHER)
