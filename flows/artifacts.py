@@ -7,6 +7,7 @@ moment, the run goes on without them.
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -100,7 +101,12 @@ def summary_markdown(summary: RunSummary, collection: str, report: str | None, n
     ]
     if report is not None:
         lines += ["", f"Report: `{report}`"]
-    return "\n".join([*lines, *(f"\n> {note}" for note in notes)])
+    return "\n".join([*lines, *(f"\n> {_plain(note)}" for note in notes)])
+
+
+def _plain(text: str) -> str:
+    """Return a text that says in Markdown what it says: names of files come from anybody."""
+    return re.sub(r"([\\`*_\[\]<>&|])", r"\\\1", text)
 
 
 def show_sample(sample: Mapping[str, str], key: str) -> None:

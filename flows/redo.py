@@ -29,6 +29,7 @@ from flows.request import RestoreRequest, absolute_place
 from flows.workplace import Decision, Workplace, decide
 from oldphoto_core.errors import OldPhotoError
 from schemas.errors import CatalogError
+from schemas.records import FIXITY_ERROR
 from schemas.repository import Catalog
 from schemas.review_records import RedoRecord
 
@@ -182,17 +183,24 @@ class Redoer:
             def restorer(job: RestoreJob) -> PhotoRestorer:
                 return RedoRestorer(self._restorer(place, job), mask)
 
+            changed = False
             with OutcomeRecorder(self.catalog, run.id) as recorder:
                 stream = run_stream(
                     rows, place.job, executor="inline", restorer_factory=restorer, sweep=False
                 )
                 for outcomes in stream:
                     recorder.add(outcomes)
-        self._settle(run, record)
+                    changed |= any(one.error_class == FIXITY_ERROR for one in outcomes)
+        self._settle(run, record, changed)
 
-    def _settle(self, run: Run, record: RedoRecord) -> None:
-        """Let the request go if its photo ended in the run, or had ended before. Raises RedoError."""
+    def _settle(self, run: Run, record: RedoRecord, changed: bool) -> None:
+        """Let the request go if its photo ended in the run, or had ended before. Raises RedoError.
+
+        ``changed`` says that the scan was not the recorded bytes, which may be so for a moment only.
+        """
         counts = self.catalog.counts(run.id)
+        if changed:
+            raise RedoError("The scan is not what was recorded. Put it back; the request stays.")
         if counts["failed"]:
             raise RedoError(f"It failed; `oldphoto show {record.key}` says why. The request stays.")
         if counts["pending"]:
@@ -204,7 +212,12 @@ class Redoer:
     def _list(self, run: Run, record: RedoRecord) -> None:
         """Make the photo the run's only input. Raises RedoError where the master is another one by now."""
         known = self.catalog.known(run.collection_id, [record.key]).get(record.key)
-        if known is None or known.sha256 != record.sha256:
+        if known is None:
+            raise RedoError(
+                "When the source was last looked at, the scan could not be read there, or a manifest contradicted "
+                f"it; `oldphoto show {record.key}` says which. Run `oldphoto restore` once that is mended."
+            )
+        if known.sha256 != record.sha256:
             raise RedoError(
                 "The scan has changed at the source since it was looked at. Run `oldphoto restore` and look at "
                 "the new result."

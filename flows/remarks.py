@@ -69,7 +69,9 @@ class Remarks:
         """Take in ``number`` remarks of a kind, of which ``first`` gives path and reason."""
         room = NAMED - min(self.counts[kind], NAMED)
         self.counts.update({kind: number} if number else {})
-        self.named += [Remark(kind, _printable(path), reason) for path, reason in list(first)[:room]]
+        self.named += [
+            Remark(kind, _printable(path), _printable(reason)) for path, reason in list(first)[:room]
+        ]
 
     @property
     def incomplete(self) -> bool:
@@ -94,6 +96,7 @@ class Remarks:
         return [asdict(remark) for remark in self.named]
 
 
-def _printable(path: str) -> str:
-    """Return a path as it can be printed and stored: what is no text becomes an escape, and it has an end."""
-    return path.encode("utf-8", "backslashreplace").decode("utf-8")[:_LONGEST]
+def _printable(text: str) -> str:
+    """Return a text as it can be printed and stored: what would move a cursor or is no text becomes an escape."""
+    kept = text[:_LONGEST]
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in kept)

@@ -12,7 +12,7 @@
     ├── TrainingError              a training cannot go on
     ├── StorageError               a folder or bucket refused an operation
     │   ├── AlreadyExistsError     a create-only write met a different object
-    │   └── UnwritableKeyError     a name that the store cannot hold
+    │   └── UnwritableKeyError     what the store cannot hold, however often it is tried
     ├── CatalogError               the catalog cannot be opened or is of another version
     └── UsageError                 the caller asked for something impossible (exit code 2)
 
@@ -96,7 +96,7 @@ class AlreadyExistsError(StorageError):
 
 
 class UnwritableKeyError(StorageError):
-    """The store cannot hold this key: it is too long, hidden, or no text."""
+    """The store cannot hold this: its key is too long, hidden, no text or in the way, or it is too large."""
 
 
 class CatalogError(OldPhotoError):

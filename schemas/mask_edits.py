@@ -25,6 +25,8 @@ def redo_with_mask(
     connection: Connection, request: DecisionRequest, opinion: Opinion, sha256: str, uri: str
 ) -> ReviewRecord:
     """Record an edited mask and the redo that uses it, both or neither. Raises as :func:`decide_one`."""
+    # The item's lock first: the mask's foreign key takes a weaker one, and two reviewers would wait for each other.
+    outputs.standings(connection, [request.item_id], lock=True)
     edit = _insert(connection, request.item_id, sha256, uri, opinion.reviewer)
     review = decide_one(connection, request, replace(opinion, mask_edit_id=edit.mask_edit_id))
     audit.append(connection, [_told(edit)], edit.at)

@@ -52,6 +52,7 @@ _REMEDIES = {
     errno.EEXIST: _IN_THE_WAY,
     errno.EISDIR: "A folder lies where a file is needed: move it away.",
 }
+_LASTING = (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EEXIST, errno.EISDIR)
 _NOWHERE = "It is a link that leads nowhere. Correct or remove it."
 
 
@@ -202,6 +203,9 @@ class FolderStore:
             problem = self._problem(entry)
             if problem is None:
                 return _stored(key, entry.stat()) if entry.is_file() else None
+        except FileNotFoundError:
+            # Gone since its folder was read: as if it had gone before.
+            return None
         except OSError as error:
             circular = error.errno == errno.ELOOP
             problem = _NOWHERE if circular else f"It cannot be looked at: {error.strerror}. {_remedy(error)}"
@@ -245,9 +249,10 @@ class FolderStore:
         try:
             inside = self._holds(path.parent)
         except ValueError as error:
-            raise StorageError(f"{key!r} cannot be a file name: {error}. Rename it in the source.") from error
+            problem = f"{key!r} cannot be a file name: {error}. Rename it in the source."
+            raise UnwritableKeyError(problem) from error
         if not inside:
-            raise StorageError(
+            raise UnwritableKeyError(
                 f"{key} would be written outside of {self.root}, through a link. Remove the link."
             )
         return path
@@ -355,5 +360,7 @@ def _remedy(error: OSError) -> str:
 
 
 def _refused(error: OSError, path: str, verb: str) -> StorageError:
-    kind = UnwritableKeyError if error.errno == errno.ENAMETOOLONG else StorageError
+    # Trying again helps neither a name that is too long nor one in whose place something else lies.
+    lasting = error.errno in _LASTING and verb == "written"
+    kind = UnwritableKeyError if lasting else StorageError
     return kind(f"{readable(path)} cannot be {verb}: {error.strerror or error}. {_remedy(error)}")

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, cast
 
 from actors.storage.base import Created, LeftOut, StoredObject, check_key, is_hidden, tell
-from oldphoto_core.errors import AlreadyExistsError, StorageError
+from oldphoto_core.errors import AlreadyExistsError, StorageError, UnwritableKeyError
 from oldphoto_core.fixity import sha256_of, sha256_stream
 
 _LARGEST_PUT = 5 * 1024**3
@@ -120,7 +120,8 @@ class S3Store:
         full, uri = self._full(check_key(key)), self.uri_of(key)
         digest, size = sha256_of(data)
         if size > _LARGEST_PUT:
-            raise StorageError(f"{uri} would have {size} bytes; one put carries 5 GiB. Write to a folder.")
+            problem = f"{uri} would have {size} bytes; one put carries 5 GiB. Write to a folder."
+            raise UnwritableKeyError(problem)
         try:
             self._client.put_object(
                 Bucket=self.bucket,

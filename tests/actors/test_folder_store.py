@@ -57,6 +57,17 @@ def told(store: Store) -> dict[str, str]:
     return found
 
 
+def test_a_file_that_goes_while_its_folder_is_listed_is_no_loss(folder: FolderStore, tmp_path: Path) -> None:
+    for name in ("a.png", "b.png", "c.png"):
+        (folder.root / name).write_bytes(b"x")
+    found: dict[str, str] = {}
+    listing = folder.list(found.__setitem__)
+    assert next(listing).key == "a.png"
+    (folder.root / "b.png").unlink()
+    assert [one.key for one in listing] == ["c.png"]
+    assert found == {}
+
+
 def test_what_is_left_out_is_told_where_a_photo_may_be_lost(folder: FolderStore, tmp_path: Path) -> None:
     (tmp_path / "outside").mkdir()
     (folder.root / "inside").mkdir()

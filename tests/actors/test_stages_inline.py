@@ -73,6 +73,7 @@ def test_a_folder_called_like_a_result_costs_neither_photo_its_place(source: Pat
     assert [found[name].outcome for name in names[:3]] == [Outcome.DONE] * 3
     assert "name-conflict" in [flag.code for flag in found["a.jpg"].flags]
     assert found["c.png/d.png"].outcome is Outcome.FAILED
+    assert found["c.png/d.png"].error_class == "UnwritableKeyError", "not tried again for ever"
     assert "rename the folder in the source" in str(found["c.png/d.png"].reason)
 
 

@@ -151,6 +151,19 @@ def test_a_request_is_let_go_only_when_something_came_of_it(
         assert catalog.pending_redos("album") == []
 
 
+def test_a_request_stays_while_the_scan_is_not_what_was_recorded(
+    restored: RestoreRequest, scans: Path
+) -> None:
+    master = scans / "plain.png"
+    whole = master.read_bytes()
+    with Catalog.open(restored.catalog_url()) as catalog:
+        ask(catalog, row_of(catalog, "plain.png"), np.ones((72, 96), bool))
+        master.write_bytes(whole[:-20])
+        assert "the request stays" in redo(restored.destination, device="cpu").problems["plain.png"]
+        master.write_bytes(whole)
+        assert redo(restored.destination, device="cpu").done == ["plain.png"]
+
+
 def test_a_rebuilt_catalog_knows_how_to_do_it_again(restored: RestoreRequest) -> None:
     for path in Path(restored.destination).glob("catalog.db*"):
         path.unlink()

@@ -65,6 +65,15 @@ def test_prefects_page_tells_of_them() -> None:
     assert "left_out" not in page
 
 
+def test_a_files_name_is_only_ever_text() -> None:
+    remarks = Remarks()
+    remarks.add(RemarkKind.LEFT_OUT, "a\x1b[2J\n<img src=x>[b](javascript:1)\udcff.tif", "It is a pipe.")
+    (told,) = remarks.lines()
+    assert told.isprintable()
+    page = summary_markdown(summarise(7, "ab", COUNTS, 1.0, remarks), "scans", None, [told])
+    assert r"\<img src=x\>\[b\](javascript:1)" in page
+
+
 def test_results_inside_the_source_are_no_loss() -> None:
     remarks = Remarks()
     remarks.add(RemarkKind.RESULTS, "results/", "made by a run")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 import sqlalchemy as sa
@@ -304,6 +306,28 @@ def test_a_request_counts_while_it_is_the_current_decision(archive: Archive) -> 
     assert wanted() == [first]
     second = decide(Decision.REDO)
     assert wanted() == [second], "asked for twice, done once"
+
+
+def test_two_masks_for_one_photo_at_once_are_one_redo_and_one_conflict(archive: Archive) -> None:
+    """Neither waits for the other in a circle."""
+    catalog, row = archive.catalog, _row(archive, "05.tif")
+    for number in range(10):
+        seen = DecisionRequest(row.item_id, row.output_sha256, catalog.queue_row(row.item_id).last_review)
+        ready = Barrier(2)
+
+        def submit(reviewer: str, seen: DecisionRequest = seen, ready: Barrier = ready) -> bool:
+            ready.wait()
+            try:
+                opinion = Opinion(Decision.REDO, "", reviewer)
+                catalog.redo_with_mask(
+                    seen, opinion, digest(f"{reviewer}{number}"), f"file:///{reviewer}{number}"
+                )  # noqa: B023
+            except ReviewConflictError:
+                return False
+            return True
+
+        with ThreadPoolExecutor(2) as pool:
+            assert sorted(pool.map(submit, ("ada", "cleo"))) == [False, True]
 
 
 def test_the_history_of_an_item_has_everything(archive: Archive) -> None:
