@@ -62,7 +62,10 @@ def main() -> None:
                     "seconds": seconds,
                 }
             )
-    report("attention_keys", {"photos": len(paths), "caps": {str(cap): _means(rows[cap]) for cap in CAPS}})
+    report(
+        "attention_keys",
+        {"photos": len(rows[CAPS[0]]), "caps": {str(cap): _means(rows[cap]) for cap in CAPS}},
+    )
 
 
 def _means(rows: list[dict[str, float]]) -> dict[str, Any]:

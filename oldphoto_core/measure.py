@@ -11,7 +11,7 @@ from oldphoto_core.detection.masks import count_components
 from oldphoto_core.photo import DefectDetection, Mask
 
 SAMPLE_SIDE = 1024
-"""Colour is compared on every n-th pixel, so that at most about so many remain a side."""
+"""Colour is compared on every n-th pixel, so that of a large photo so many to twice as many remain a side."""
 _CELL = 4
 
 

@@ -116,7 +116,8 @@ def _shift(
     """Return what is added to each channel before the networks see the photo, and its size as a measurement."""
     if translator.tone is None or settings.tone_strength <= 0:
         return np.zeros(3, np.float32), {}
-    shift = np.float32(settings.tone_strength) * lost_tone(translator.tone, pixels)
+    lost = lost_tone(translator.tone, pixels, translator.link.workers)
+    shift = np.float32(settings.tone_strength) * lost
     return shift, {"tone_shift": float(np.abs(shift).max())}
 
 

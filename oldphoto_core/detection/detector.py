@@ -119,8 +119,9 @@ class DefectDetector:
         return logits
 
     def _logits(self, tile: Tensor) -> Tensor:
-        logits: Tensor = self.network(self.link.to_device(tile).to(self.number))
-        return self.link.to_host(logits)
+        return self.link.to_host(
+            self.link.launched(lambda: self.network(self.link.to_device(tile).to(self.number)))
+        )
 
 
 def _luminance(sent: Tensor) -> Tensor:

@@ -34,6 +34,7 @@ EXPORT = "Export it as 8- or 16-bit grey or RGB TIFF and add that file to the co
 _LOGGERS = ("tifffile", "PIL", "exifread", "imagecodecs")
 _MAX_WARNINGS = 20
 _MAX_LENGTH = 300
+_MAX_WALKED = 10 * _MAX_LENGTH
 
 # Both the warnings filter and Pillow's pixel limit are process-wide, so third-party decoding is serial
 # within a process; photos are decoded side by side in processes, not in threads.
@@ -94,9 +95,14 @@ def observe(key: str, action: Callable[[], T], *, max_pixels: int | None = None)
 
 def one_line(text: object) -> str:
     """Return ``text`` printable, in one line, without memory addresses and of bounded length."""
-    cleaned = re.sub(r"\s*<_io\.BytesIO[^>]*>", "", str(text))
+    whole = str(text)
+    # A file's texts may be megabytes long, and hostile: only what can be shown is looked at, and no part of the
+    # pattern is without a bound, as each would be tried again from every character.
+    cleaned = re.sub(r"\s?<_io\.BytesIO[^>]{0,80}>", "", whole[:_MAX_WALKED])
     cleaned = " ".join("".join(c if c.isprintable() else " " for c in cleaned).split())
-    return cleaned if len(cleaned) <= _MAX_LENGTH else cleaned[: _MAX_LENGTH - 1] + "…"
+    if len(cleaned) <= _MAX_LENGTH and (not cleaned or len(whole) <= _MAX_WALKED):
+        return cleaned
+    return cleaned[: _MAX_LENGTH - 1] + "…"
 
 
 def summarised(remarks: Iterable[str]) -> tuple[str, ...]:

@@ -41,7 +41,10 @@ class Entry:
 
 @dataclass(frozen=True)
 class Directory:
-    """Entries; the directories that tags point to, by tag; and the tags, inner ones too, that could not be read."""
+    """Entries; the directories that tags point to, by tag; and the tags, inner ones too, that could not be read.
+
+    Of a tag that a damaged file repeats with another value, the first is taken and the tag is named as lost.
+    """
 
     entries: tuple[Entry, ...] = ()
     inner: dict[int, Directory] = field(default_factory=dict)
@@ -62,6 +65,14 @@ class Structure:
     read: Callable[[int, int], bytes]
     order: str
     big: bool = False
+
+
+@dataclass
+class _Spent:
+    """What reading a structure has used up: the bytes that are ``left``, and the directories that were read."""
+
+    left: int
+    seen: set[int] = field(default_factory=set)
 
 
 def read_block(block: bytes, wanted: Container[int] | None = None) -> Directory:
@@ -89,7 +100,7 @@ def read_directory(structure: Structure, at: int, wanted: Container[int] | None 
     Raises:
         ValueError, struct.error: the outer directory itself is damaged.
     """
-    return _read(structure, at, wanted, None, [_MAX_BYTES])
+    return _read(structure, at, wanted, None, _Spent(_MAX_BYTES))
 
 
 def pack_block(directory: Directory) -> bytes:
@@ -121,8 +132,16 @@ def add_to_tiff(stream: BinaryIO, added: Directory) -> None:
 
 
 def _read(
-    structure: Structure, at: int, wanted: Container[int] | None, within: int | None, left: list[int]
+    structure: Structure, at: int, wanted: Container[int] | None, within: int | None, spent: _Spent
 ) -> Directory:
+    """Read a directory and those inside, each once.
+
+    A few kilobytes can hold thousands of pointers to the same thousands of rows; so rows are paid for, a tag
+    is taken once, and nothing is read again.
+    """
+    if at in spent.seen:
+        raise ValueError("a directory that was read before")
+    spent.seen.add(at)
     order = structure.order
     count_format, row_format = (
         (f"{order}Q", f"{order}HHQ8s") if structure.big else (f"{order}H", f"{order}HHI4s")
@@ -131,30 +150,40 @@ def _read(
     (number,) = struct.unpack(count_format, structure.read(at, width))
     if number > _MAX_ENTRIES:
         raise ValueError(f"a directory declares {number:,} entries")
+    if number * size > spent.left:
+        raise ValueError(f"a directory of {number * size:,} bytes")
+    spent.left -= number * size
     table = structure.read(at + width, number * size)
     entries: dict[int, Entry] = {}
     inner: dict[int, Directory] = {}
-    lost: list[int] = []
-    for row in range(number):
-        tag, kind, count, value = struct.unpack_from(row_format, table, row * size)
+    rows: dict[int, bytes] = {}
+    lost: dict[int, None] = {}
+    for start in range(0, number * size, size):
+        row = table[start : start + size]
+        tag, kind, count, value = struct.unpack(row_format, row)
         pointer = tag in _INNER.get(within, ())
         if not pointer and (tag in _NEVER_VALUES or (wanted is not None and tag not in wanted)):
             continue
+        if tag in rows:
+            # The same row once more says nothing else; another one is left out.
+            lost |= {tag: None} if rows[tag] != row else {}
+            continue
+        rows[tag] = row
         try:
-            data = _values(structure, kind, count, value, left, _POINTERS if pointer else _SIZES)
+            data = _values(structure, kind, count, value, spent, _POINTERS if pointer else _SIZES)
             if pointer:
-                found = _read(structure, int.from_bytes(data, "little"), None, tag, left)
+                found = _read(structure, int.from_bytes(data, "little"), None, tag, spent)
                 inner |= {tag: found} if found else {}
-                lost.extend(found.lost)
+                lost |= dict.fromkeys(found.lost)
             else:
                 entries[tag] = Entry(tag, kind, _legible(tag, kind, data, order))
         except (ValueError, KeyError, OverflowError, OSError, struct.error):
-            lost.append(tag)
+            lost[tag] = None
     return Directory(tuple(entries.values()), inner, tuple(lost))
 
 
 def _values(
-    structure: Structure, kind: int, count: int, value: bytes, left: list[int], sizes: dict[int, int]
+    structure: Structure, kind: int, count: int, value: bytes, spent: _Spent, sizes: dict[int, int]
 ) -> bytes:
     """Return a tag's values as little-endian bytes, and take them off the budget.
 
@@ -162,7 +191,7 @@ def _values(
         KeyError, ValueError: an unknown type; too large, or beyond the structure's end.
     """
     size = count * sizes[kind]
-    if size > left[0]:
+    if size > spent.left:
         raise ValueError(f"a tag of {size:,} bytes")
     if size <= len(value):
         data = value[:size]
@@ -171,7 +200,7 @@ def _values(
         data = structure.read(at, size)
     if len(data) < size:
         raise ValueError("a tag lies beyond the end")
-    left[0] -= size
+    spent.left -= size
     if structure.order == "<":
         return data
     return _swapped(data, sizes[kind] if sizes is _POINTERS else _SWAPPED.get(kind, 1))

@@ -13,7 +13,7 @@ from PIL import Image
 from oldphoto_core.image_io.boundary import one_line
 from oldphoto_core.image_io.jp2_boxes import Jp2Facts
 from oldphoto_core.image_io.metadata import bare_exif, bounded_iptc, describe, resolution
-from oldphoto_core.image_io.png_chunks import IPTC_RESOURCE, PngSayings, read_sayings, text_chunk
+from oldphoto_core.image_io.png_chunks import IPTC_RESOURCE, MAX_TEXT, PngSayings, read_sayings, text_chunk
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,8 @@ def _comment(image: Image.Image) -> PngSayings:
     if image.format not in ("JPEG", "MPO", "GIF") or not isinstance(found, bytes):
         return PngSayings()
     stored = found.strip(b"\0 ")
+    if len(stored) > MAX_TEXT:
+        return PngSayings(lost=("Comment",))
     try:
         text = stored.decode()
     except UnicodeDecodeError:
@@ -81,7 +83,7 @@ def _comment(image: Image.Image) -> PngSayings:
 
 
 def _lost(png: PngSayings) -> str | None:
-    names = ", ".join(dict.fromkeys(png.lost))
+    names = ", ".join(png.lost)
     return f"damaged or too large, and not carried over: {one_line(names)}" if names else None
 
 

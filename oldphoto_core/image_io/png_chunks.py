@@ -15,7 +15,8 @@ COLOUR = (b"cICP", b"sRGB", b"gAMA", b"cHRM")
 _SIZES = {b"cICP": 4, b"sRGB": 1, b"gAMA": 4, b"cHRM": 32}
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 _XMP, _IPTC = "XML:com.adobe.xmp", "Raw profile type iptc"
-_MAX_TEXT = 1 << 20
+MAX_TEXT = 1 << 20
+"""Bytes of one text."""
 _MAX_BYTES = 4_000_000
 _MAX_CHUNKS = 500
 _RESOURCE = b"8BIM"
@@ -35,18 +36,21 @@ class PngSayings:
 
 
 def read_sayings(data: bytes) -> PngSayings:
-    """Read a PNG's descriptive chunks, as many as fit into four megabytes."""
+    """Read a PNG's descriptive chunks, as many as fit into four megabytes, and inflate as much of their texts."""
     chunks: list[tuple[bytes, bytes]] = []
     texts: dict[str, str] = {}
     blocks: dict[str, bytes] = {}
-    lost: list[str] = []
-    left = _MAX_BYTES
+    lost: dict[str, None] = {}
+    left, room, number = _MAX_BYTES, [_MAX_BYTES], 0
     for kind, content, sound in _chunks(data):
         name = keyword_of(content) if kind in _TEXTS else kind.decode("latin-1")
-        text = text_of(kind, content) if kind in _TEXTS else ""
-        fits = len(content) <= left and len(chunks) < _MAX_CHUNKS
-        if not (sound and fits and name) or text is None or len(content) != _SIZES.get(kind, len(content)):
-            lost.append(name or "a text without a name")
+        fits = len(content) <= left and number < _MAX_CHUNKS
+        whole = sound and fits and bool(name) and len(content) == _SIZES.get(kind, len(content))
+        # Looking into a text is the costly part: it comes last, and what is dropped afterwards counts as well.
+        number += whole
+        text = text_of(kind, content, room) if whole and kind in _TEXTS else ""
+        if not whole or text is None:
+            lost[name or "a text without a name"] = None
             continue
         left -= len(content)
         if kind == b"eXIf":
@@ -88,18 +92,26 @@ def keyword_of(content: bytes) -> str:
     return keyword.decode("latin-1") if zero else ""
 
 
-def text_of(kind: bytes, content: bytes) -> str | None:
-    """Return the text of a chunk; None where it is damaged or longer than a megabyte."""
+def text_of(kind: bytes, content: bytes, room: list[int] | None = None) -> str | None:
+    """Return the text of a chunk; None where it is damaged or too long.
+
+    Args:
+        kind: the chunk's type.
+        content: what it holds.
+        room: one number, the bytes that may still be inflated of all texts together; this text's are taken off.
+            A megabyte when not given.
+    """
+    room = [MAX_TEXT] if room is None else room
     _, zero, rest = content.partition(b"\0")
     if not zero:
         return None
     try:
         if kind == b"tEXt":
-            return rest.decode("latin-1") if len(rest) <= _MAX_TEXT else None
+            return rest.decode("latin-1") if len(rest) <= MAX_TEXT else None
         if kind == b"zTXt":
-            return _inflated(rest[1:]).decode("latin-1")
+            return _inflated(rest[1:], room).decode("latin-1")
         packed, (_, _, text) = rest[0], rest[2:].split(b"\0", 2)
-        return (_inflated(text) if packed else text).decode("utf-8")
+        return (_inflated(text, room) if packed else text).decode("utf-8")
     except (ValueError, IndexError, zlib.error):
         return None
 
@@ -120,10 +132,14 @@ def photoshop_resource(block: bytes, number: int) -> bytes | None:
     return None
 
 
-def _inflated(packed: bytes) -> bytes:
+def _inflated(packed: bytes, room: list[int]) -> bytes:
     inflater = zlib.decompressobj()
-    text = inflater.decompress(packed, _MAX_TEXT + 1)
-    if len(text) > _MAX_TEXT or not inflater.eof:
+    most = min(MAX_TEXT, room[0])
+    # A text that is thrown away was work, too; of a damaged one nobody knows how much.
+    room[0] -= most
+    text = inflater.decompress(packed, most + 1)
+    room[0] += most - min(len(text), most)
+    if len(text) > most or not inflater.eof:
         raise ValueError("a text that is too long, or cut off")
     return text
 

@@ -19,6 +19,8 @@ def doubts(translator: LatentTranslator, pixels: Raster, mask: Raster) -> dict[s
         mask: the dilated mask, ``H×W`` bool.
     """
     encoder, domain, link = translator.old.encoder, translator.domain, translator.link
-    distance = latent_distance(encoder, domain, pixels, link.device, link.workers) if domain else None
+    distance = None
+    if domain is not None:
+        distance = link.launched(lambda: latent_distance(encoder, domain, pixels, link.device, link.workers))
     measured = {"latent_distance": distance, "sample_deviation": sample_deviation(translator, pixels, mask)}
     return {name: value for name, value in measured.items() if value is not None}

@@ -46,9 +46,12 @@ Array = NDArray[np.float32]
 
 
 @torch.inference_mode()
-def lost_tone(estimator: ToneEstimator, pixels: Raster) -> Array:
-    """Return what to add to each channel of a photo as stored, ``3`` shares of the full range; mostly zeros."""
-    unit = overview(pixels)
+def lost_tone(estimator: ToneEstimator, pixels: Raster, workers: int = 1) -> Array:
+    """Return what to add to each channel of a photo as stored, ``3`` shares of the full range; mostly zeros.
+
+    ``workers`` threads may read the photo.
+    """
+    unit = overview(pixels, workers)
     if unit is None or not has_colour(unit):
         return np.zeros(3, np.float32)
     return decided(estimator(torch.from_numpy(tone_features(unit))[None])[0].numpy())

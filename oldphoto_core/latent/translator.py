@@ -112,6 +112,9 @@ class LatentTranslator:
             stacked: ``B×4×h×w``, three channels in [-1, 1] and the mask, on the CPU. A batch is damaged or it is not.
             generators: of the CPU, so that every device draws the same; each draws for an equal part of the batch.
         """
+        return (self.link.to_host(self.link.launched(lambda: self._drawn(stacked, generators))) + 1) / 2
+
+    def _drawn(self, stacked: Tensor, generators: list[torch.Generator]) -> Tensor:
         on_device = self.link.to_device(stacked)
         picture, damaged = on_device[:, :3].contiguous(memory_format=torch.channels_last), on_device[:, 3:]
         damaged_here = _is_damaged(stacked)
@@ -121,7 +124,7 @@ class LatentTranslator:
         shape = (len(stacked) // len(generators), *posterior.mean.shape[1:])
         noise = torch.cat([torch.randn(shape, generator=one) for one in generators]).to(posterior.mean)
         latents = posterior.mean + (0.5 * posterior.log_variance).exp() * noise
-        return (self.link.to_host(self._decoded(latents, damaged if damaged_here else None)) + 1) / 2
+        return self._decoded(latents, damaged if damaged_here else None)
 
     @torch.inference_mode()
     def _tiles(self, stacked: Tensor) -> Tensor:

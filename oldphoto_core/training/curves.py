@@ -33,6 +33,20 @@ class Curves:
             for name, value in values.items():
                 self.writer.add_scalar(name, value, step)
 
+    def keep(self, last: int) -> None:
+        """Drop the rows after step ``last``; without any left the file goes."""
+        if not self.path.exists():
+            return
+        columns = self._columns()
+        with self.path.open(newline="", encoding="utf-8") as stream:
+            rows = [row for row in csv.DictReader(stream) if int(row["step"]) <= last]
+        self.path.unlink()
+        if rows:
+            with self.path.open("w", newline="", encoding="utf-8") as stream:
+                writer = csv.DictWriter(stream, columns, restval="")
+                writer.writeheader()
+                writer.writerows(rows)
+
     def thinned(self, points: int = 40) -> dict[str, list[float]]:
         """Return the steps and the total loss, means over about ``points`` stretches of equal length."""
         if not self.path.exists():

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from oldphoto_core.training.interrupts import left_to_the_trainer
 from oldphoto_core.training.samples import Sample, cut, turned
 
 Batch = dict[str, Tensor]
@@ -147,6 +148,7 @@ def batches_from(
         # From page-locked memory a GPU copies without waiting.
         pin_memory=where.type == "cuda",
         prefetch_factor=1 if workers else None,
+        worker_init_fn=left_to_the_trainer,
     )
     for block_of_batches in loader:
         for batch in block_of_batches[inside:]:

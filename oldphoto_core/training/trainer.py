@@ -21,6 +21,7 @@ from oldphoto_core.device import computes_in_bfloat16
 from oldphoto_core.errors import TrainingError
 from oldphoto_core.training.card import ablations, model_card
 from oldphoto_core.training.curves import Curves
+from oldphoto_core.training.interrupts import held_back
 from oldphoto_core.training.late_ageing import LateAgeing
 from oldphoto_core.training.muon import Muon
 from oldphoto_core.training.settings import TrainingSettings
@@ -82,8 +83,11 @@ class Trainer:
         self.curves = Curves(settings.out.with_suffix(".csv"), settings.tensorboard)
         self._logged = (self.step, self.started)
         self.checkpoint_path = settings.out.with_suffix(".checkpoint.pt")
-        if settings.resume and self.checkpoint_path.exists():
+        resumed = settings.resume and self.checkpoint_path.exists()
+        if resumed:
             self._resume()
+        # What was written of steps that are done again, or by an earlier training, is no part of this one.
+        self.curves.keep(self.step if resumed else 0)
 
     @property
     def seconds(self) -> float:
@@ -100,10 +104,11 @@ class Trainer:
     def run(self, report: Report | None = None, *, until: int | None = None) -> Path:
         """Train to the end of the run; write weights and card; return the weights' path.
 
-        Stopped by ``KeyboardInterrupt``, or at step ``until``, it saves a checkpoint to go on from.
+        Stopped by ``KeyboardInterrupt`` (which waits for the step's end) or at step ``until``, it saves a checkpoint
+        to go on from.
 
         Raises:
-            TrainingError: the loss is no longer finite; the last checkpoint stays as it was.
+            TrainingError: loss or weights are no longer finite; the last checkpoint stays as it was.
             UsageError: no training photographs.
         """
         dataset = BlockDataset(
@@ -116,13 +121,16 @@ class Trainer:
         source = batches_from(self.step, dataset, workers=self.settings.workers, device=self.device)
         last_saved = time.monotonic()
         try:
-            while self.progress < 1.0 and self.step != until:
-                losses = self._train_step(next(source))
-                if self.step % _LOG_EVERY == 0:
-                    self._log(losses, report)
-                if time.monotonic() - last_saved > self.settings.checkpoint_seconds:
-                    self.save()
-                    last_saved = time.monotonic()
+            with held_back() as asked:
+                while self.progress < 1.0 and self.step != until:
+                    losses = self._train_step(next(source))
+                    if self.step % _LOG_EVERY == 0:
+                        self._log(losses, report)
+                    if asked():
+                        raise KeyboardInterrupt
+                    if time.monotonic() - last_saved > self.settings.checkpoint_seconds:
+                        self.save()
+                        last_saved = time.monotonic()
         except KeyboardInterrupt:
             self.save()
             raise
@@ -132,7 +140,13 @@ class Trainer:
         return self.settings.out
 
     def save(self) -> None:
-        """Write the checkpoint, then the moving average's weights with their card."""
+        """Write the checkpoint, then the moving average's weights with their card.
+
+        Raises:
+            TrainingError: weights are no longer finite; nothing is written.
+        """
+        if not all(bool(one.isfinite().all()) for one in self.network.parameters()):
+            raise self._diverged("Weights are no longer finite")
         self.checkpoint_path.parent.mkdir(parents=True, exist_ok=True)
         state = {
             "network": self.network.state_dict(),
@@ -204,13 +218,16 @@ class Trainer:
     def _adam(self, network: nn.Module, beta1: float) -> torch.optim.Adam:
         return torch.optim.Adam(network.parameters(), lr=self.settings.learning_rate, betas=(beta1, 0.999))
 
+    def _diverged(self, what: str) -> TrainingError:
+        return TrainingError(
+            f"{what} in {self.settings.network} at step {self.step}. "
+            "Resume from the checkpoint with a smaller --learning-rate."
+        )
+
     def _log(self, losses: Losses, report: Report | None) -> None:
         latest = {name: value.item() for name, value in losses.items()}
         if not math.isfinite(latest["total"]):
-            raise TrainingError(
-                f"The loss of {self.settings.network} is {latest['total']} at step {self.step}. "
-                "Resume from the checkpoint with a smaller --learning-rate."
-            )
+            raise self._diverged(f"The loss is {latest['total']}")
         for name, value in latest.items():
             self.smoothed[name] = 0.9 * self.smoothed.get(name, value) + 0.1 * value
         now, (step, then) = time.monotonic(), self._logged

@@ -5,6 +5,7 @@ Everything but the device itself is the same on a CPU, so the law is tested ther
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import cv2
@@ -72,6 +73,24 @@ def test_streamed_detection_gives_the_probability_of_tiles(
     expected, found = (one.detect(pixels) for one in (plain, streamed))
     assert np.abs(expected.probability - found.probability).max() <= 2e-3
     assert np.array_equal(expected.mask, found.mask)
+
+
+@pytest.mark.parametrize("size", [(190, 160), (640, 420)])
+def test_one_thread_launches_all_that_the_networks_do(weights: Path, size: tuple[int, int]) -> None:
+    """Small photos, which are looked at enlarged, and the draws beside the translation are no exceptions."""
+    _, streamed = _restorers(weights, tile=128)
+    detector, translator = streamed.detector, streamed.translator
+    assert detector is not None
+    assert translator is not None
+    seen: set[str] = set()
+    for network in (detector.network, translator.old.encoder, translator.mapping, translator.clean.generator):
+        network.register_forward_hook(lambda *_: seen.add(threading.current_thread().name))
+    pixels = aged_photo(3, width=size[0], height=size[1])
+    mask = np.zeros(pixels.shape[:2], bool)
+    mask[40:43, 30:120] = True
+    streamed.detect(pixels)
+    assert streamed.restore(pixels, mask=mask).needed
+    assert seen == {"launcher_0"}
 
 
 def test_intact_neighbours_are_joined_and_damaged_tiles_keep_their_outline() -> None:

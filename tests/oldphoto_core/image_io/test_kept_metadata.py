@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import struct
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -15,16 +16,18 @@ from hypothesis import strategies as st
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
-from oldphoto_core.image_io import decode, decode_scan, write_derivative
+from oldphoto_core.image_io import decode, decode_scan, ifd, write_derivative
 from oldphoto_core.image_io.ifd import (
     EXIF,
     GPS,
     INTEROPERABILITY,
     Directory,
     Entry,
+    Structure,
     add_to_tiff,
     pack_block,
     read_block,
+    read_directory,
 )
 from oldphoto_core.image_io.tiff_writer import TiffFacts, write_tiff
 from oldphoto_core.raster import InMemory, MemoryRaster
@@ -184,6 +187,51 @@ def test_a_directory_that_points_to_itself_ends() -> None:
     assert not read_block(bytes(block))
     with pytest.raises((ValueError, struct.error)):
         read_block(b"II*\0\x08\0\0\0\xff\xff")
+
+
+def table(*rows: tuple[int, int, int, int]) -> bytes:
+    """A little-endian directory of these rows: tag, type, count, value."""
+    return struct.pack("<H", len(rows)) + b"".join(struct.pack("<HHII", *row) for row in rows) + bytes(4)
+
+
+def test_pointers_to_the_same_directory_are_followed_once() -> None:
+    """Law: the work grows with the file, however its directories refer to each other."""
+    many = 60
+    size = len(table(*[(0, 0, 0, 0)] * many))
+    exif, leaf = 8 + size, 8 + 2 * size
+    rows = (
+        # The first pointer leads to the next directory; the others are repeated, or lead to one that was read.
+        [(EXIF, 4, 1, exif), *[(EXIF, 4, 1, leaf), (GPS, 4, 1, exif)] * (many // 2)][:many],
+        [(INTEROPERABILITY, 4, 1, leaf)] * many,
+        [(1, 99, 1, 0)] * many,
+    )
+    block = b"II*\0\x08\0\0\0" + b"".join(table(*some) for some in rows)
+    reads: Counter[int] = Counter()
+
+    def read(at: int, size: int) -> bytes:
+        reads[at] += 1
+        return block[at : at + size]
+
+    found = read_directory(Structure(read, "<"), 8)
+    # The number of rows and the rows, of each directory.
+    assert reads == {at + more: 1 for at in (8, exif, leaf) for more in (0, 2)}
+    assert sorted(found.lost) == [1, EXIF, GPS]
+
+
+def test_of_a_repeated_tag_the_first_is_kept_and_another_is_named() -> None:
+    rows = ((271, 2, 2, ord("A")), (271, 2, 2, ord("A")), (272, 2, 2, ord("B")), (272, 2, 2, ord("C")))
+    found = read_block(b"II*\0\x08\0\0\0" + table(*rows))
+    assert found == Directory((text_tag(271, "A"), text_tag(272, "B")), lost=(272,))
+
+
+def test_the_rows_of_a_directory_are_paid_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tags without a value take no bytes but those of their rows."""
+    empty = [(tag, 7, 0, 0) for tag in range(40000, 40010)]
+    inner = 8 + len(table((0, 0, 0, 0)))
+    block = b"II*\0\x08\0\0\0" + table((EXIF, 4, 1, inner)) + table(*empty)
+    assert len(read_block(block).inner[EXIF].entries) == 10
+    monkeypatch.setattr(ifd, "_MAX_BYTES", 100)
+    assert read_block(block) == Directory(lost=(EXIF,))
 
 
 def test_a_stream_that_is_no_longer_empty_is_a_tiff_from_its_beginning() -> None:

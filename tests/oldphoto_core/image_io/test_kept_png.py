@@ -13,6 +13,8 @@ import tifffile
 from PIL import Image
 
 from oldphoto_core.image_io import decode
+from oldphoto_core.image_io.boundary import one_line
+from oldphoto_core.image_io.png_chunks import read_sayings
 from tests.oldphoto_core.image_io.image_files import (
     RECORDS,
     SRGB,
@@ -123,6 +125,89 @@ def test_the_colours_of_srgb_need_no_warning() -> None:
 def test_a_chunk_that_cannot_be_taken_over_is_named(chunk: tuple[bytes, bytes], name: str) -> None:
     photo = decode(png_with(through_pillow(ramp(), "PNG"), chunk), key="a.png")
     assert f"damaged or too large, and not carried over: {name}" in photo.warnings
+
+
+class Inflaters:
+    """Stands in for ``zlib.decompressobj`` and counts what is inflated."""
+
+    def __init__(self) -> None:
+        self.calls = self.size = 0
+        self._make = zlib.decompressobj
+
+    def __call__(self) -> Inflaters:
+        self.calls += 1
+        self._real = self._make()
+        return self
+
+    @property
+    def eof(self) -> bool:
+        return self._real.eof
+
+    def decompress(self, packed: bytes, most: int) -> bytes:
+        text = self._real.decompress(packed, most)
+        self.size += len(text)
+        return text
+
+
+@pytest.fixture
+def inflaters(monkeypatch: pytest.MonkeyPatch) -> Inflaters:
+    counting = Inflaters()
+    monkeypatch.setattr(zlib, "decompressobj", counting)
+    return counting
+
+
+LONG_TEXT = zlib.compress(bytes(1 << 20))
+TOO_LONG = zlib.compress(bytes(2 << 20))
+TORN = zlib.compress(bytes(1 << 20))[:-9] + bytes(9)
+
+
+@pytest.mark.parametrize("packed", [LONG_TEXT, TOO_LONG, TORN])
+@pytest.mark.parametrize(
+    ("kind", "keyword", "between"),
+    [
+        (b"zTXt", b"Note %d", b"\0\0"),
+        (b"iTXt", b"Note %d", b"\0\1\0\0\0"),
+        (b"iTXt", b"XML:com.adobe.xmp", b"\0\1\0\0\0"),
+    ],
+)
+def test_all_texts_together_are_inflated_to_four_megabytes(
+    inflaters: Inflaters, kind: bytes, keyword: bytes, between: bytes, packed: bytes
+) -> None:
+    """Law: a file of some kilobytes cannot ask for hundreds of megabytes; what is left out is named."""
+    names = [keyword.replace(b"%d", b"%d" % number) for number in range(40)]
+    data = png_with(through_pillow(ramp(), "PNG"), *((kind, name + between + packed) for name in names))
+    found = read_sayings(data)
+    assert inflaters.size <= 4_000_000 + len(names)
+    assert sum(map(len, found.texts.values())) <= 4_000_000
+    kept = 3 if packed is LONG_TEXT else 0
+    assert found.lost == tuple(dict.fromkeys(name.decode() for name in names[kept:]))
+
+
+def test_texts_beyond_the_limits_are_not_inflated(inflaters: Inflaters) -> None:
+    full = [(b"iTXt", b"Page %d\0\0\0\0\0" % number + b"x" * 999_980) for number in range(4)]
+    data = png_with(
+        through_pillow(ramp(), "PNG"), *full, (b"zTXt", b"Note\0\0" + zlib.compress(bytes(900)) * 20)
+    )
+    found = read_sayings(data)
+    assert (inflaters.calls, found.lost) == (0, ("Note",))
+    small = [(b"zTXt", b"XML:com.adobe.xmp\0\0" + zlib.compress(b"<x/>"))] * 600
+    assert read_sayings(png_with(through_pillow(ramp(), "PNG"), *small)).lost == ("XML:com.adobe.xmp",)
+    assert inflaters.calls == 500
+
+
+def test_of_a_long_text_only_the_beginning_is_looked_at() -> None:
+    blanks = " " * 20_000
+    assert one_line(blanks + "x") == ""
+    assert one_line("x" + blanks) == "x…"
+    assert one_line("no <_io.BytesIO object at 0x7f00>\n picture") == "no picture"
+
+
+@pytest.mark.parametrize(("size", "kept"), [(1 << 20, True), ((1 << 20) + 1, False)])
+def test_a_comment_is_bounded_as_a_text_is(size: int, kept: bool) -> None:
+    photo = decode(through_pillow(ramp(), "GIF", comment=b"x" * size), key="a.gif")
+    assert len(photo.header.png_chunks) == kept
+    named = "damaged or too large, and not carried over: Comment" in photo.warnings
+    assert named is not kept
 
 
 def app13(records: bytes) -> bytes:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
+import multiprocessing
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -154,3 +158,52 @@ def test_ctrl_c_keeps_a_checkpoint(training_data: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         Trainer(settings).run(interrupt)
     assert Trainer(replace(settings, resume=True)).step == 20
+
+
+def test_an_interrupt_waits_for_the_end_of_its_step(
+    training_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also with processes that make batches: a terminal's Ctrl-C reaches them all."""
+    settings = _settings("vae-clean", training_data, 40, batch=1, crop=32, workers=1)
+    trainer, descend = Trainer(settings), Trainer._descend
+
+    def interrupted(self: Trainer, *given: Any) -> None:
+        descend(self, *given)
+        if self.step == 2:
+            for process in (*multiprocessing.active_children(), multiprocessing.current_process()):
+                os.kill(process.pid or 0, signal.SIGINT)
+
+    monkeypatch.setattr(Trainer, "_descend", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.run()
+    monkeypatch.undo()
+    stopped = Trainer(replace(settings, resume=True))
+    whole = Trainer(replace(settings, out=settings.out.with_name("whole.safetensors")))
+    whole.run(until=3)
+    assert stopped.step == 3
+    for mine, theirs in zip(stopped.network.parameters(), whole.network.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
+
+
+def test_weights_that_are_no_numbers_replace_no_checkpoint(training_data: Path) -> None:
+    settings = _settings("vae-clean", training_data, 12, batch=1, crop=32, checkpoint_seconds=0)
+    Trainer(settings).run(until=3)
+    saved = settings.out.with_suffix(".checkpoint.pt").read_bytes()
+    broken = Trainer(replace(settings, resume=True))
+    with torch.no_grad():
+        next(broken.network.parameters()).fill_(float("nan"))
+    with pytest.raises(TrainingError, match="--learning-rate"):
+        broken.run(until=6)
+    assert settings.out.with_suffix(".checkpoint.pt").read_bytes() == saved
+
+
+def test_curves_are_those_of_this_training(training_data: Path) -> None:
+    settings = _settings("vae-clean", training_data, 60, batch=1, crop=32)
+    first = Trainer(settings)
+    first.run(until=25)
+    first.curves.add(40, {"total": 9.0})
+    resumed = Trainer(replace(settings, resume=True))
+    resumed.run(until=45)
+    assert resumed.curves.thinned()["step"] == [20, 40]
+    again = Trainer(settings)
+    assert again.curves.thinned()["step"] == []
