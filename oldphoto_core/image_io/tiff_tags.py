@@ -32,6 +32,8 @@ DESCRIPTIVE = frozenset(
 """The tags of a page that describe the picture: texts, times, ratings, and what Windows Explorer writes."""
 SOFTWARE = 305
 _ORIENTATION, _X, _Y, _UNIT, _XMP, _IPTC, _PHOTOSHOP, _ICC = 274, 282, 283, 296, 700, 33723, 34377, 34675
+_NAMED = 20
+"""A warning names so many tags."""
 _DIRECTORIES = {EXIF: "the EXIF directory", GPS: "the GPS directory"}
 _COLOUR_TAGS = {301: "TransferFunction", 318: "WhitePoint", 319: "PrimaryChromaticities"}
 
@@ -97,7 +99,10 @@ def left_out(tags: Sequence[int]) -> tuple[str, ...]:
     """Return the warning that names EXIF tags which are too large or cannot be read."""
     known = ExifTags.GPSTAGS | ExifTags.TAGS | _DIRECTORIES
     names = [known.get(tag, str(tag)) for tag in dict.fromkeys(tags)]
-    return (f"EXIF: too large or damaged, and not carried over: {', '.join(names)}",) if names else ()
+    if not names:
+        return ()
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return (f"EXIF: too large or damaged, and not carried over: {', '.join(names[:_NAMED])}{more}",)
 
 
 def without_blanks(directory: Directory) -> Directory:

@@ -311,7 +311,7 @@ def test_a_request_counts_while_it_is_the_current_decision(archive: Archive) -> 
 def test_two_masks_for_one_photo_at_once_are_one_redo_and_one_conflict(archive: Archive) -> None:
     """Neither waits for the other in a circle."""
     catalog, row = archive.catalog, _row(archive, "05.tif")
-    for number in range(10):
+    for _ in range(10):
         seen = DecisionRequest(row.item_id, row.output_sha256, catalog.queue_row(row.item_id).last_review)
         ready = Barrier(2)
 
@@ -319,9 +319,7 @@ def test_two_masks_for_one_photo_at_once_are_one_redo_and_one_conflict(archive: 
             ready.wait()
             try:
                 opinion = Opinion(Decision.REDO, "", reviewer)
-                catalog.redo_with_mask(
-                    seen, opinion, digest(f"{reviewer}{number}"), f"file:///{reviewer}{number}"
-                )  # noqa: B023
+                catalog.redo_with_mask(seen, opinion, digest(reviewer), f"file:///{reviewer}.png")
             except ReviewConflictError:
                 return False
             return True
