@@ -5,15 +5,22 @@ Beside a GPU the ageing by worker processes is what training waits for; there th
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
 
-from oldphoto_core.degradation import ARCHIVE_PROFILE, PROFILES, DefectLibrary, sample_recipe
+from oldphoto_core.degradation import (
+    ARCHIVE_PROFILE,
+    PROFILES,
+    DefectLibrary,
+    DegradationRecipe,
+    sample_recipe,
+)
 from oldphoto_core.degradation.batched import BatchAger, DamageBank
-from oldphoto_core.training.samples import PhotoFolder, Sample, cut
+from oldphoto_core.training.samples import UNTOUCHED, PhotoFolder, Sample, cut
 from oldphoto_core.training.stream import Batch
 
 _LAYERS_PER_KIND = 12
@@ -62,18 +69,25 @@ class LateAgeing:
 
     @torch.no_grad()
     def apply(self, batch: Batch, unaged: torch.Tensor, seed: int) -> Batch:
-        """Return the batch with its ``unaged`` rows (``B`` bool, on the CPU) aged; half by the text's recipe."""
+        """Return the batch with its ``unaged`` rows (``B`` bool, on the CPU) aged; half by the text's recipe.
+
+        As among samples that workers age, a tenth stays as it is. Marks that no eye could find weigh as much as
+        the others: telling them apart (`degradation.visibility`) is work for a CPU.
+        """
         rows = unaged.nonzero()[:, 0]
         if not len(rows):
             return batch
         rng = np.random.default_rng(seed)
-        recipes = [
-            sample_recipe(int(rng.integers(2**31)), PROFILES["seed" if rng.random() < 0.5 else "archive"])
-            for _ in rows
-        ]
+        recipes = [_recipe(rng) for _ in rows]
         place = rows.to(batch["clean"].device)
         made = self.ager.age((batch["clean"][place] + 1) / 2, recipes, seed)
         result = {name: tensor.clone() for name, tensor in batch.items()}
         result["aged"][place], result["clean"][place] = made.aged * 2 - 1, made.clean * 2 - 1
         result["mask"][place] = made.mask.to(result["mask"].dtype)
         return result
+
+
+def _recipe(rng: np.random.Generator) -> DegradationRecipe:
+    profile = PROFILES["seed" if rng.random() < 0.5 else "archive"]
+    recipe = sample_recipe(int(rng.integers(2**31)), profile)
+    return replace(recipe, operations=()) if rng.random() < UNTOUCHED else recipe

@@ -106,20 +106,24 @@ class DamageBank:
             self.layers[name] = torch.stack([layer.stacked for layer in drawn]).to(device)
             self.bounds[name] = torch.tensor([layer.bound for layer in drawn], device=device)
 
-    def lay(self, pixels: Tensor, names: Sequence[str], generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def lay(
+        self, pixels: Tensor, steps: Sequence[Operation], generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
         """Lay one layer over each photo.
 
         Args:
             pixels: ``N×3×H×W`` in [0, 1], H and W at most the layers' side.
-            names: of the damage, one a photo; a kind that the bank does not have leaves its photo alone.
+            steps: the damage, one a photo, whose kind and lack of colour count; a kind that the bank does not have
+                leaves its photo alone.
             generator: chooses the layers and turns, mirrors and shifts them.
 
         Returns:
             The damaged pixels, and the alpha of the damage, ``N×1×H×W``.
         """
         chosen, bounds = [], []
-        for name in names:
-            layer, bound = self._choose(name, generator)
+        for step in steps:
+            layer, bound = self._choose(step.name, generator)
+            layer = _greyed(layer) if _is_grey(step) else layer
             chosen.append(self._placed(layer, pixels.shape[-2:], generator))
             bounds.append(bound)
         stacked = torch.stack(chosen).to(pixels.dtype)
@@ -148,6 +152,18 @@ class DamageBank:
         height, width = size
         top, left = (_integer(self.side - part + 1, generator) for part in (height, width))
         return turned[:, top : top + height, left : left + width]
+
+
+def _is_grey(step: Operation) -> bool:
+    """Say whether damage has no colour of its own: a grey photo's never has."""
+    colours = {step.params[one] for one in "rgb" if one in step.params}
+    return bool(step.params.get("mono")) or len(colours) == 1
+
+
+def _greyed(layer: Tensor) -> Tensor:
+    """Return a layer ``7×S×S`` that does the same to all channels."""
+    gain, bias = (part.mean(dim=0, keepdim=True).expand_as(part) for part in (layer[:3], layer[3:6]))
+    return torch.cat((gain, bias, layer[6:]))
 
 
 def closed(mask: Tensor) -> Tensor:

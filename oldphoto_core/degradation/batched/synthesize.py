@@ -101,9 +101,9 @@ class _Run:
         before = self.pixels[place]
         damaged, alpha = before.clone(), torch.zeros_like(before[:, :1])
         while heads := [k for k, photo in enumerate(photos) if self._damage_is_next(photo)]:
-            names = [self.waiting[photos[k]].pop(0).name for k in heads]
+            steps = [self.waiting[photos[k]].pop(0) for k in heads]
             where = torch.tensor(heads, device=before.device)
-            laid, shape = bank.lay(damaged[where], names, self.choices)
+            laid, shape = bank.lay(damaged[where], steps, self.choices)
             damaged[where], alpha[where] = laid, torch.maximum(alpha[where], shape)
         bound = visible_bounds(before)
         change = (damaged - before).abs().amax(dim=1, keepdim=True)

@@ -139,6 +139,20 @@ def test_damage_changes_the_mask_and_nothing_else() -> None:
     assert torch.equal(aged.clean, photos)
 
 
+def test_damage_of_a_grey_photo_is_grey() -> None:
+    """The layers of the bank come from photos of any kind; the recipe says whether there may be colour."""
+    look = {"r": 0.8, "g": 0.8, "b": 0.8}
+    grey = (Operation("damage-hole", {"mono": 1}), Operation("damage-scratches", look))
+    tinted = (Operation("damage-hole", {"mono": 0}), Operation("damage-scratches", look | {"b": 0.5}))
+    photos = torch.cat([_tensor(_photo(n)).mean(dim=1, keepdim=True).expand(-1, 3, -1, -1) for n in range(8)])
+    found = {}
+    for name, steps in (("grey", grey), ("tinted", tinted)):
+        aged = BatchAger(_bank()).age(photos, [DegradationRecipe(0, "x", steps)] * 8, seed=1)
+        assert aged.mask.any()
+        found[name] = (aged.aged - aged.aged[:, :1]).abs().max()
+    assert found["grey"] < 1e-3 < found["tinted"]
+
+
 @pytest.mark.parametrize("mode", range(6))
 def test_a_layer_blends_as_on_the_cpu(mode: int) -> None:
     """Gain, bias and bound reproduce what the CPU's operator makes of a photo."""

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from oldphoto_core.degradation import PROFILES, sample_recipe
+from oldphoto_core.training import late_ageing
 from oldphoto_core.training.late_ageing import LateAgeing
+from oldphoto_core.training.samples import UNTOUCHED
 from oldphoto_core.training.settings import TrainingSettings
 from oldphoto_core.training.stream import UNAGED, BlockDataset, batches_from
 from oldphoto_core.training.tasks.base import mixed
@@ -42,6 +46,16 @@ def test_only_clean_rows_are_aged(settings: TrainingSettings) -> None:
     assert (aged["aged"][unaged] != aged["clean"][unaged]).any()
     assert aged["aged"].abs().max() <= 1
     assert set(aged["mask"].unique().tolist()) <= {0.0, 1.0}
+
+
+def test_as_many_stay_untouched_as_among_samples_of_workers() -> None:
+    """Their own share, and the recipes that happen to be empty."""
+    rng, number = np.random.default_rng(0), 600
+    untouched = sum(not late_ageing._recipe(rng).operations for _ in range(number)) / number
+    empty = np.mean(
+        [not sample_recipe(seed, PROFILES[name]).operations for seed in range(300) for name in PROFILES]
+    )
+    assert untouched == pytest.approx(UNTOUCHED + (1 - UNTOUCHED) * empty, abs=0.04)
 
 
 def test_training_ages_its_batches(settings: TrainingSettings) -> None:
