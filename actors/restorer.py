@@ -80,7 +80,7 @@ class PhotoRestorer(Protocol):
         measurements: dict[str, float],
         needed: bool,
     ) -> tuple[Flag, ...]:
-        """Return the reasons to look at the result."""
+        """Return the reasons to look at the result; ``measurements`` are those of all stages."""
         ...
 
 

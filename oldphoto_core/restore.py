@@ -181,10 +181,8 @@ class Restorer:
         measurements: dict[str, float],
         needed: bool,
     ) -> tuple[Flag, ...]:
-        """Return the reasons for a curator to look; a photo that needed nothing has none."""
-        if not needed:
-            return ()
-        return flags.assess({**measure_detection(detection), **measurements})
+        """Return the reasons for a curator to look, by all that was measured; none where nothing was needed."""
+        return flags.assess(measurements) if needed else ()
 
     def _cap(self, tier: Tier) -> Tier:
         order = list(Tier)

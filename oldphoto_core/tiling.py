@@ -50,10 +50,14 @@ class Grid:
     multiple: int
     border: int = 0
 
+    @property
+    def padded(self) -> tuple[int, int]:
+        """Height and width with the mirrored border."""
+        return self._padded(self.height), self._padded(self.width)
+
     def windows(self) -> Iterator[Window]:
         """Yield the tiles that keep at least one pixel of the picture."""
-        padded = (self._padded(self.height), self._padded(self.width))
-        for window in windows(*padded, self.tile, self.halo):
+        for window in windows(*self.padded, self.tile, self.halo):
             top, left, bottom, right = self.kept(window)
             if top < bottom and left < right:
                 yield window

@@ -3,12 +3,16 @@
 A tile with damage keeps the outline that it has on a CPU: attention sees what the tile and its halo hold, so another
 outline would be another fill. Intact tiles may be of any size (tiled = whole), and large ones have less halo: up
 to 4×4 neighbours become one.
+
+Shapes are few, whatever the sizes of an archive's scans: for each new one every convolution has to be planned. So
+intact windows at a picture's edges are widened, inwards, to what others measure, and batches hold a power of two.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 from oldphoto_core.raster import Raster
@@ -48,13 +52,38 @@ def batches(grid: Grid, mask: Raster, chosen: list[Window], pixels: int) -> list
         blocks[row // MOST_JOINED, column // MOST_JOINED].append(tile)
     alike: dict[tuple[bool, int, int], list[Window]] = defaultdict(list)
     for block in blocks.values():
-        for window, damaged in _joined(block, MOST_JOINED):
+        for tile, damaged in _joined(block, MOST_JOINED):
+            window = tile if damaged else _widened(tile, grid, mask)
             alike[damaged, window.bottom - window.top, window.right - window.left].append(window)
     made = []
     for (damaged, height, width), windows in alike.items():
-        size = max(1, pixels // (height * width))
-        made += [Batch(windows[first : first + size], damaged) for first in range(0, len(windows), size)]
+        most = max(1, pixels // (height * width))
+        while windows:
+            size = 1 << (min(most, len(windows)).bit_length() - 1)
+            made.append(Batch(windows[:size], damaged))
+            windows = windows[size:]
     return made
+
+
+def _widened(window: Window, grid: Grid, mask: Raster) -> Window:
+    """Return an intact window that sees more of the picture, so that its shape is one that is frequent.
+
+    It stays as it is where it would see damage.
+    """
+    top, bottom = _stretched(window.top, window.bottom, grid.padded[0], grid)
+    left, right = _stretched(window.left, window.right, grid.padded[1], grid)
+    wider = replace(window, top=top, left=left, bottom=bottom, right=right)
+    return window if wider == window or grid.read(mask, wider).any() else wider
+
+
+def _stretched(first: int, last: int, length: int, grid: Grid) -> tuple[int, int]:
+    """Return a span that holds ``first … last``, as long as some tiles with their halo if the side allows it."""
+    sides = (count * grid.tile + 2 * grid.halo for count in range(1, MOST_JOINED + 1))
+    wanted = next((side for side in sides if side >= last - first), last - first)
+    if wanted > length:
+        return first, last
+    start = min(first, length - wanted)
+    return start, start + wanted
 
 
 def _joined(tiles: list[_Tile], side: int) -> Iterator[tuple[Window, bool]]:

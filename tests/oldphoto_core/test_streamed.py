@@ -111,6 +111,27 @@ def test_intact_neighbours_are_joined_and_damaged_tiles_keep_their_outline() -> 
     assert sum(len(batch.windows) for batch in made) < len(chosen) / 3
 
 
+def test_scans_of_many_sizes_have_few_shapes() -> None:
+    """For each new shape a GPU plans every convolution again."""
+    sizes = [(600 + 37 * number, 1100 - 23 * number) for number in range(15)]
+    shapes = set()
+    for height, width in sizes:
+        grid = Grid(height, width, tile=64, halo=32, multiple=16, border=16)
+        windows = list(grid.windows())
+        for batch in batches(grid, MemoryRaster(np.zeros((height, width), bool)), windows, pixels=400_000):
+            one = batch.windows[0]
+            assert 0 <= one.top < one.bottom <= grid.padded[0]
+            shapes.add((len(batch.windows), one.bottom - one.top, one.right - one.left))
+            # What is kept still has its halo on every side that is not the picture's own.
+            for window in batch.windows:
+                assert window.top <= max(0, window.inner_top - 32)
+                assert window.bottom >= min(grid.padded[0], window.inner_bottom + 32)
+    sides = {64 * count + 64 for count in (1, 2, 3, 4)}
+    assert {side for _, *both in shapes for side in both} <= sides
+    assert {count for count, *_ in shapes} <= {1, 2, 4, 8}
+    assert len(shapes) < 2 * len(sizes)
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("shape", [(9, 7), (9, 7, 3)])
 def test_levels_survive_the_way_to_the_device_and_back(shape: tuple[int, ...], dtype: type) -> None:
