@@ -52,8 +52,8 @@ def batches(grid: Grid, mask: Raster, chosen: list[Window], pixels: int) -> list
         blocks[row // MOST_JOINED, column // MOST_JOINED].append(tile)
     alike: dict[tuple[bool, int, int], list[Window]] = defaultdict(list)
     for block in blocks.values():
-        for tile, damaged in _joined(block, MOST_JOINED):
-            window = tile if damaged else _widened(tile, grid, mask)
+        for joined, damaged in _joined(block, MOST_JOINED):
+            window = joined if damaged else _widened(joined, grid, mask)
             alike[damaged, window.bottom - window.top, window.right - window.left].append(window)
     made = []
     for (damaged, height, width), windows in alike.items():
