@@ -66,11 +66,13 @@ def settle_error(photo: PhotoRow, error: Exception, agent: str) -> PhotoRow:
 def _failure_code(error: Exception) -> str:
     """Return the error's name, or the code of a trouble of the machine (`schemas.records.OUTSIDE_ERRORS`).
 
-    An `OSError` without a number does not come from the machine: a library says so of the file.
+    An `OSError` without a number does not come from the machine: a library says so of the file. A photo for which a
+    GPU's memory does not suffice may never fit.
     """
     if isinstance(error, OSError) and error.errno is not None:
         return "machine"
-    if isinstance(error, RuntimeError) and any(word in str(error) for word in ("CUDA", "cuDNN")):
+    said = str(error)
+    if isinstance(error, RuntimeError) and "out of memory" not in said and ("CUDA" in said or "cuDNN" in said):
         return "cuda"
     return type(error).__name__
 

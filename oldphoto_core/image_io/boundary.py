@@ -80,6 +80,7 @@ def observe(key: str, action: Callable[[], T], *, max_pixels: int | None = None)
                 "If it is genuine, raise the limit max_pixels; otherwise inspect the file",
             ) from error
         except NotImplementedError as error:
+            # What tifffile raises for subsampled colours without JPEG, or differences of floats of three bytes.
             raise UnsupportedPhotoError(
                 key, f"the decoder does not know this variant of the format ({one_line(error)})", EXPORT
             ) from error

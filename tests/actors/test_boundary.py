@@ -24,6 +24,7 @@ FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         (FileNotFoundError(errno.ENOENT, "gone", "weights"), True),
         (RuntimeError("CUDA error: an illegal memory access was encountered"), True),
         (RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"), True),
+        (RuntimeError("CUDA out of memory. Tried to allocate 9.00 GiB."), False),
         (AlreadyExistsError("other bytes lie there"), False),
         (UnwritableKeyError("too long a name"), False),
         (OSError("broken data stream"), False),
