@@ -72,7 +72,11 @@ def _failure_code(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno is not None:
         return "machine"
     said = str(error)
-    if isinstance(error, RuntimeError) and "out of memory" not in said and ("CUDA" in said or "cuDNN" in said):
+    if (
+        isinstance(error, RuntimeError)
+        and "out of memory" not in said
+        and ("CUDA" in said or "cuDNN" in said)
+    ):
         return "cuda"
     return type(error).__name__
 
