@@ -4,7 +4,7 @@ A tile with damage keeps the outline that it has on a CPU: attention sees what t
 outline would be another fill. Intact tiles may be of any size (tiled = whole), and large ones have less halo: up
 to 4×4 neighbours become one.
 
-Shapes are few, whatever the sizes of an archive's scans: for each new one every convolution has to be planned. So
+Shapes are few, whatever the sizes of large scans: for each new one every convolution has to be planned. So
 intact windows at a picture's edges are widened, inwards, to what others measure, and batches hold a power of two.
 """
 
