@@ -34,6 +34,7 @@ from oldphoto_core.evaluation.pairs import find_pairs
 from oldphoto_core.faces.before_after import compare_faces
 from oldphoto_core.flags import RULES
 from oldphoto_core.latent.doubts import doubts
+from oldphoto_core.latent.overview import overview
 from oldphoto_core.raster import MemoryRaster
 from oldphoto_core.restore import Restorer, load_restorer
 from oldphoto_core.training.split import in_validation
@@ -129,7 +130,8 @@ def strange(restorer: Restorer, photos: list[Picture]) -> dict[str, Any]:
 def doubts_of(restorer: Restorer, picture: Picture) -> dict[str, float]:
     """Return what the translator measures of a picture without damage."""
     assert restorer.translator is not None
-    return doubts(restorer.translator, MemoryRaster(picture), MemoryRaster(np.zeros(picture.shape[:2], bool)))
+    raster, mask = MemoryRaster(picture), MemoryRaster(np.zeros(picture.shape[:2], bool))
+    return doubts(restorer.translator, raster, mask, overview(raster))
 
 
 def steadiness(restorer: Restorer, data: Path, number: int) -> dict[str, Any]:
@@ -187,7 +189,9 @@ def cost(restorer: Restorer, photos: list[Picture]) -> dict[str, dict[str, float
             mask = MemoryRaster(dilated(result.defect_mask, restorer.settings.dilation))
             raster = MemoryRaster(pixels)
             for name, measure in {
-                "doubts": lambda raster=raster, mask=mask: doubts(restorer.translator, raster, mask),
+                "doubts": lambda raster=raster, mask=mask: doubts(
+                    restorer.translator, raster, mask, overview(raster)
+                ),
                 "lettering": lambda raster=raster, mask=mask: measure_lettering(raster, mask),
                 "faces": lambda pixels=pixels, result=result: compare_faces(
                     restorer.enhancer.detector, pixels, result.image, result.faces

@@ -93,7 +93,7 @@ class DefectDetection:
     @property
     def coverage(self) -> float:
         """Share of the photo that is masked, in [0, 1]."""
-        return float(self.mask.mean()) if self.mask.size else 0.0
+        return np.count_nonzero(self.mask) / self.mask.size if self.mask.size else 0.0
 
 
 @dataclass(frozen=True)

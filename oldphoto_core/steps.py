@@ -16,6 +16,7 @@ from oldphoto_core.detection.detector import DefectDetector
 from oldphoto_core.detection.lettering import measure_lettering
 from oldphoto_core.detection.looks import Looks, enlarged_region
 from oldphoto_core.latent.doubts import doubts
+from oldphoto_core.latent.overview import overview
 from oldphoto_core.latent.streamed import translate_streamed
 from oldphoto_core.latent.tone import Shifted, lost_tone
 from oldphoto_core.latent.translator import LatentTranslator
@@ -90,7 +91,8 @@ def translate_into(
     """
     height, width = pixels.shape[:2]
     damaged = coverage >= settings.needed_mask
-    shift, toned = _shift(translator, settings, pixels)
+    seen = overview(pixels, translator.link.workers)
+    shift, toned = _shift(translator, settings, seen)
     if not damaged and height * width >= _PROBED_FROM:
         grid = translator.grid(height, width, _PROBE_SIDE)
         probed = _translated(translator, settings, pixels, shift, mask, None, grid, _spread(grid))[
@@ -106,18 +108,20 @@ def translate_into(
     if needed:
         # Not while the GPU translates: following rows of letters is Python, and would hold up who launches.
         lettering = measure_lettering(pixels, mask, translator.link.workers)
-        measured |= {**doubts(translator, pixels, mask), **lettering}
+        measured |= {**doubts(translator, pixels, mask, seen), **lettering}
     return Change(needed, measured)
 
 
 def _shift(
-    translator: LatentTranslator, settings: RestoreSettings, pixels: Raster
+    translator: LatentTranslator, settings: RestoreSettings, seen: NDArray[np.float32] | None
 ) -> tuple[NDArray[np.float32], dict[str, float]]:
-    """Return what is added to each channel before the networks see the photo, and its size as a measurement."""
+    """Return what is added to each channel before the networks see the photo, and its size as a measurement.
+
+    ``seen`` is the photo's overview.
+    """
     if translator.tone is None or settings.tone_strength <= 0:
         return np.zeros(3, np.float32), {}
-    lost = lost_tone(translator.tone, pixels, translator.link.workers)
-    shift = np.float32(settings.tone_strength) * lost
+    shift = np.float32(settings.tone_strength) * lost_tone(translator.tone, seen)
     return shift, {"tone_shift": float(np.abs(shift).max())}
 
 

@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from oldphoto_core.detection.masks import is_defect, is_flock, peaks_of, wider_probability
+from oldphoto_core.detection.masks import is_defect, is_flock, wider_probability
 from oldphoto_core.detection.prior import adjusted, suspected_pixels
-from oldphoto_core.detection.regions import BandRegions, Flags, JoinedRegions, Numbers, labelled
+from oldphoto_core.detection.regions import BandRegions, Flags, JoinedRegions, Labelled, Labels
 from oldphoto_core.photo import Mask, Probability
 from oldphoto_core.raster import BAND_PIXELS, MemoryRaster, Raster, bands
 from oldphoto_core.settings import RestoreSettings
@@ -95,11 +95,12 @@ def hysteresis_into(
 
     def written(band: int) -> tuple[int, int]:
         found, (top, _) = read(band), spans[band]
-        labels, _ = labelled(found >= own.grow_probability)
-        part = np.concatenate([[False], kept[regions.of_band(band)]])[labels]
+        marked = Labelled.of(found >= own.grow_probability)
+        part: Mask = np.zeros(found.shape, bool)
+        part.reshape(-1)[marked.places] = kept[regions.of_band(band)][marked.owners]
         mask.write(top, 0, part)
         undecided = (found > UNDECIDED[0]) & (found < UNDECIDED[1]) & ~part
-        return int(part.sum()), int(undecided.sum())
+        return int(np.count_nonzero(part)), int(np.count_nonzero(undecided))
 
     counts = list(in_threads(written, numbers, workers))
     masked, undecided = (sum(column) for column in zip(*counts, strict=True))
@@ -124,17 +125,15 @@ class _Seen(NamedTuple):
     regions: BandRegions
     peaks: NDArray[np.float32]
     wider: BandRegions
-    inside: Numbers
+    inside: Labels
 
     @classmethod
     def of(cls, probability: Probability, top: int, settings: RestoreSettings) -> _Seen:
-        labels, regions = labelled(probability >= settings.grow_probability, top)
-        around, wider = labelled(probability >= wider_probability(settings), top)
-        count = len(regions.areas)
-        inside: Numbers = np.zeros(count, np.int64)
-        marked = labels > 0
-        inside[labels[marked] - 1] = around[marked]
-        return cls(regions, peaks_of(probability, labels, count), wider, inside)
+        grown = Labelled.of(probability >= settings.grow_probability)
+        around = Labelled.of(probability >= wider_probability(settings))
+        return cls(
+            grown.regions(top), grown.highest(probability), around.regions(top), grown.any_of(around.labels)
+        )
 
 
 def _judged(seen: list[_Seen], settings: RestoreSettings) -> tuple[JoinedRegions, Flags]:

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from oldphoto_core.detection.regions import Flags, Labels, Numbers, Shapes
-from oldphoto_core.photo import Mask, Probability
+from oldphoto_core.detection.regions import Flags, Numbers, Shapes
+from oldphoto_core.photo import Mask
 from oldphoto_core.settings import RestoreSettings
 
 _FLOCK = 30
@@ -73,14 +73,6 @@ def is_defect(
 def _is_line(shapes: Shapes, length: int) -> Flags:
     squared = shapes.diagonals_squared()
     return (squared >= length**2) & (squared >= _LINE_SHAPE * shapes.areas)
-
-
-def peaks_of(probability: Probability, labels: Labels, count: int) -> NDArray[np.float32]:
-    """Return the highest probability of each of ``count`` labels, from 1 on."""
-    peaks = np.zeros(count, np.float32)
-    marked = labels > 0
-    np.maximum.at(peaks, labels[marked] - 1, probability[marked])
-    return peaks
 
 
 def dilated(mask: Mask, pixels: int) -> Mask:

@@ -42,21 +42,65 @@ class BandRegions(NamedTuple):
     boxes: Numbers
 
 
-def labelled(marked: Flags, top: int = 0) -> tuple[Labels, BandRegions]:
-    """Return the labels of ``H×W`` pixels (0 = none; the same each time) and their regions.
+class Labelled(NamedTuple):
+    """The 8-connected regions of the marked pixels of one band, ``H×W``.
 
-    Args:
-        marked: the pixels of one band.
-        top: the whole picture's row that the band begins at.
+    Marks are few: what is done for each of them, and not for each pixel of the band, costs next to nothing.
+
+    Attributes:
+        labels: ``H×W``; 0 where nothing is marked, else one more than the region's number.
+        places: of the marked pixels, ``N`` positions in the flattened band, in order.
+        owners: the number of the region that each of them belongs to, from 0 on.
+        total: how many regions there are.
     """
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(marked.astype(np.uint8), connectivity=8)
-    corners = stats[1:, [cv2.CC_STAT_TOP, cv2.CC_STAT_LEFT]].astype(np.int64) + np.array([top, 0])
-    sides = stats[1:, [cv2.CC_STAT_HEIGHT, cv2.CC_STAT_WIDTH]]
-    found = np.asarray(labels, np.int32)
-    areas = stats[1:, cv2.CC_STAT_AREA].astype(np.int64)
-    # Rows of their own: a view would keep all labels alive.
-    edges = found[0].copy(), found[-1].copy()
-    return found, BandRegions(*edges, areas, np.hstack([corners, corners + sides]))
+
+    labels: Labels
+    places: Numbers
+    owners: Numbers
+    total: int
+
+    @classmethod
+    def of(cls, marked: Flags) -> Labelled:
+        """Return the regions of ``H×W`` pixels, numbered the same each time."""
+        count, labels = cv2.connectedComponents(marked.astype(np.uint8), connectivity=8)
+        places = np.flatnonzero(marked).astype(np.int64, copy=False)
+        found = np.asarray(labels, np.int32)
+        return cls(found, places, found.ravel()[places].astype(np.int64) - 1, count - 1)
+
+    def regions(self, top: int = 0) -> BandRegions:
+        """Return the regions of a band that begins at row ``top`` of the whole picture."""
+        rows, columns = np.divmod(self.places, self.labels.shape[1])
+        ends = (
+            self._least(rows) + top,
+            self._least(columns),
+            self._most(rows + 1) + top,
+            self._most(columns + 1),
+        )
+        # Rows of their own: a view would keep all labels alive.
+        edges = self.labels[0].copy(), self.labels[-1].copy()
+        return BandRegions(*edges, np.bincount(self.owners, minlength=self.total), np.stack(ends, axis=1))
+
+    def highest(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the highest of ``H×W`` values, at least 0, in each region."""
+        peaks = np.zeros(self.total, np.float32)
+        np.maximum.at(peaks, self.owners, values.ravel()[self.places])
+        return peaks
+
+    def any_of(self, values: Labels) -> Labels:
+        """Return for each region one of the ``H×W`` values that lie in it."""
+        some = np.zeros(self.total, np.int32)
+        some[self.owners] = values.ravel()[self.places]
+        return some
+
+    def _least(self, values: Numbers) -> Numbers:
+        least: Numbers = np.full(self.total, self.labels.size, np.int64)
+        np.minimum.at(least, self.owners, values)
+        return least
+
+    def _most(self, values: Numbers) -> Numbers:
+        most: Numbers = np.zeros(self.total, np.int64)
+        np.maximum.at(most, self.owners, values)
+        return most
 
 
 class JoinedRegions:

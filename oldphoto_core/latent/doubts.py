@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from oldphoto_core.latent.draws import sample_deviation
 from oldphoto_core.latent.strangeness import latent_distance
 from oldphoto_core.latent.translator import LatentTranslator
 from oldphoto_core.raster import Raster
 
 
-def doubts(translator: LatentTranslator, pixels: Raster, mask: Raster) -> dict[str, float]:
+def doubts(
+    translator: LatentTranslator, pixels: Raster, mask: Raster, seen: NDArray[np.float32] | None
+) -> dict[str, float]:
     """Return ``latent_distance`` (`latent.strangeness`) and ``sample_deviation`` (`latent.draws`).
 
     A photo too narrow for one of them lacks it, and so does a translator without a domain the first.
@@ -17,10 +22,14 @@ def doubts(translator: LatentTranslator, pixels: Raster, mask: Raster) -> dict[s
         translator: the networks.
         pixels: the photo as stored.
         mask: the dilated mask, ``H×W`` bool.
+        seen: the photo's overview (`latent.overview`); None if it is too narrow for one.
     """
     encoder, domain, link = translator.old.encoder, translator.domain, translator.link
-    distance = None
-    if domain is not None:
-        distance = link.launched(lambda: latent_distance(encoder, domain, pixels, link.device, link.workers))
-    measured = {"latent_distance": distance, "sample_deviation": sample_deviation(translator, pixels, mask)}
-    return {name: value for name, value in measured.items() if value is not None}
+    measured = {}
+    if domain is not None and seen is not None:
+        measured["latent_distance"] = link.launched(
+            lambda: latent_distance(encoder, domain, seen, link.device)
+        )
+    if (deviation := sample_deviation(translator, pixels, mask)) is not None:
+        measured["sample_deviation"] = deviation
+    return measured

@@ -17,7 +17,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from oldphoto_core.latent.strangeness import overview
 from oldphoto_core.models.tone_estimator import ToneEstimator
 from oldphoto_core.pixels import to_unit
 from oldphoto_core.raster import Raster
@@ -46,15 +45,14 @@ Array = NDArray[np.float32]
 
 
 @torch.inference_mode()
-def lost_tone(estimator: ToneEstimator, pixels: Raster, workers: int = 1) -> Array:
-    """Return what to add to each channel of a photo as stored, ``3`` shares of the full range; mostly zeros.
+def lost_tone(estimator: ToneEstimator, seen: Array | None) -> Array:
+    """Return what to add to each channel of a photo, ``3`` shares of the full range; mostly zeros.
 
-    ``workers`` threads may read the photo.
+    ``seen`` is the photo's overview (`latent.overview`); None, for one too narrow to tell, gives zeros.
     """
-    unit = overview(pixels, workers)
-    if unit is None or not has_colour(unit):
+    if seen is None or not has_colour(seen):
         return np.zeros(3, np.float32)
-    return decided(estimator(torch.from_numpy(tone_features(unit))[None])[0].numpy())
+    return decided(estimator(torch.from_numpy(tone_features(seen))[None])[0].numpy())
 
 
 def decided(shift: Array) -> Array:

@@ -23,7 +23,7 @@ from oldphoto_core.degradation.library import DefectLibrary
 from oldphoto_core.degradation.profiles import PROFILES, sample_recipe
 from oldphoto_core.degradation.synthesize import age
 from oldphoto_core.errors import UsageError
-from oldphoto_core.latent.strangeness import overview
+from oldphoto_core.latent.overview import overview
 from oldphoto_core.models.autoencoder import Encoder
 from oldphoto_core.models.build import build_autoencoder
 from oldphoto_core.models.latent_domain import LatentDomain, latent_features

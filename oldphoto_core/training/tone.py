@@ -29,7 +29,7 @@ from oldphoto_core.degradation.library import DefectLibrary
 from oldphoto_core.degradation.profiles import PROFILES, sample_recipe
 from oldphoto_core.degradation.synthesize import age
 from oldphoto_core.errors import UsageError
-from oldphoto_core.latent.strangeness import overview
+from oldphoto_core.latent.overview import overview
 from oldphoto_core.latent.tone import decided, has_colour, tone_features
 from oldphoto_core.models.build import build_tone_estimator
 from oldphoto_core.models.tone_estimator import ToneEstimator

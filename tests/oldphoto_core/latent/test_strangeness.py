@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from oldphoto_core.flags import RULES
 from oldphoto_core.latent.doubts import doubts
-from oldphoto_core.latent.strangeness import LEAST_SIDE, SIDE, latent_distance, overview
+from oldphoto_core.latent.overview import LEAST_SIDE, SIDE, overview
+from oldphoto_core.latent.strangeness import latent_distance
 from oldphoto_core.models.build import build_autoencoder
 from oldphoto_core.models.latent_domain import LatentDomain, latent_features
 from oldphoto_core.raster import FileRaster, MemoryRaster
@@ -48,9 +49,9 @@ def domain(encoder: torch.nn.Module) -> LatentDomain:
 
 
 def distance(encoder: torch.nn.Module, domain: LatentDomain, pixels: NDArray[np.uint8]) -> float:
-    found = latent_distance(encoder, domain, MemoryRaster(pixels), torch.device("cpu"))  # type: ignore[arg-type]
-    assert found is not None
-    return found
+    seen = overview(MemoryRaster(pixels))
+    assert seen is not None
+    return latent_distance(encoder, domain, seen, torch.device("cpu"))  # type: ignore[arg-type]
 
 
 def test_training_lies_around_one_and_strangers_far_out(
@@ -87,7 +88,7 @@ def test_scan_size_does_not_matter(encoder: torch.nn.Module, domain: LatentDomai
     assert distance(encoder, domain, small.astype(np.uint16) * 257) == pytest.approx(expected, rel=1e-3)  # type: ignore[arg-type]
     on_disk = FileRaster(small.shape, small.dtype)
     on_disk.write(0, 0, small)
-    assert latent_distance(encoder, domain, on_disk, torch.device("cpu")) == expected  # type: ignore[arg-type]
+    assert np.array_equal(overview(on_disk), overview(MemoryRaster(small)))
 
 
 @pytest.mark.parametrize(
@@ -123,9 +124,12 @@ def test_the_shipped_domain_knows_a_photograph_from_a_page() -> None:
     data = pytest.importorskip("skimage.data", reason="scikit-image brings the photograph")
     photo = np.asarray(data.camera(), np.uint8)
     found = [
-        doubts(translator, MemoryRaster(pixels), MemoryRaster(np.zeros(pixels.shape[:2], bool)))[
-            "latent_distance"
-        ]
+        doubts(
+            translator,
+            MemoryRaster(pixels),
+            MemoryRaster(np.zeros(pixels.shape[:2], bool)),
+            overview(MemoryRaster(pixels)),
+        )["latent_distance"]
         for pixels in (photo, page(440, 600))
     ]
     assert found[0] < THRESHOLD <= found[1]

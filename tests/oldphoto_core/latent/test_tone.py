@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from oldphoto_core.device import DeviceLink
+from oldphoto_core.latent.overview import overview
 from oldphoto_core.latent.tone import FEATURES, LARGEST_SHIFT, Shifted, decided, lost_tone, tone_features
 from oldphoto_core.models.build import build_tone_estimator
 from oldphoto_core.models.tone_estimator import ToneEstimator
@@ -73,14 +74,14 @@ def test_small_shifts_are_none_and_large_ones_are_capped() -> None:
 def test_a_photo_without_colour_keeps_its_tone(weights: Path, shape: tuple[int, ...]) -> None:
     grey = coloured(width=160, height=120)[..., 0]
     pixels = grey if len(shape) == 2 else np.repeat(grey[..., None], 3, axis=2)
-    assert not lost_tone(estimator(), MemoryRaster(pixels)).any()
+    assert not lost_tone(estimator(), overview(MemoryRaster(pixels))).any()
     with_tone, without = (restorer(weights, tone).restore(pixels, mask=some_mask(pixels)).image
                           for tone in (estimator(), None))  # fmt: skip
     assert np.array_equal(with_tone, without)
 
 
 def test_a_picture_too_narrow_to_tell_keeps_its_tone() -> None:
-    assert not lost_tone(estimator(), MemoryRaster(coloured(width=16, height=200))).any()
+    assert not lost_tone(estimator(), overview(MemoryRaster(coloured(width=16, height=200)))).any()
 
 
 def test_no_strength_is_no_estimator(weights: Path) -> None:
