@@ -48,6 +48,7 @@ def end_to_end(device: torch.device, megapixels: float) -> dict[str, Any]:
         device,
         trained.latent_domain,
         trained.tone,
+        trained.fading,
     )
     # On a CPU as well: there it only has to be seen that it runs.
     detector.link = DeviceLink(device, streamed=True)

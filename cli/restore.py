@@ -55,7 +55,7 @@ def restore(
         ),
     ] = None,
     collection: Annotated[str | None, typer.Option(help="Name in the catalog [default: the source]")] = None,
-    profile: Annotated[str, typer.Option(help="archive | conservation")] = "archive",
+    profile: Annotated[str, typer.Option(help="archive | tones-as-scanned | conservation")] = "archive",
     tier: Annotated[str, typer.Option(help="Highest tier: conserved | restored | enhanced")] = "enhanced",
     device: Annotated[str, typer.Option(help="auto | cpu | cuda")] = "auto",
     limit: Annotated[

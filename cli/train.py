@@ -1,7 +1,7 @@
 """``oldphoto train``: train one network within a wall-clock budget or a number of steps.
 
-``latent-domain`` is no network: it measures, in a minute or two, what ``vae-old`` was trained on. ``tone`` needs no
-other network and about ten minutes.
+``latent-domain`` is no network: it measures, in a minute or two, what ``vae-old`` was trained on. ``tone`` and
+``fading`` need no other network and about ten minutes each.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 LATENT_DOMAIN = "latent-domain"
-TONE = "tone"
+ESTIMATORS = ("tone", "fading")
 
 
 def register(app: typer.Typer) -> None:
@@ -26,7 +26,8 @@ def train(
         str,
         typer.Argument(
             help="detector | vae-old | vae-clean | mapping | faces; or latent-domain, once vae-old is trained "
-            "(--data --out --vae-old --config --seed), or tone (--data --out --steps --config --seed --workers)"
+            "(--data --out --vae-old --config --seed); or tone | fading "
+            "(--data --out --steps --config --seed --workers)"
         ),
     ],
     data: Annotated[Path, typer.Option(help="Folder with clean/, old/, annotated/, defects/, faces/.")],
@@ -50,7 +51,7 @@ def train(
         int | None,
         typer.Option(
             min=1,
-            help="End after so many steps (tone: examples), whatever the budget; repeatable bit for bit.",
+            help="End after so many steps (tone, fading: examples), whatever the budget; repeatable bit for bit.",
         ),
     ] = None,
     start: Annotated[
@@ -119,8 +120,10 @@ def train(
     if network == LATENT_DOMAIN:
         _measure_domain(data, out, config=config, vae_old=vae_old, seed=seed, as_json=json)
         return
-    if network == TONE:
-        _fit_tone(data, out, config=config, examples=steps, seed=seed, workers=workers, as_json=json)
+    if network in ESTIMATORS:
+        _fit_estimator(
+            network, data, out, config=config, examples=steps, seed=seed, workers=workers, as_json=json
+        )
         return
     if ageing not in ("workers", "device"):
         raise UsageError(f"--ageing {ageing!r} is neither workers nor device.")
@@ -198,17 +201,26 @@ def _measure_domain(
     typer.echo(json_format.dumps(done) if as_json else f"{written}: of {photographs} photographs")
 
 
-def _fit_tone(
-    data: Path, out: Path, *, config: str, examples: int | None, seed: int, workers: int, as_json: bool
+def _fit_estimator(
+    network: str,
+    data: Path,
+    out: Path,
+    *,
+    config: str,
+    examples: int | None,
+    seed: int,
+    workers: int,
+    as_json: bool,
 ) -> None:
-    """Fit the estimator of lost tones and say what it is worth on held-out photographs."""
+    """Fit the estimator of lost tones or of fading and say what it is worth on held-out photographs."""
     from cli.progress import progress_bar
+    from oldphoto_core.training.fading import fit_fading
     from oldphoto_core.training.tone import fit_tone
     from oldphoto_core.weights.cards import read_card
 
     with progress_bar() as bar:
         task = bar.add_task("ageing", total=None, note="")
-        written = fit_tone(
+        written = (fit_tone if network == "tone" else fit_fading)(
             data,
             out,
             config=config,  # type: ignore[arg-type]
@@ -219,5 +231,5 @@ def _fit_tone(
         )
     judged = read_card(written)["held_out"]
     done = {"weights": str(written), "held_out": judged}
-    said = f"{written}: {judged.get('gain_db', 0.0):+.2f} dB on held-out photographs"
+    said = f"{written}; on held-out photographs: {json_format.dumps(judged)}"
     typer.echo(json_format.dumps(done) if as_json else said)

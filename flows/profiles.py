@@ -22,6 +22,8 @@ class Profile:
     settings: RestoreSettings = field(default_factory=RestoreSettings)
 
 
+_TONES_AS_SCANNED = RestoreSettings(fading_strength=0.0, tone_strength=0.0)
+
 PROFILES: dict[str, Profile] = {
     profile.name: profile
     for profile in (
@@ -29,7 +31,16 @@ PROFILES: dict[str, Profile] = {
             "archive", "everything that the weights allow, each tier flagged and reviewable", Tier.ENHANCED
         ),
         Profile(
-            "conservation", "fills damage only; every other pixel stays as it was scanned", Tier.CONSERVED
+            "tones-as-scanned",
+            "as archive, but faded or shifted tones stay as they are",
+            Tier.ENHANCED,
+            _TONES_AS_SCANNED,
+        ),
+        Profile(
+            "conservation",
+            "fills damage only; every other pixel stays as it was scanned",
+            Tier.CONSERVED,
+            _TONES_AS_SCANNED,
         ),
     )
 }

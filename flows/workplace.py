@@ -23,7 +23,7 @@ from oldphoto_core.provision import find_provision
 from schemas.records import ModelRecord
 from schemas.repository import Catalog
 
-_TRANSLATION = ("detector", "tone", "vae-old", "vae-clean", "mapping")
+_TRANSLATION = ("detector", "fading", "tone", "vae-old", "vae-clean", "mapping")
 STAGES_OF_TIER: dict[Tier, tuple[str, ...]] = {
     Tier.CONSERVED: _TRANSLATION,
     Tier.RESTORED: _TRANSLATION,
@@ -33,6 +33,7 @@ STAGES_OF_TIER: dict[Tier, tuple[str, ...]] = {
 
 _EFFECT_OF_MISSING: dict[str, str] = {
     "detector": "damage is not found, so nothing is filled",
+    "fading": "faded photographs stay faded",
     "tone": "colours that shifted stay shifted",
     "vae-old": "photographs are not translated; at most damage is filled",
     "vae-clean": "photographs are not translated; at most damage is filled",

@@ -35,7 +35,8 @@ from oldphoto_core.weights.load import load_networks
 class Translation:
     """The two lower tiers of one photo, and whether it needed them at all.
 
-    ``mask`` is the dilated one. The conserved tier is made when it is first asked for.
+    ``mask`` is the dilated one; ``contrast`` is the original's, as a share of the restored tier's. The conserved tier
+    is made when it is first asked for.
     """
 
     original: Pixels
@@ -43,11 +44,12 @@ class Translation:
     mask: Mask
     needed: bool
     measurements: dict[str, float]
+    contrast: float = 1.0
 
     @cached_property
     def conserved(self) -> Pixels:
         """The original with only the damage filled; bit-identical outside the dilated mask."""
-        return conserved(self.original, self.restored, self.mask)
+        return conserved(self.original, self.restored, self.mask, self.contrast)
 
 
 class Restorer:
@@ -157,7 +159,7 @@ class Restorer:
             coverage=detection.coverage,
         )
         made = restored if change.complete else pixels
-        return Translation(pixels, made, mask, change.needed, change.measurements)
+        return Translation(pixels, made, mask, change.needed, change.measurements, change.contrast)
 
     def enhance(
         self, pixels_original: Pixels, restored: Pixels, *, refine: bool = True
@@ -230,6 +232,7 @@ def load_restorer(
             where,
             networks.latent_domain,
             networks.tone,
+            networks.fading,
         )
         if networks.vae_old and networks.mapping and networks.vae_clean
         else None

@@ -90,7 +90,7 @@ def restore_scan(
     made: dict[Tier, Raster] = {}
     if Tier.CONSERVED in tiers:
         made[Tier.CONSERVED] = workspace.new(pixels.shape, pixels.dtype)
-        conserve_into(pixels, restored, grown, made[Tier.CONSERVED])
+        conserve_into(pixels, restored, grown, made[Tier.CONSERVED], change.contrast)
     if Tier.RESTORED in tiers:
         made[Tier.RESTORED] = restored
     if Tier.ENHANCED in tiers:

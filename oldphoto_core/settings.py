@@ -42,10 +42,12 @@ class RestoreSettings:
         texture_level: root mean square of textures that pass for grain: changes that smooth are withheld where they
             are not larger than that.
         tone_change: how much of the translation's change at large (over some 30 pixels) is made; 0 keeps the tones
-            that the scan has, with what ``tone_strength`` gives back.
+            that the scan has, with what ``tone_strength`` and ``fading_strength`` give back.
         strength: how much of the translation is applied outside the mask.
         tone_strength: how much of the shift of the channels that the whole photo shows is taken back before the
             translation (see `latent.tone`). 0 is off.
+        fading_strength: how much of the black and white that a faded photo has lost is given back before the
+            translation (see `latent.fading`). 0 is off.
         needed_mask, needed_change: a photo whose mask share and mean absolute change (of the full range)
             both stay below these needs nothing.
         autocast: run the networks in bfloat16 where the device computes in it (of the autoencoders, what their
@@ -70,6 +72,7 @@ class RestoreSettings:
     tone_change: float = 0.0
     strength: float = 1.0
     tone_strength: float = 1.0
+    fading_strength: float = 1.0
     needed_mask: float = 2e-5
     needed_change: float = 0.004
     autocast: bool = True

@@ -16,9 +16,11 @@ from oldphoto_core.detection.detector import DefectDetector
 from oldphoto_core.detection.lettering import measure_lettering
 from oldphoto_core.detection.looks import Looks, enlarged_region
 from oldphoto_core.latent.doubts import doubts
+from oldphoto_core.latent.fading import Levels, lost_levels
 from oldphoto_core.latent.overview import overview
 from oldphoto_core.latent.streamed import translate_streamed
-from oldphoto_core.latent.tone import Shifted, lost_tone
+from oldphoto_core.latent.tone import lost_tone
+from oldphoto_core.latent.tone_correction import Corrected, ToneCorrection
 from oldphoto_core.latent.translator import LatentTranslator
 from oldphoto_core.measure import ChangeMeter
 from oldphoto_core.pixels import PixelKind, to_unit
@@ -36,12 +38,19 @@ _PROBED_FROM = 4_000_000
 
 @dataclass(frozen=True)
 class Change:
-    """What a translation did: whether the photo needed it, and what was measured."""
+    """What a translation did.
+
+    Attributes:
+        needed: whether the photo needed it.
+        measurements: what was measured.
+        complete: False where a few probes settled that nothing is needed, so that no pixel was written.
+        contrast: of the photo, as a share of the restored one's: less than 1 where tones were spread.
+    """
 
     needed: bool
     measurements: dict[str, float]
     complete: bool = True
-    """False where a few probes settled that nothing is needed, so that no pixel was written."""
+    contrast: float = 1.0
 
 
 def detect_into(
@@ -92,44 +101,52 @@ def translate_into(
     height, width = pixels.shape[:2]
     damaged = coverage >= settings.needed_mask
     seen = overview(pixels, translator.link.workers)
-    shift, toned = _shift(translator, settings, seen)
+    correction, toned = _correction(translator, settings, seen)
     if not damaged and height * width >= _PROBED_FROM:
         grid = translator.grid(height, width, _PROBE_SIDE)
-        probed = _translated(translator, settings, pixels, shift, mask, None, grid, _spread(grid))[
+        probed = _translated(translator, settings, pixels, correction, mask, None, grid, _spread(grid))[
             "mean_change"
         ]
         # Half the threshold, because probes see only some of the photo.
         if probed < settings.needed_change / 2:
             return Change(needed=False, measurements={"mean_change": probed, **toned}, complete=False)
     grid = translator.grid(height, width)
-    measured = _translated(translator, settings, pixels, shift, mask, restored, grid, list(grid.windows()))
+    measured = _translated(
+        translator, settings, pixels, correction, mask, restored, grid, list(grid.windows())
+    )
     measured |= toned
     needed = damaged or measured["mean_change"] >= settings.needed_change
     if needed:
         # Not while the GPU translates: following rows of letters is Python, and would hold up who launches.
         lettering = measure_lettering(pixels, mask, translator.link.workers)
         measured |= {**doubts(translator, pixels, mask, seen), **lettering}
-    return Change(needed, measured)
+    return Change(needed, measured, contrast=1 / correction.gain)
 
 
-def _shift(
+def _correction(
     translator: LatentTranslator, settings: RestoreSettings, seen: NDArray[np.float32] | None
-) -> tuple[NDArray[np.float32], dict[str, float]]:
-    """Return what is added to each channel before the networks see the photo, and its size as a measurement.
+) -> tuple[ToneCorrection, dict[str, float]]:
+    """Return what is done to the photo's tones before the networks see it, and its size in measurements.
 
     ``seen`` is the photo's overview.
     """
-    if translator.tone is None or settings.tone_strength <= 0:
-        return np.zeros(3, np.float32), {}
-    shift = np.float32(settings.tone_strength) * lost_tone(translator.tone, seen)
-    return shift, {"tone_shift": float(np.abs(shift).max())}
+    levels, shift = Levels(), np.zeros(3, np.float32)
+    measured = {}
+    if translator.fading is not None and settings.fading_strength > 0:
+        levels = lost_levels(translator.fading, seen, settings.fading_strength)
+        measured["fading"] = 1 - levels.span
+    if translator.tone is not None and settings.tone_strength > 0:
+        spread = seen if seen is None else ToneCorrection.of(levels, shift).applied(seen)
+        shift = np.float32(settings.tone_strength) * lost_tone(translator.tone, spread)
+        measured["tone_shift"] = float(np.abs(shift).max())
+    return ToneCorrection.of(levels, shift), measured
 
 
 def _translated(
     translator: LatentTranslator,
     settings: RestoreSettings,
     pixels: Raster,
-    shift: NDArray[np.float32],
+    correction: ToneCorrection,
     mask: Raster,
     restored: Raster | None,
     grid: Grid,
@@ -137,14 +154,16 @@ def _translated(
 ) -> dict[str, float]:
     """Translate the chosen windows, write them where a target is given, and return what was measured.
 
-    The networks see the photo with ``shift`` added to its channels; measured is the change from the photo as stored.
+    The networks see the photo with its tones corrected; measured is the change from the photo as stored.
     """
     meter = ChangeMeter(grid.height, grid.width)
     if translator.link.streamed:
-        translate_streamed(translator, settings.strength, pixels, shift, mask, restored, grid, chosen, meter)
+        translate_streamed(
+            translator, settings.strength, pixels, correction, mask, restored, grid, chosen, meter
+        )
         return meter.measurements()
     kind = PixelKind.of(pixels) if restored is not None else None
-    seen = Shifted(pixels, shift) if shift.any() else pixels
+    seen = Corrected(pixels, correction) if correction.changes else pixels
     for top, left, translated in translator.patches(seen, mask, grid, chosen):
         bottom, right = top + translated.shape[0], left + translated.shape[1]
         unit = to_unit(pixels.read(top, left, bottom, right))

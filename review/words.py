@@ -63,6 +63,7 @@ MEASUREMENT_NAMES: Mapping[str, tuple[str, str]] = {
     "lettering": ("Letters in the mask, about", ""),
     "latent_distance": ("Distance from the training (usual: 0.5)", ""),
     "sample_deviation": ("Unsteadiness of the result", "%"),
+    "fading": ("Range of tones given back", "%"),
     "tone_shift": ("Tone given back, largest channel", "%"),
 }
 """Measurements → (words, unit); ``%`` marks shares in [0, 1]."""

@@ -21,7 +21,7 @@ _REACH = 4 * 48 + 2 * _ALIGNED
 _BLOCK = 64 * _ALIGNED
 
 
-def conserved(original: Pixels, restored: Pixels, mask: Mask) -> Pixels:
+def conserved(original: Pixels, restored: Pixels, mask: Mask, contrast: float = 1.0) -> Pixels:
     """Return the original with only the masked pixels filled, in the tone and grain of their surroundings.
 
     The fill is the restored photo, shifted by how much that departs from the original around the mask, with the
@@ -31,13 +31,18 @@ def conserved(original: Pixels, restored: Pixels, mask: Mask) -> Pixels:
     Args:
         original, restored: the photo as stored, and its restored tier.
         mask: the dilated mask.
+        contrast: of the original, as a share of the restored tier's.
     """
     result = np.empty_like(original)
-    conserve_into(MemoryRaster(original), MemoryRaster(restored), MemoryRaster(mask), MemoryRaster(result))
+    conserve_into(
+        MemoryRaster(original), MemoryRaster(restored), MemoryRaster(mask), MemoryRaster(result), contrast
+    )
     return result
 
 
-def conserve_into(original: Raster, restored: Raster, mask: Raster, result: Raster) -> None:
+def conserve_into(
+    original: Raster, restored: Raster, mask: Raster, result: Raster, contrast: float = 1.0
+) -> None:
     """Do what :func:`conserved` does block by block; the blocks do not show in the result."""
     height, width = original.shape[:2]
     kind = PixelKind.of(original)
@@ -54,7 +59,7 @@ def conserve_into(original: Raster, restored: Raster, mask: Raster, result: Rast
             min(height, bottom + _REACH),
             min(width, right + _REACH),
         )
-        after = to_unit(restored.read(*outer))
+        after = np.float32(contrast) * to_unit(restored.read(*outer))
         difference, around = to_unit(original.read(*outer)) - after, mask.read(*outer)
         shift = tone_shift(difference, around) + continued_grain(difference, around)
         inner = np.s_[top - outer[0] : bottom - outer[0], left - outer[1] : right - outer[1]]

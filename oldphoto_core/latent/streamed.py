@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from oldphoto_core.device import BATCH_PIXELS, Fetch
 from oldphoto_core.latent.batches import Batch, batches
+from oldphoto_core.latent.tone_correction import ToneCorrection
 from oldphoto_core.latent.translator import LatentTranslator
 from oldphoto_core.measure import ChangeMeter
 from oldphoto_core.pixels import PixelKind, to_unit
@@ -26,7 +26,7 @@ def translate_streamed(
     translator: LatentTranslator,
     strength: float,
     pixels: Raster,
-    shift: NDArray[np.float32],
+    correction: ToneCorrection,
     mask: Raster,
     restored: Raster | None,
     grid: Grid,
@@ -39,13 +39,13 @@ def translate_streamed(
         translator: the networks.
         strength: how much of the translation is applied outside the mask.
         pixels: the photo as stored.
-        shift: added to each channel before the networks see it, ``3`` shares of the full range.
+        correction: of the photo's tones, made before the networks see it.
         mask: the dilated mask, ``H×W`` bool.
         restored: shaped and typed like ``pixels``, or None.
         grid, chosen: the tiles' geometry, and which of them.
         meter: takes in what changed.
     """
-    stream = _Stream(translator, strength, pixels, shift, mask, restored, grid, meter)
+    stream = _Stream(translator, strength, pixels, correction, mask, restored, grid, meter)
     done_in_threads(stream.do, batches(grid, mask, chosen, BATCH_PIXELS), translator.link.lanes)
 
 
@@ -57,7 +57,7 @@ class _Stream:
         translator: LatentTranslator,
         strength: float,
         pixels: Raster,
-        shift: NDArray[np.float32],
+        correction: ToneCorrection,
         mask: Raster,
         restored: Raster | None,
         grid: Grid,
@@ -66,7 +66,8 @@ class _Stream:
         self.translator, self.link, self.strength = translator, translator.link, strength
         self.pixels, self.mask, self.restored = pixels, mask, restored
         self.grid, self.meter = grid, meter
-        self.shift = torch.from_numpy(shift).view(1, 3, 1, 1).to(self.link.device) if shift.any() else None
+        self.correction = correction
+        self.offset = torch.from_numpy(correction.offset).view(1, 3, 1, 1).to(self.link.device)
         self.kind = PixelKind.of(pixels) if restored is not None else None
 
     def do(self, batch: Batch) -> None:
@@ -100,7 +101,7 @@ class _Stream:
         """Begin all that the device has to do; return the stored result, and what is measured of each window."""
         unit = unit_of_sent(self.link.sent(stored))
         damaged = self.link.sent(masks)[:, None].float()
-        seen = unit if self.shift is None else (unit + self.shift).clamp(0, 1)
+        seen = self._corrected(unit) if self.correction.changes else unit
         stacked = torch.cat((seen * 2 - 1, damaged), dim=1)
         translated = (self.translator.on_device(stacked, damaged_here=batch.damaged).float() + 1) / 2
         applied = self.strength + (1 - self.strength) * damaged
@@ -112,6 +113,10 @@ class _Stream:
             rows, columns = self.meter.sampled(top, left)
             samples.append(self.link.fetch(self.grid.crop(window, done[number])[:, rows, columns]))
         return levels, samples
+
+    def _corrected(self, unit: Tensor) -> Tensor:
+        """Do what `ToneCorrection.applied` does."""
+        return (self.correction.gain * unit + self.offset).clamp(0, 1)
 
     def _kept(self, window: Window) -> tuple[slice, slice]:
         """Return which part of a window's result is kept."""

@@ -18,8 +18,6 @@ import torch
 from numpy.typing import NDArray
 
 from oldphoto_core.models.tone_estimator import ToneEstimator
-from oldphoto_core.pixels import to_unit
-from oldphoto_core.raster import Raster
 
 LEAST_SHIFT = 1.5 / 255
 """Where no channel is shifted by as much, nothing is."""
@@ -64,36 +62,6 @@ def decided(shift: Array) -> Array:
 def has_colour(unit: Array) -> bool:
     """Say whether an overview, ``h×w×3`` in [0, 1], has colour to speak of."""
     return float((unit.max(axis=2) - unit.min(axis=2)).mean()) >= LEAST_CHROMA
-
-
-class Shifted:
-    """A photo as it is read with its channels shifted: ``H×W×3`` ``float32`` in [0, 1]; nothing is copied.
-
-    Args:
-        pixels: the photo as stored.
-        shift: what to add to each channel, shares of the full range.
-    """
-
-    def __init__(self, pixels: Raster, shift: Array) -> None:
-        self._pixels, self._shift = pixels, shift
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """See `Raster`."""
-        return (*self._pixels.shape[:2], 3)
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """See `Raster`."""
-        return np.dtype(np.float32)
-
-    def read(self, top: int, left: int, bottom: int, right: int) -> Array:
-        """See `Raster`."""
-        return np.clip(to_unit(self._pixels.read(top, left, bottom, right)) + self._shift, 0, 1)
-
-    def write(self, top: int, left: int, block: NDArray[Any]) -> None:
-        """Raise TypeError: this is a view to read."""
-        raise TypeError("A shifted view cannot be written to.")
 
 
 def tone_features(unit: Array) -> Array:

@@ -19,6 +19,7 @@ from torch import Tensor
 from oldphoto_core.device import DeviceLink, computes_in_bfloat16
 from oldphoto_core.latent.restraint import restrained, steadied
 from oldphoto_core.models.autoencoder import LATENT_STRIDE, Autoencoder
+from oldphoto_core.models.fading_estimator import FadingEstimator
 from oldphoto_core.models.interpolation import interpolated
 from oldphoto_core.models.latent_domain import LatentDomain
 from oldphoto_core.models.latent_mapping import LatentMapping, latent_mask
@@ -44,7 +45,8 @@ class Patch(NamedTuple):
 class LatentTranslator:
     """VAE₁, T and VAE₂ in evaluation, folded; with ``domain``, how far a photo is from what they were trained on.
 
-    ``tone`` reads from a whole photo what tone it lost (see `latent.tone`); who feeds the tiles applies it.
+    ``tone`` and ``fading`` read from a whole photo what it lost (see `latent.tone` and `latent.fading`); who feeds
+    the tiles gives it back.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class LatentTranslator:
         device: torch.device,
         domain: LatentDomain | None = None,
         tone: ToneEstimator | None = None,
+        fading: FadingEstimator | None = None,
     ) -> None:
         self.old, self.mapping, self.clean = (
             fold_batch_norm(network).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -69,7 +72,7 @@ class LatentTranslator:
             self.mapping.nonlocal_block.max_keys = settings.max_keys
         self.settings = settings
         self.domain = domain
-        self.tone = tone
+        self.tone, self.fading = tone, fading
         self.link = DeviceLink(device)
         # Attention over a mask has another shape each time; only intact tiles repeat themselves exactly.
         self._damaged = partial(self._network, damaged_here=True)

@@ -14,6 +14,7 @@ from oldphoto_core.errors import UsageError
 from oldphoto_core.models.autoencoder import Autoencoder, Encoder, Generator
 from oldphoto_core.models.defect_unet import DefectUNet
 from oldphoto_core.models.face_generator import COMPACT_WIDTHS, PAPER_WIDTHS, FaceGenerator
+from oldphoto_core.models.fading_estimator import FadingEstimator
 from oldphoto_core.models.latent_domain import LatentDomain
 from oldphoto_core.models.latent_mapping import LatentMapping
 from oldphoto_core.models.patch_discriminator import MultiScaleDiscriminator, PatchDiscriminator
@@ -106,6 +107,11 @@ def build_tone_estimator(config: Config) -> ToneEstimator:
     return ToneEstimator(features=976, width=96, members=3)
 
 
+def build_fading_estimator(config: Config) -> FadingEstimator:
+    """Return an untrained estimator of what a faded photo has lost; every configuration has the same."""
+    return FadingEstimator(features=976, width=96, members=3)
+
+
 BUILDERS: dict[str, Callable[[Config], nn.Module]] = {
     "detector": build_detector,
     "vae-old": build_autoencoder,
@@ -114,6 +120,7 @@ BUILDERS: dict[str, Callable[[Config], nn.Module]] = {
     "faces": build_face_generator,
     "latent-domain": build_latent_domain,
     "tone": build_tone_estimator,
+    "fading": build_fading_estimator,
 }
 
 

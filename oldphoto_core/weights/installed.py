@@ -12,7 +12,7 @@ from oldphoto_core.photo import Tier
 from oldphoto_core.settings import Config, check_config
 from oldphoto_core.weights.cards import WeightsIdentity, checked_card, read_card, shipped
 
-NETWORKS = ("detector", "vae-old", "vae-clean", "mapping", "faces", "tone")
+NETWORKS = ("detector", "vae-old", "vae-clean", "mapping", "faces", "tone", "fading")
 _TRANSLATION = frozenset({"detector", "vae-old", "vae-clean", "mapping"})
 
 

@@ -17,12 +17,14 @@ from oldphoto_core.models.build import (
     build_autoencoder,
     build_detector,
     build_face_generator,
+    build_fading_estimator,
     build_latent_domain,
     build_mapping,
     build_tone_estimator,
 )
 from oldphoto_core.models.defect_unet import DefectUNet
 from oldphoto_core.models.face_generator import FaceGenerator
+from oldphoto_core.models.fading_estimator import FadingEstimator
 from oldphoto_core.models.latent_domain import LatentDomain
 from oldphoto_core.models.latent_mapping import LatentMapping
 from oldphoto_core.models.tone_estimator import ToneEstimator
@@ -45,6 +47,7 @@ class Networks:
     faces: FaceGenerator | None = None
     latent_domain: LatentDomain | None = None
     tone: ToneEstimator | None = None
+    fading: FadingEstimator | None = None
     identities: Mapping[str, WeightsIdentity] = field(default_factory=dict)
 
 
@@ -72,6 +75,7 @@ def load_networks(config: Config, folder: Path | None = None, *, lacking: Path |
     networks.mapping = trained("mapping", lambda path: _mapping_of(config, path))
     networks.faces = trained("faces", lambda path: build_face_generator(config))
     networks.tone = trained("tone", lambda path: build_tone_estimator(config))
+    networks.fading = trained("fading", lambda path: build_fading_estimator(config))
     if found.latent_domain is not None:
         domain = build_latent_domain(config)
         load_weights(domain, found.latent_domain)

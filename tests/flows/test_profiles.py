@@ -25,7 +25,15 @@ def test_missing_weights_lower_the_tier() -> None:
 
 
 def test_unknown_names_are_told_with_the_known_ones() -> None:
-    with pytest.raises(UsageError, match="archive, conservation"):
+    with pytest.raises(UsageError, match="archive, tones-as-scanned, conservation"):
         profile_named("museum")
     with pytest.raises(UsageError, match="conserved, restored, enhanced"):
         tier_named("perfect")
+
+
+def test_only_the_archive_profile_gives_tones_back() -> None:
+    strengths = {
+        name: (profile.settings.fading_strength, profile.settings.tone_strength)
+        for name, profile in PROFILES.items()
+    }
+    assert strengths == {"archive": (1, 1), "tones-as-scanned": (0, 0), "conservation": (0, 0)}

@@ -94,7 +94,7 @@ def test_whoever_listens_hears_of_it(request_: RestoreRequest, scans: Path) -> N
     (details,) = ears.details
     assert details.dry_run
     assert details.report is None
-    assert [stage for stage, _ in details.stages_off] == ["tone", "faces"]
+    assert [stage for stage, _ in details.stages_off] == ["fading", "tone", "faces"]
 
 
 def test_a_dry_run_foretells_what_is_tried_again(request_: RestoreRequest, scans: Path) -> None:

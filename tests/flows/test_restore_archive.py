@@ -145,7 +145,7 @@ def test_a_tier_that_the_weights_cannot_make_is_lowered_and_told(
     with listening(ears):
         run(replace(request_, tier="enhanced"))
     assert ears.details[0].tier == "restored"
-    assert [stage for stage, _ in ears.details[0].stages_off] == ["tone", "faces"]
+    assert [stage for stage, _ in ears.details[0].stages_off] == ["fading", "tone", "faces"]
 
 
 def test_the_impossible_is_a_usage_error(request_: RestoreRequest) -> None:

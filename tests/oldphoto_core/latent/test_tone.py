@@ -10,7 +10,7 @@ import torch
 
 from oldphoto_core.device import DeviceLink
 from oldphoto_core.latent.overview import overview
-from oldphoto_core.latent.tone import FEATURES, LARGEST_SHIFT, Shifted, decided, lost_tone, tone_features
+from oldphoto_core.latent.tone import FEATURES, decided, lost_tone, tone_features
 from oldphoto_core.models.build import build_tone_estimator
 from oldphoto_core.models.tone_estimator import ToneEstimator
 from oldphoto_core.photo import Tier
@@ -114,16 +114,6 @@ def test_a_scan_on_disk_is_shifted_as_the_photo_in_memory(weights: Path, dtype: 
         found = restore_scan(made, scan, workspace, frozenset({Tier.RESTORED}), MemoryRaster(mask))
         assert np.array_equal(whole(found.tiers[Tier.RESTORED]), expected.tiers[Tier.RESTORED])
     assert found.measurements == pytest.approx(expected.measurements)
-
-
-def test_a_shifted_view_stays_in_range_and_is_read_by_regions() -> None:
-    pixels = np.array([[[0, 250, 128], [255, 3, 10]]], np.uint8)
-    view = Shifted(MemoryRaster(pixels), np.array([LARGEST_SHIFT, LARGEST_SHIFT, -LARGEST_SHIFT], np.float32))
-    seen = whole(view) * 255
-    assert np.allclose(seen, [[[20, 255, 108], [255, 23, 0]]], atol=1e-3)
-    assert np.allclose(view.read(0, 1, 1, 2) * 255, seen[:, 1:])
-    with pytest.raises(TypeError):
-        view.write(0, 0, seen)
 
 
 def test_a_streamed_photo_is_shifted_as_one_done_tile_by_tile(weights: Path) -> None:
