@@ -1,6 +1,6 @@
 """What fewer attention keys cost in quality and save in time: the fill of true masks at several caps.
 
-    python -m benchmarks.attention_keys                             # the damaged ones of 24 validation photographs, a minute
+    python -m benchmarks.attention_keys              # the damaged ones of 24 validation photographs, a minute
     python -m benchmarks.attention_keys --data FOLDER --photos 6
 
 ``FOLDER`` holds clean/ and defects/. The photographs are aged by the text's recipe; decibels are those of the
