@@ -1,6 +1,6 @@
 """How many photographs are given blacks and whites back, and how much: real old ones, and modern ones that need none.
 
-    python -m benchmarks.fading                                     # two minutes
+    python -m benchmarks.fading                                     # a minute or two
     python -m benchmarks.fading --data FOLDER --sheet sheet.png     # look at those that are changed
 
 ``FOLDER`` holds clean/ and old/. Photographs that training never saw are counted by themselves as well. The sheet

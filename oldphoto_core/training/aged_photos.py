@@ -42,6 +42,8 @@ class AgedPhoto:
     toned: bool
 
 
+Report = Callable[[int, int], None]
+"""Called with how many examples are made and how many there are to be."""
 Describe = Callable[[AgedPhoto, np.random.Generator], Example]
 
 
@@ -63,15 +65,13 @@ class Ageing(Generic[Example]):
     describe: Describe[Example]
     seed: int
 
-    def examples(
-        self, number: int, workers: int, report: Callable[[int, int], None]
-    ) -> tuple[list[Example], list[Example]]:
+    def examples(self, number: int, workers: int, report: Report) -> tuple[list[Example], list[Example]]:
         """Return ``number`` examples of the training photographs, and those of the held-out ones.
 
         Args:
             number: of the training photographs.
             workers: processes that age photos besides this one; 0 means this one does.
-            report: called with how many examples are made and how many there are to be.
+            report: see :data:`Report`.
 
         Raises:
             UsageError: too few training photographs.

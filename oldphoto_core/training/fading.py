@@ -11,7 +11,7 @@ nothing; the others are left out.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +29,7 @@ from oldphoto_core.models.fading_estimator import FadingEstimator
 from oldphoto_core.pixels import LUMINANCE, to_unit
 from oldphoto_core.raster import MemoryRaster
 from oldphoto_core.settings import Config
-from oldphoto_core.training.aged_photos import SOUND, AgedPhoto, Ageing, Photo, read_photo
+from oldphoto_core.training.aged_photos import SOUND, AgedPhoto, Ageing, Photo, Report, read_photo
 from oldphoto_core.training.estimators import estimator_card, fit
 from oldphoto_core.training.samples import PhotoFolder
 from oldphoto_core.weights.store import save_weights
@@ -46,8 +46,6 @@ _STEEPEST = 0.45
 """In training no end loses more than so much, which bounds the gain."""
 
 Array = NDArray[np.float32]
-Report = Callable[[int, int], None]
-"""Called with how many examples are made and how many there are to be."""
 
 
 @dataclass(frozen=True)

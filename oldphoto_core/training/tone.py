@@ -9,7 +9,7 @@ Whoever has no truth is left alone: real old photographs, and prints that were t
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from oldphoto_core.models.build import build_tone_estimator
 from oldphoto_core.models.tone_estimator import ToneEstimator
 from oldphoto_core.raster import MemoryRaster
 from oldphoto_core.settings import Config
-from oldphoto_core.training.aged_photos import SOUND, AgedPhoto, Ageing, read_photo
+from oldphoto_core.training.aged_photos import SOUND, AgedPhoto, Ageing, Report, read_photo
 from oldphoto_core.training.estimators import estimator_card, fit
 from oldphoto_core.training.samples import PhotoFolder
 from oldphoto_core.weights.store import save_weights
@@ -33,9 +33,6 @@ from oldphoto_core.weights.store import save_weights
 _KINDS = (("seed", 0.6), ("archive", 0.15), (SOUND, 0.25))
 _LEAST_REST, _MOST_REST = 4 / 255**2, 250 / 255**2
 """What error the translation leaves beside the shift: at least that of a sound photo, at most that of a noisy one."""
-
-Report = Callable[[int, int], None]
-"""Called with how many examples are made and how many there are to be."""
 
 
 @dataclass(frozen=True)

@@ -35,3 +35,21 @@ def training_data(tmp_path: Path) -> Path:
                 cv2.imwrite(str(tmp_path / "annotated" / f"{name}_ignore.png"), np.zeros_like(mask))
             cv2.imwrite(str(tmp_path / prefix / f"{name}.jpg"), picture)
     return tmp_path
+
+
+def write_views(folder: Path, number: int, *, validation: bool = False) -> None:
+    """Write small JPEG photographs of soft colours that fall on one side of the split."""
+    folder.mkdir(parents=True, exist_ok=True)
+    names = (f"view-{count}.jpg" for count in range(1000))
+    for count, name in enumerate([n for n in names if in_validation(n) == validation][:number]):
+        coarse = np.random.default_rng(count).integers(0, 255, (6, 8, 3), dtype=np.uint8)
+        cv2.imwrite(str(folder / name), cv2.resize(coarse, (96, 80), interpolation=cv2.INTER_CUBIC))
+
+
+@pytest.fixture
+def few_views(tmp_path: Path) -> Path:
+    """Return a folder with clean/ (nine photographs, and two of the validation side) and old/ (three)."""
+    write_views(tmp_path / "data" / "clean", 9)
+    write_views(tmp_path / "data" / "clean", 2, validation=True)
+    write_views(tmp_path / "data" / "old", 3)
+    return tmp_path / "data"

@@ -17,15 +17,6 @@ from oldphoto_core.latent.tone_correction import ToneCorrection
 from oldphoto_core.training.fading import error_left, fit_fading, gain, moments
 from oldphoto_core.weights.cards import read_card
 from oldphoto_core.weights.load import load_networks
-from tests.oldphoto_core.training.test_tone import _photos
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    _photos(tmp_path / "data" / "clean", 9)
-    _photos(tmp_path / "data" / "clean", 2, validation=True)
-    _photos(tmp_path / "data" / "old", 3)
-    return tmp_path / "data"
 
 
 def test_moments_tell_the_error_that_any_levels_leave() -> None:
@@ -51,10 +42,10 @@ def test_giving_back_what_was_lost_gains_and_touching_a_sound_photo_costs() -> N
     assert sound < -10
 
 
-def test_workers_change_nothing_and_the_seed_does(data: Path, tmp_path: Path) -> None:
-    one = fit_fading(data, tmp_path / "a.safetensors", examples=40)
-    two = fit_fading(data, tmp_path / "b.safetensors", examples=40, workers=2)
-    other = fit_fading(data, tmp_path / "c.safetensors", examples=40, seed=1)
+def test_workers_change_nothing_and_the_seed_does(few_views: Path, tmp_path: Path) -> None:
+    one = fit_fading(few_views, tmp_path / "a.safetensors", examples=40)
+    two = fit_fading(few_views, tmp_path / "b.safetensors", examples=40, workers=2)
+    other = fit_fading(few_views, tmp_path / "c.safetensors", examples=40, seed=1)
     assert one.read_bytes() == two.read_bytes() != other.read_bytes()
     card = read_card(one)
     assert card["examples"]["aged"] == 40
@@ -65,14 +56,14 @@ def test_workers_change_nothing_and_the_seed_does(data: Path, tmp_path: Path) ->
     }
 
 
-def test_the_command_makes_weights_that_are_loaded(data: Path, tmp_path: Path) -> None:
+def test_the_command_makes_weights_that_are_loaded(few_views: Path, tmp_path: Path) -> None:
     app = typer.Typer()
     train.register(app)
     out = tmp_path / "weights" / "fading.safetensors"
     arguments = [
         "fading",
         "--data",
-        str(data),
+        str(few_views),
         "--out",
         str(out),
         "--steps",

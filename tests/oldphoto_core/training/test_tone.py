@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import torch
@@ -14,32 +13,16 @@ from typer.testing import CliRunner
 
 from cli import train
 from oldphoto_core.errors import UsageError
-from oldphoto_core.training.split import in_validation
 from oldphoto_core.training.tone import fit_tone, gain
 from oldphoto_core.weights.cards import read_card
 from oldphoto_core.weights.load import load_networks
+from tests.oldphoto_core.training.conftest import write_views
 
 
-def _photos(folder: Path, number: int, *, validation: bool = False) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    names = (f"view-{count}.jpg" for count in range(1000))
-    for count, name in enumerate([n for n in names if in_validation(n) == validation][:number]):
-        coarse = np.random.default_rng(count).integers(0, 255, (6, 8, 3), dtype=np.uint8)
-        cv2.imwrite(str(folder / name), cv2.resize(coarse, (96, 80), interpolation=cv2.INTER_CUBIC))
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    _photos(tmp_path / "data" / "clean", 9)
-    _photos(tmp_path / "data" / "clean", 2, validation=True)
-    _photos(tmp_path / "data" / "old", 3)
-    return tmp_path / "data"
-
-
-def test_workers_change_nothing_and_the_seed_does(data: Path, tmp_path: Path) -> None:
-    one = fit_tone(data, tmp_path / "a.safetensors", examples=40)
-    two = fit_tone(data, tmp_path / "b.safetensors", examples=40, workers=2)
-    other = fit_tone(data, tmp_path / "c.safetensors", examples=40, seed=1)
+def test_workers_change_nothing_and_the_seed_does(few_views: Path, tmp_path: Path) -> None:
+    one = fit_tone(few_views, tmp_path / "a.safetensors", examples=40)
+    two = fit_tone(few_views, tmp_path / "b.safetensors", examples=40, workers=2)
+    other = fit_tone(few_views, tmp_path / "c.safetensors", examples=40, seed=1)
     assert one.read_bytes() == two.read_bytes() != other.read_bytes()
     card = read_card(one)
     assert card["data"] == {"clean": 9, "old": 3}
@@ -48,7 +31,7 @@ def test_workers_change_nothing_and_the_seed_does(data: Path, tmp_path: Path) ->
 
 
 def test_too_few_photographs_are_refused(tmp_path: Path) -> None:
-    _photos(tmp_path / "clean", 3)
+    write_views(tmp_path / "clean", 3)
     with pytest.raises(UsageError, match="3 photographs"):
         fit_tone(tmp_path, tmp_path / "a.safetensors")
 
@@ -61,11 +44,22 @@ def test_the_gain_is_that_of_psnr() -> None:
     assert gain(-shift, shift, rest).item() < 0
 
 
-def test_the_command_makes_weights_that_are_loaded(data: Path, tmp_path: Path) -> None:
+def test_the_command_makes_weights_that_are_loaded(few_views: Path, tmp_path: Path) -> None:
     app = typer.Typer()
     train.register(app)
     out = tmp_path / "weights" / "tone.safetensors"
-    arguments = ["tone", "--data", str(data), "--out", str(out), "--steps", "40", "--workers", "0", "--json"]
+    arguments = [
+        "tone",
+        "--data",
+        str(few_views),
+        "--out",
+        str(out),
+        "--steps",
+        "40",
+        "--workers",
+        "0",
+        "--json",
+    ]
     ran = CliRunner().invoke(app, arguments)
     assert ran.exit_code == 0, ran.output
     assert json.loads(ran.stdout.splitlines()[-1])["held_out"]["photographs"] == 2
