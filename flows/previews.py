@@ -78,7 +78,7 @@ class PreviewMaker:
             before, orientation = self._upright(self.source, master)
             damage = self._mask(mask, orientation) if mask is not None else None
             after = self._upright(self.destination, restored)[0] if restored is not None else None
-        except (PhotoError, StorageError) as error:
+        except (PhotoError, StorageError, OSError) as error:
             return Previews(reason=f"No picture: {error}")
         small = shrink(before)
         return Previews(

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from oldphoto_core.errors import OldPhotoError
+from oldphoto_core.errors import StorageError
 from oldphoto_core.threads import done_in_threads
 
 BAND_PIXELS = 4 << 20
@@ -87,7 +87,7 @@ class FileRaster:
         folder: where the file is made; the system's folder for temporary files (``TMPDIR``) when not given.
 
     Raises:
-        OldPhotoError: the disk has no room for it.
+        StorageError: the disk has no room for it.
     """
 
     def __init__(self, shape: tuple[int, ...], dtype: Any, folder: str | None = None) -> None:
@@ -99,7 +99,7 @@ class FileRaster:
             # Reserved now: a full disk met through a map would kill the process instead of raising.
             os.posix_fallocate(self._file.fileno(), 0, max(1, size))
         except OSError as error:
-            raise OldPhotoError(
+            raise StorageError(
                 f"{size / 1e9:.1f} GB of scratch space are not to be had in {place} ({error.strerror}). "
                 "Free some, or set TMPDIR to a folder on a larger disk."
             ) from error

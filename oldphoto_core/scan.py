@@ -69,7 +69,7 @@ def restore_scan(
     Raises:
         UsageError: the given mask is of another size.
         WeightsError: a stage that this needs has no trained weights.
-        OldPhotoError: the scratch disk is full.
+        StorageError: the scratch disk is full.
     """
     if restorer.detector is None or restorer.translator is None:
         raise WeightsError("The detector or the translation has no trained weights. Train them first.")

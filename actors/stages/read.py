@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from actors.job import RestoreJob
 from actors.rows import InputRow, PhotoRow
 from actors.sidecar import longest_key, recall
 from actors.storage import Store, open_store
-from oldphoto_core.errors import FixityError, UnsupportedPhotoError
-from oldphoto_core.fixity import sha256_bytes
+from oldphoto_core.errors import PhotoError, UnsupportedPhotoError
+from oldphoto_core.fixity import sha256_bytes, sha256_stream, verify
 from oldphoto_core.image_io import decode, read_header, to_upright
 from oldphoto_core.memory import in_memory_bytes
 from oldphoto_core.photo import PhotoHeader
@@ -60,9 +61,8 @@ class ReadStage:
         else:
             del data
             with self.source.located(key) as path:
-                self.job.limits.require_file(key, size := path.stat().st_size)
-                header = read_header(path, key=key)
-                if self._is_too_large(header, size):
+                header = self._header(photo.input, path)
+                if self._is_too_large(header, path.stat().st_size):
                     return replace(photo, header=header, by_parts=True)
                 data = self._verified(photo.input, path.read_bytes())
         decoded = decode(data, key=key, limits=self.job.limits, header=header)
@@ -91,8 +91,17 @@ class ReadStage:
     def _is_too_large(self, header: PhotoHeader, size: int) -> bool:
         return in_memory_bytes(header, size) > self.job.photo_memory
 
+    def _header(self, row: InputRow, path: Path) -> PhotoHeader:
+        """Return the header of a large file. What cannot be read may be another file than the one planned."""
+        try:
+            self.job.limits.require_file(row.key, path.stat().st_size)
+            return read_header(path, key=row.key)
+        except PhotoError:
+            with path.open("rb") as stream:
+                found, _ = sha256_stream(stream)
+            verify(row.uri, "sha256", row.sha256, found)
+            raise
+
     def _verified(self, row: InputRow, data: bytes) -> bytes:
-        found = sha256_bytes(data)
-        if found != row.sha256:
-            raise FixityError(row.uri, "sha256", row.sha256, found)
+        verify(row.uri, "sha256", row.sha256, sha256_bytes(data))
         return data

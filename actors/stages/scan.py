@@ -64,8 +64,7 @@ class ScanStage:
         Raises:
             PhotoError: the file cannot be decoded.
             FixityError: the file has changed since it was ingested.
-            StorageError: a store refuses.
-            OldPhotoError: the disk for temporary files is full.
+            StorageError: a store refuses, or the disk for temporary files is full.
         """
         if not photo.by_parts:
             return photo

@@ -6,6 +6,7 @@ exceptions become :class:`~oldphoto_core.errors.PhotoError`, and log records and
 
 from __future__ import annotations
 
+import errno
 import logging
 import re
 import threading
@@ -59,7 +60,7 @@ def observe(key: str, action: Callable[[], T], *, max_pixels: int | None = None)
 
     Raises:
         PhotoError: our own, unchanged; or made of whatever the decoder raised.
-        MemoryError: never converted; it says nothing about the photo.
+        MemoryError, OSError: of this machine, never converted; they say nothing about the photo.
     """
     remarks: list[str] = []
     with (
@@ -85,6 +86,8 @@ def observe(key: str, action: Callable[[], T], *, max_pixels: int | None = None)
                 key, f"the decoder does not know this variant of the format ({one_line(error)})", EXPORT
             ) from error
         except Exception as error:
+            if _is_the_machines(error):
+                raise
             raise UnreadablePhotoError(
                 key,
                 f"it cannot be decoded completely ({type(error).__name__}: {one_line(error) or 'no words'})",
@@ -92,6 +95,15 @@ def observe(key: str, action: Callable[[], T], *, max_pixels: int | None = None)
             ) from error
         remarks.extend(one_line(entry.message) for entry in seen if _concerns_curators(entry))
     return Observed(value, summarised(remarks))
+
+
+def _is_the_machines(error: Exception) -> bool:
+    """Say whether a disk or a share failed while a file was read, which says nothing about the photo.
+
+    Decoders raise `OSError` of broken data as well, but without a number. An impossible position in a file is one
+    that the file declares.
+    """
+    return isinstance(error, OSError) and error.errno not in (None, errno.EINVAL)
 
 
 def one_line(text: object) -> str:

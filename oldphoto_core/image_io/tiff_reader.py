@@ -127,7 +127,8 @@ def _exif(page: TiffPage, orientation: int, key: str) -> tuple[bytes | None, tup
 @contextmanager
 def open_tiff(data: bytes | Path) -> Iterator[TiffFile]:
     """Open a file's bytes, or the file itself."""
-    with TiffFile(data if isinstance(data, Path) else io.BytesIO(data)) as tiff:
+    # Opened here: tifffile resolves a name first, and a store's temporary copy has none to resolve.
+    with data.open("rb") if isinstance(data, Path) else io.BytesIO(data) as file, TiffFile(file) as tiff:
         yield tiff
 
 

@@ -215,6 +215,29 @@ def test_a_photo_that_changed_since_ingest_is_quarantined(source: Path, destinat
     assert snapshot(destination) == {}
 
 
+@pytest.mark.parametrize("at_once", [1 << 20, 1])
+def test_a_photo_that_is_still_being_copied_is_not_called_damaged(
+    source: Path, destination: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    """However large it is: a file that is not the one planned is tried again when it is, damaged ones are not."""
+    monkeypatch.setattr("actors.stages.read._READ_AT_ONCE", at_once)
+    path = save(source / "a.tif", scratched(dtype=np.uint16))
+    items = rows(source, ["a.tif"])
+    os.truncate(path, 4)
+    row = restore(items, job_for(source, destination))["a.tif"]
+    assert (row.outcome, row.error_class) == (Outcome.QUARANTINED, "fixity")
+
+
+@pytest.mark.parametrize("at_once", [1 << 20, 1])
+def test_a_damaged_photo_is_called_so_however_large(
+    source: Path, destination: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr("actors.stages.read._READ_AT_ONCE", at_once)
+    os.truncate(save(source / "a.tif", scratched(dtype=np.uint16)), 4)
+    row = restore(rows(source, ["a.tif"]), job_for(source, destination))["a.tif"]
+    assert (row.outcome, row.error_class) == (Outcome.QUARANTINED, "unreadable")
+
+
 def test_a_photo_that_vanished_fails_and_is_tried_again_later(source: Path, destination: Path) -> None:
     save(source / "a.png", scratched())
     items = rows(source, ["a.png"])

@@ -6,6 +6,7 @@ import hashlib
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from actors.rows import InputRow
@@ -44,6 +45,24 @@ def test_a_photo_is_restored_from_bucket_to_bucket_and_masters_stay(bucket: str,
     assert list(scans.list()) == [listed]
     facts = json.loads(out.read("recipes/0/sidecars/box 1/ä+b.json"))
     assert (facts["key"], facts["sha256"]) == (row.key, row.sha256)
+
+
+def test_a_large_tiff_comes_out_as_a_small_one_does(
+    bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a large file the header is read first, from a copy that has no name."""
+    data = save(tmp_path / "a.tif", scratched(dtype=np.uint16)).read_bytes()
+    scans = S3Store(bucket, "scans")
+    scans.create("a.tif", data, "image/tiff")
+    row = InputRow(1, "a.tif", scans.uri_of("a.tif"), hashlib.sha256(data).hexdigest(), "", "a")
+    made = []
+    for name, at_once in (("small", 1 << 20), ("large", 100)):
+        monkeypatch.setattr("actors.stages.read._READ_AT_ONCE", at_once)
+        job = job_for(scans.uri, tmp_path / name)
+        ((found,),) = run_stream([row], job, executor="inline", restorer_factory=median_restorer)
+        assert found.outcome is Outcome.DONE, found.reason
+        made.append([one.sha256 for one in found.derivatives])
+    assert made[0] == made[1]
 
 
 def test_a_missing_bucket_fails_the_photo_with_the_remedy(s3_endpoint: str, tmp_path: Path) -> None:

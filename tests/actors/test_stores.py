@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import pickle
 import threading
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
+import tifffile
 
 from actors.storage import Created, Store
 from oldphoto_core.errors import AlreadyExistsError, StorageError
+from oldphoto_core.image_io import decode_scan, read_header
+from oldphoto_core.raster import OnDisk, whole
 
 KEYS = ["a b/ä ö.txt", "a.txt", "a/z.txt", "a/z/1.txt", "b%20c+d&e=f?.txt", "日本/写真 #1.txt", "a-b/x.txt"]
 
@@ -113,6 +118,18 @@ def test_existence(store: Store) -> None:
 def test_a_missing_object_is_a_storage_error_with_a_remedy(store: Store) -> None:
     with pytest.raises(StorageError, match="run again"):
         store.read("nothing.tif")
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_a_large_tiff_is_read_where_it_is_located(store: Store, compression: str | None) -> None:
+    pixels = np.arange(60 * 50 * 3, dtype=np.uint16).reshape(60, 50, 3)
+    data = io.BytesIO()
+    tifffile.imwrite(data, pixels, photometric="rgb", compression=compression)
+    store.create("box/a.tif", data.getvalue(), "image/tiff")
+    with store.located("box/a.tif") as path, OnDisk() as workspace:
+        assert read_header(path, key="box/a.tif") == read_header(data.getvalue(), key="box/a.tif")
+        scan = decode_scan(path, key="box/a.tif", workspace=workspace, memory=1 << 30)
+        assert (whole(scan.pixels) == pixels).all()
 
 
 def test_a_store_travels_to_another_process(store: Store) -> None:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -59,6 +61,19 @@ def test_a_turned_photo_is_shown_upright_with_its_mask(tmp_path: Path) -> None:
     left, right = np.split(np.asarray(Image.open(io.BytesIO(data))).astype(int), 2, axis=1)
     assert (left[..., 0] - left[..., 2]).mean() > 100
     assert abs(right[..., 0] - right[..., 2]).mean() < 20
+
+
+def test_a_disk_that_fails_costs_a_picture_and_no_report(tmp_path: Path) -> None:
+    class WornOut(FolderStore):
+        @contextmanager
+        def located(self, key: str) -> Iterator[Path]:
+            # The first byte of a process's memory gives EIO, as a worn-out disk does.
+            yield Path("/proc/self/mem")
+
+    store = WornOut(tmp_path)
+    made = PreviewMaker(store, store).make("a.tif", pixels=100)
+    assert made.reason is not None
+    assert made.reason.startswith("No picture")
 
 
 def test_the_budget_of_pixels_is_kept(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from oldphoto_core import steps
-from oldphoto_core.errors import UsageError
+from oldphoto_core.errors import StorageError, UsageError
 from oldphoto_core.photo import Pixels, Tier
 from oldphoto_core.raster import FileRaster, MemoryRaster, OnDisk, reduced, whole
 from oldphoto_core.restore import Restorer, load_restorer
@@ -106,7 +106,7 @@ def test_reduced_is_the_mean_of_whole_cells() -> None:
 
 
 def test_what_no_disk_can_hold_is_refused_with_a_remedy() -> None:
-    with pytest.raises(Exception, match="TMPDIR"):
+    with pytest.raises(StorageError, match="TMPDIR"):
         FileRaster((10**9, 10**6), np.uint8)
 
 

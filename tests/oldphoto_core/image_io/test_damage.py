@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import struct
 
 import imagecodecs
@@ -166,9 +167,21 @@ def test_an_oversized_photo_still_has_a_header() -> None:
     assert read_header(data, key="a.tif").width == 60_000
 
 
-def test_out_of_memory_is_not_called_damage() -> None:
-    def exhausted() -> None:
-        raise MemoryError
+@pytest.mark.parametrize(
+    "error", [MemoryError(), OSError(errno.EIO, "worn out"), OSError(errno.ESTALE, "gone")]
+)
+def test_trouble_of_the_machine_is_not_called_damage(error: Exception) -> None:
+    def fails() -> None:
+        raise error
 
-    with pytest.raises(MemoryError):
-        observe("a", exhausted)
+    with pytest.raises(type(error)):
+        observe("a", fails)
+
+
+@pytest.mark.parametrize("error", [OSError("broken data stream"), OSError(errno.EINVAL, "negative seek")])
+def test_what_a_decoder_or_an_impossible_position_says_is_damage(error: Exception) -> None:
+    def fails() -> None:
+        raise error
+
+    with pytest.raises(UnreadablePhotoError):
+        observe("a", fails)
