@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 import torch
 from torch import nn
@@ -56,8 +58,9 @@ def test_compact_keeps_the_structure_and_its_size() -> None:
     assert _parameters(build_detector("compact")) == 922_721
 
 
+@cache
 def _tflop_per_megapixel(config: Config) -> float:
-    side = 256
+    side = 128
     picture, mask = _picture(side), latent_mask(_scratch(side))
     vae, mapping, detector = (
         build_autoencoder(config).eval(),

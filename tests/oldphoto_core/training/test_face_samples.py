@@ -110,9 +110,9 @@ def test_training_refines_faces_and_its_weights_load(faces: Path) -> None:
         config="compact",
         data=faces,
         out=faces / "weights" / "faces.safetensors",
-        max_steps=24,
+        max_steps=8,
         optimiser="muon",
-        batch=4,
+        batch=2,
         workers=0,
         learning_rate=1e-3,
         constant_share=1.0,
@@ -121,7 +121,7 @@ def test_training_refines_faces_and_its_weights_load(faces: Path) -> None:
         stage_share=0.0,
     )
     trainer = Trainer(settings)
-    dataset = BlockDataset(trainer.task.mixes, batch=4, crop=256, seed=settings.seed)
+    dataset = BlockDataset(trainer.task.mixes, batch=2, crop=256, seed=settings.seed)
     batch = next(batches_from(0, dataset, workers=0))
     before = trainer.task.losses(batch, adversarial=False)["total"].item()
     written = trainer.run()
