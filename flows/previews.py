@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actors.storage import Store
-from oldphoto_core.errors import PhotoError, StorageError
+from oldphoto_core.errors import FixityError, PhotoError, StorageError
+from oldphoto_core.fixity import sha256_stream, verify
 from oldphoto_core.image_io import decode_scan, encode_jpeg_preview, to_upright
 from oldphoto_core.photo import Pixels
 from oldphoto_core.raster import OnDisk, reduced
@@ -60,13 +61,20 @@ class PreviewMaker:
         self.left = pixel_budget
 
     def make(
-        self, master: str, *, pixels: int, mask: str | None = None, restored: str | None = None
+        self,
+        master: str,
+        *,
+        pixels: int,
+        sha256: str | None = None,
+        mask: str | None = None,
+        restored: str | None = None,
     ) -> Previews:
         """Return the previews of one photo.
 
         Args:
             master: its key in the source.
             pixels: its size, width × height.
+            sha256: of the master that was restored; if another lies there by now there is no picture.
             mask: key of its mask in the destination.
             restored: key of its restored picture in the destination.
         """
@@ -75,9 +83,13 @@ class PreviewMaker:
             return Previews(reason="Too large for a picture here; open the files themselves.")
         self.left -= cost
         try:
-            before, orientation = self._upright(self.source, master)
+            before, orientation = self._upright(self.source, master, sha256)
             damage = self._mask(mask, orientation) if mask is not None else None
             after = self._upright(self.destination, restored)[0] if restored is not None else None
+        except FixityError:
+            return Previews(
+                reason="No picture: the scan was replaced by another one, which is not restored yet."
+            )
         except (PhotoError, StorageError, OSError) as error:
             return Previews(reason=f"No picture: {error}")
         small = shrink(before)
@@ -88,9 +100,12 @@ class PreviewMaker:
         )
 
     @staticmethod
-    def _upright(store: Store, key: str) -> tuple[Pixels, int]:
-        """Return a picture, reduced where it is large, and its orientation."""
+    def _upright(store: Store, key: str, sha256: str | None = None) -> tuple[Pixels, int]:
+        """Return a picture, reduced where it is large, and its orientation. Raises FixityError for another one."""
         with store.located(key) as path, OnDisk() as workspace:
+            if sha256 is not None:
+                with path.open("rb") as stream:
+                    verify(key, "sha256", sha256, sha256_stream(stream)[0])
             scan = decode_scan(path, key=key, workspace=workspace, memory=DECODE_BYTES)
             return reduced(scan.pixels, _KEPT_SIDE)[0], scan.header.orientation
 

@@ -135,7 +135,7 @@ def _cards(place: Workplace, rows: Sequence[Row], facts: Mapping[int, _Facts]) -
 def _card(place: Workplace, row: Row, facts: _Facts, maker: PreviewMaker) -> Card:
     mask, restored = (_key_in(place.destination, row[kind]) for kind in ("mask", "restored"))
     pixels = (facts.width or 0) * (facts.height or 0)
-    previews = maker.make(row["key"], pixels=pixels, mask=mask, restored=restored)
+    previews = maker.make(row["key"], pixels=pixels, sha256=row["sha256"], mask=mask, restored=restored)
     links = isinstance(place.destination, FolderStore)
     return Card(
         key=row["key"],

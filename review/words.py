@@ -41,6 +41,7 @@ FLAGS_OF_COUNTS = ("face-refused", "faces-lost", "faces-invented", "lettering")
 
 DECISION_NAMES: Mapping[str, str] = {
     "undecided": "Undecided",
+    "replaced": "Replaced",
     "approve": "Approved",
     "reject": "Rejected",
     "redo": "To be redone",

@@ -125,8 +125,9 @@ class DeskOperations:
         """Return everything about an item and its photo, for the photo's page.
 
         The row of :meth:`show` for this very item (``reviews`` oldest first, undone ones too; ``models``;
-        ``work_items``: the photo's other results), and with it ``recipe_document`` (parsed), ``mask_edits``
-        and ``queue`` (a QueueRow, None where there is nothing to decide). Raises UnknownItemError.
+        ``work_items``: the photo's other results), and with it ``present`` (the work item of the present
+        result), ``recipe_document`` (parsed), ``mask_edits`` and ``queue`` (a QueueRow, None where there is
+        nothing to decide). Raises UnknownItemError.
         """
         with session.read(self.engine) as connection:
             return dossier.history(connection, item_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import asdict
 from typing import Any
 
@@ -14,6 +14,7 @@ from schemas import dossier_parts as parts
 from schemas import queue_rows, redos, reviews
 from schemas.errors import UnknownItemError
 from schemas.items import Record, item_rows
+from schemas.present import WITH_OUTPUT
 from schemas.queries import begins_with, require_collection
 from schemas.tables import (
     Asset,
@@ -35,10 +36,10 @@ def show(
     """Return a dossier for each photo that ``reference`` names: a key, or the beginning of a digest.
 
     A dossier has ``key, sha256, outcome, reason, flags, restored, mask`` and more of the work item that
-    answers the question best (that of the digest asked for, else of the bytes seen last; the newest of
-    several), and with it ``content``, ``locations``, ``work_items``, ``derivatives``, ``faces``,
-    ``measurements``, ``decision``, ``reviews``, ``models`` and ``events``. A photo not yet planned has
-    ``outcome`` None.
+    answers the question best (that of the digest asked for, else of the bytes seen last; of several the
+    present result, see :mod:`schemas.present`), and with it ``content``, ``locations``, ``work_items``,
+    ``derivatives``, ``faces``, ``measurements``, ``decision``, ``reviews``, ``models`` and ``events``. A photo
+    not yet planned has ``outcome`` None.
     """
     within = None if collection is None else require_collection(connection, collection)
     assets = _find(connection, Asset.key == reference, within, limit, after)
@@ -59,11 +60,14 @@ def history(connection: Connection, item: int) -> Record:
         select(Recipe.document).join(WorkItem, WorkItem.recipe_id == Recipe.id).where(WorkItem.id == item)
     ).scalar_one()
     queued = queue_rows.rows(connection, [(item, None)])
+    current = found["locations"][0]["sha256"] if found["locations"] else None
+    present = _best(found["work_items"], _set_aside(connection, [asset]), current)
     return {
         **found,
         "recipe_document": json.loads(document),
         "mask_edits": _mask_edits(connection, item),
         "queue": queued[0] if queued else None,
+        "present": present["work_item"] if present else None,
     }
 
 
@@ -124,6 +128,7 @@ def _dossiers(
 ) -> list[Record]:
     ids = [asset["asset"] for asset in assets]
     items = _work_items(connection, ids)
+    aside = _set_aside(connection, ids)
     locations = parts.located(connection, ids)
     events = parts.events(connection, ids)
     contents = parts.contents(connection, locations, items)
@@ -134,7 +139,7 @@ def _dossiers(
         seen = locations.get(number, [])
         current = seen[0]["sha256"] if seen else None
         done = items.get(number, [])
-        best = _best(done, digest, current, item)
+        best = _best(done, aside, current, digest, item)
         sha = best["sha256"] if best else current
         dossiers.append(
             {
@@ -150,14 +155,27 @@ def _dossiers(
     return dossiers
 
 
-def _best(items: list[Record], digest: str | None, current: str | None, number: int | None) -> Record | None:
-    """Return the work item that answers the question; ``items`` come newest first."""
+def _set_aside(connection: Connection, assets: Sequence[int]) -> set[int]:
+    query = select(WorkItem.id).where(WorkItem.asset_id.in_(assets), WorkItem.set_aside)
+    return set(connection.scalars(query))
 
-    def merit(item: Record) -> tuple[bool, bool, bool]:
+
+def _best(
+    items: list[Record],
+    aside: Set[int],
+    current: str | None,
+    digest: str | None = None,
+    number: int | None = None,
+) -> Record | None:
+    """Return the work item that answers the question; ``items`` come newest first, ``aside`` were set aside."""
+
+    def merit(item: Record) -> tuple[bool, bool, bool, bool, bool]:
         sha = item["sha256"] or ""
         files = [file["sha256"] for file in item["derivatives"]]
         asked = digest is not None and any(found.startswith(digest) for found in (sha, *files))
-        return item["work_item"] == number, asked, sha == current
+        # What is still to be done, or failed, says nothing of a photo that has a result; see `schemas.present`.
+        result = item["outcome"] in WITH_OUTPUT
+        return item["work_item"] == number, asked, sha == current, result, item["work_item"] not in aside
 
     return max(items, key=merit, default=None)
 

@@ -50,7 +50,7 @@ def record(connection: Connection, run_id: int, records: Sequence[OutcomeRecord]
         insert_results(connection, accepted, moment)
         insert_events(connection, _event_rows(accepted, items, agents, run_id))
         tallies.add(connection, [(run_id, str(one.outcome), 1, _seconds(one)) for one in accepted])
-        queue_upkeep.refresh(connection, [outcome.work_item_id for outcome in accepted])
+        queue_upkeep.refresh_photos(connection, [outcome.work_item_id for outcome in accepted])
     return len(accepted)
 
 

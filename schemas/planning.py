@@ -5,10 +5,11 @@ The words of the counts are defined in :mod:`schemas.runs`. ``plan`` runs in one
 1. Cut the run's inputs to the limit.
 2. Close earlier runs of this collection and recipe that never ended; what they left running is pending again.
 3. Make the missing work items (asset, input digest, recipe).
-4. Take over those that are not finished, and those that may be tried again.
-5. Settle photos that ingest could not take in: bytes that are no photo are quarantined, bytes that could
+4. Let them go before results that other recipes made since (:mod:`schemas.present`).
+5. Take over those that are not finished, and those that may be tried again.
+6. Settle photos that ingest could not take in: bytes that are no photo are quarantined, bytes that could
    not be read failed.
-6. Give each pending work item the prefix of its derivatives.
+7. Give each pending work item the prefix of its derivatives.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 from sqlalchemy.sql import Select
 
-from schemas import tallies
+from schemas import present, queue_upkeep, tallies
 from schemas.errors import CatalogUseError
 from schemas.listing import lock_collection
 from schemas.naming import prefix_candidates
@@ -80,6 +81,7 @@ def plan(
             _cut(connection, run_id, limit)
         _supersede(connection, run, moment)
         _add_missing(connection, run, moment)
+        queue_upkeep.refresh_photos(connection, present.ask_again(connection, run))
         _take_over(connection, run, _Again(max_attempts, retry), agent, moment)
         _settle(connection, run, agent, moment)
         _assign_prefixes(connection, run)

@@ -29,6 +29,7 @@ from sqlalchemy import (
 from schemas.errors import CatalogUseError
 from schemas.items import Record, item_rows
 from schemas.listing import of_bytes_seen_last
+from schemas.present import WITH_OUTPUT, replaced
 from schemas.records import RunState, WorkState
 from schemas.review_records import SEVERITY_RANKS, Standing
 from schemas.runs import COUNTS, live_counts
@@ -89,8 +90,9 @@ class FlaggedFilter:
 
     ``flag`` and ``minimum`` are for one and the same open flag; ``since`` is when the work item ended;
     ``recipe`` the beginning of a recipe's SHA-256; ``outcome`` a state, which lists work items without flags
-    as well. Without ``run_id`` quarantined and failed ones are listed of the bytes seen last only: the trouble
-    of a scan that was replaced, or that could not be read for a night, is over.
+    as well. Without ``run_id`` quarantined and failed ones are listed of the bytes seen last only (the trouble
+    of a scan that was replaced, or that could not be read for a night, is over), and of several results of a
+    photo the present one (:mod:`schemas.present`).
     """
 
     flag: str | None = None
@@ -187,6 +189,8 @@ def _of_work_items(wanted: FlaggedFilter) -> Select[Any]:
         query = query.where(_TROUBLED)
         if wanted.run_id is None:
             query = query.where(of_bytes_seen_last(WorkItem))
+    elif wanted.outcome in WITH_OUTPUT and wanted.run_id is None:
+        query = query.where(~replaced(WorkItem))
     if wanted.run_id is not None:
         query = query.where(WorkItem.run_id == wanted.run_id)
     return query
@@ -285,6 +289,7 @@ def _by_collection() -> Select[Any]:
 
 def _by_flag() -> Select[Any]:
     is_open = Tally.decision == Standing.UNDECIDED.value
+    counts = Tally.decision != Standing.REPLACED.value
     photos = func.sum(Tally.photos)
     severity: ColumnElement[str] = case(
         {rank: name for name, rank in SEVERITY_RANKS.items()}, value=Tally.severity
@@ -301,7 +306,7 @@ def _by_flag() -> Select[Any]:
             func.max(Tally.highest).label("highest"),
         )
         .join(Collection, Collection.id == Tally.collection_id)
-        .where(Tally.code != "", Tally.photos > 0)
+        .where(Tally.code != "", Tally.photos > 0, counts)
         .group_by(Collection.name, Tally.code, Tally.severity)
         .order_by(Collection.name, Tally.code, Tally.severity)
     )

@@ -2,7 +2,8 @@
 
 ``queue_entry`` holds a row for every item that ended with an output, and one for each of its flags; ``tally``
 counts the entries by run, flag, severity and decision. :func:`refresh` is the only writer of both: whoever
-changes a work item's end, flags or reviews calls it in the same transaction.
+changes a work item's flags or reviews calls it in the same transaction, and whoever changes its end or its
+place among the results of its photo calls :func:`refresh_photos`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased
 
-from schemas.records import WorkState
+from schemas.present import WITH_OUTPUT, replaced, results_beside
 from schemas.review_records import SEVERITY_RANKS, Decision, Standing
 from schemas.statements import MAX_PARAMETERS, batches, upsert
 from schemas.tables import Asset, Flag, QueueEntry, Review, Tally, WorkItem
@@ -45,6 +46,11 @@ def refresh(connection: Connection, items: Sequence[int]) -> None:
         names += ["severity", "value", "decision", "review_id"]
         connection.execute(insert(QueueEntry).from_select(names, _entries(chunk)))
         _add_up(connection, before, _counted(connection, chunk))
+
+
+def refresh_photos(connection: Connection, items: Sequence[int]) -> None:
+    """Do the same for these work items and every other result of their photos, which they may have replaced."""
+    refresh(connection, results_beside(connection, items))
 
 
 def recount(connection: Connection) -> None:
@@ -70,13 +76,11 @@ def _entries(items: Sequence[int]) -> Any:
                 WorkItem.run_id,
                 severity,
                 value,
-                current_decision(WorkItem.id),
+                _standing(WorkItem),
                 _last_review(WorkItem.id),
             )
             .join(Asset, Asset.id == WorkItem.asset_id)
-            .where(
-                WorkItem.id.in_(items), WorkItem.state.in_([WorkState.DONE.value, WorkState.SKIPPED.value])
-            )
+            .where(WorkItem.id.in_(items), WorkItem.state.in_(WITH_OUTPUT))
         )
 
     flags = rows(Flag.code, func.max(rank), func.max(func.coalesce(Flag.value, 0.0)))
@@ -87,13 +91,13 @@ def _entries(items: Sequence[int]) -> Any:
     )
 
 
-def current_decision(item: Any) -> ColumnElement[str]:
-    """The decision of the latest review of ``item`` that is no undo and is not undone, or *undecided*."""
+def _standing(item: Any) -> ColumnElement[str]:
+    """The decision of the latest review that is no undo and is not undone; or *undecided*, or *replaced*."""
     undo = aliased(Review)
     latest = (
         select(Review.decision)
         .where(
-            Review.work_item_id == item,
+            Review.work_item_id == item.id,
             Review.decision != Decision.UNDO.value,
             ~select(undo.id).where(undo.undoes == Review.id).exists(),
         )
@@ -101,7 +105,8 @@ def current_decision(item: Any) -> ColumnElement[str]:
         .limit(1)
         .scalar_subquery()
     )
-    return func.coalesce(latest, Standing.UNDECIDED.value)
+    nobodys = case((replaced(item), Standing.REPLACED.value), else_=Standing.UNDECIDED.value)
+    return func.coalesce(latest, nobodys)
 
 
 def _last_review(item: Any) -> Any:

@@ -38,9 +38,13 @@ class Decision(StrEnum):
 
 
 class Standing(StrEnum):
-    """How an item stands: undecided, or its current decision."""
+    """How an item stands: undecided, or its current decision.
+
+    *Replaced* is one that nobody decided on before another result of its photo became the present one.
+    """
 
     UNDECIDED = "undecided"
+    REPLACED = "replaced"
     APPROVE = "approve"
     REJECT = "reject"
     REDO = "redo"

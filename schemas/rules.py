@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, case, delete, func, in
 
 from schemas import audit, queue, queue_upkeep, session
 from schemas.errors import CatalogUseError
+from schemas.present import replaced
 from schemas.queries import require_collection
 from schemas.records import HOT_MEASUREMENTS, FlagRecord, FlagState, OutcomeRecord, WorkState
 from schemas.review_records import SEVERITY_RANKS, AuditEntry, FlagCount, FlagRuleRecord, Standing
@@ -97,6 +98,7 @@ def calibrate(
 ) -> tuple[int, list[FlagCount]]:
     """Return how many restored photos there are, and how many of them each rule would flag; change nothing.
 
+    Of a photo with several results the present one counts; within a run, the run's.
     Give one rule for each threshold to try. Reads the measurements once. Raises CatalogUseError.
     """
     marks = [
@@ -109,8 +111,7 @@ def calibrate(
         .join(WorkItem, WorkItem.id == Measurement.work_item_id)
         .where(WorkItem.state == WorkState.DONE.value)
     )
-    if run_id is not None:
-        query = query.where(WorkItem.run_id == run_id)
+    query = query.where(WorkItem.run_id == run_id if run_id is not None else ~replaced(WorkItem))
     if collection is not None:
         within = require_collection(connection, collection)
         query = query.join(Asset, Asset.id == WorkItem.asset_id).where(Asset.collection_id == within)
@@ -153,7 +154,8 @@ _COLUMNS = [
 
 def _raised(rule: FlagRuleRecord, within: tuple[ColumnElement[bool], ...], moment: datetime) -> Any:
     value = _column(rule.measurement)
-    undecided = or_(QueueEntry.decision.is_(None), QueueEntry.decision == Standing.UNDECIDED.value)
+    nobodys = (Standing.UNDECIDED.value, Standing.REPLACED.value)
+    undecided = or_(QueueEntry.decision.is_(None), QueueEntry.decision.in_(nobodys))
     return (
         select(
             WorkItem.id,

@@ -54,7 +54,7 @@ _AMOUNTS = [
 ]
 _INSTANTS = ["first_seen", "last_seen", "finished_at", "started_at", "created_at", "at"]
 _DOCUMENTS = ("extra", "detail")
-_TRUTHS = ("applied", "undone")
+_TRUTHS = ("applied", "undone", "present")
 
 _TYPES: dict[str, Any] = {
     **dict.fromkeys(_NUMBERS, sa.BigInteger()),
@@ -67,7 +67,7 @@ _TYPES: dict[str, Any] = {
 _COLUMNS = {
     "photos": "asset collection key sha256 uri size format width height bit_depth first_seen last_seen error",
     "results": "work_item asset collection key sha256 recipe run outcome reason error_class tier attempts "
-    "seconds finished_at restored restored_sha256 mask mask_coverage mask_components decision gravity",
+    "seconds finished_at restored restored_sha256 mask mask_coverage mask_components present decision gravity",
     "flags": "work_item asset collection key code severity value threshold rule_version explanation state "
     "created_at",
     "measurements": "work_item asset collection key megapixels mask_share mask_components uncertain_share "

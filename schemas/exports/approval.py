@@ -64,6 +64,8 @@ def objection(dossier: Dossier) -> str | None:
     if (reason := unrestored(dossier)) is not None:
         return reason
     if dossier["decision"] == Standing.UNDECIDED:
+        if any(item["decision"] == Standing.APPROVE for item in dossier["work_items"]):
+            return "an earlier result was approved, and nobody has decided on the present one"
         return "nobody has decided on it"
     if dossier["decision"] != Standing.APPROVE:
         return f"its decision is {dossier['decision']}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from schemas.records import RunState, WorkState
@@ -99,7 +99,7 @@ class WorkItem(Base):
     ``run_id`` is the run that holds it (or held it last). ``attempts`` counts recorded outcomes
     (failures whose cause lay outside the photo left out), ``interruptions`` how often a run died with it in
     flight. ``prefix`` is unique among the asset's items and empty for the first recipe that wrote; NULL: it
-    wrote nothing.
+    wrote nothing. ``set_aside``: an earlier result was asked for since (:mod:`schemas.present`).
     """
 
     __tablename__ = "work_item"
@@ -134,5 +134,6 @@ class WorkItem(Base):
     tier: Mapped[str | None] = mapped_column(String)
     seconds: Mapped[float | None] = mapped_column(FiniteFloat)
     prefix: Mapped[str | None] = mapped_column(String)
+    set_aside: Mapped[bool] = mapped_column(server_default=false())
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -5,21 +5,30 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 
 from tests.flows.material import write_weights
 
 ROOT = Path(__file__).resolve().parents[2]
+PREFECT = (sys.executable, "-m", "prefect", "--no-prompt")
+QUIET = {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
+    "DO_NOT_TRACK": "1",
+}
+"""For a Prefect server."""
 PATIENCE = 300.0
 """Seconds until a process that has to end is held to hang. Nothing here depends on speed."""
 
@@ -66,12 +75,34 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_weights(tmp_path_factory.mktemp("weights"))
 
 
+@pytest.fixture(scope="session")
+def with_server(environment: dict[str, str]) -> Iterator[dict[str, str]]:
+    """The same with a Prefect server that runs already; a command that starts its own takes seconds for it."""
+    port = free_port()
+    command = (*PREFECT, "server", "start", "--host", "127.0.0.1", "--port", str(port), "--no-ui")
+    url = f"http://127.0.0.1:{port}/api"
+    with Started(command, {**environment, **QUIET}, Path(environment["PREFECT_HOME"]) / "server.log"):
+        wait_until(lambda: answers(f"{url}/health"), "the Prefect server")
+        yield {**environment, "PREFECT_API_URL": url}
+
+
 @pytest.fixture
-def oldphoto(environment: dict[str, str], tmp_path: Path) -> Command:
+def oldphoto(with_server: dict[str, str], tmp_path: Path) -> Command:
     """Run the command line to its end and return what it said."""
+    return command_in(with_server, tmp_path)
+
+
+@pytest.fixture
+def oldphoto_alone(environment: dict[str, str], tmp_path: Path) -> Command:
+    """The same where nobody has set up anything: each command starts what it needs."""
+    return command_in(environment, tmp_path)
+
+
+def command_in(environment: dict[str, str], folder: Path) -> Command:
+    """Return a function that runs the command line there to its end."""
 
     def run(*arguments: object, **more: str) -> Ended:
-        process = start_oldphoto(arguments, {**environment, **more}, tmp_path)
+        process = start_oldphoto(arguments, {**environment, **more}, folder)
         try:
             out, err = process.communicate(timeout=PATIENCE)
         except subprocess.TimeoutExpired:
@@ -81,6 +112,44 @@ def oldphoto(environment: dict[str, str], tmp_path: Path) -> Command:
         return Ended(process.returncode, out, err)
 
     return run
+
+
+def free_port() -> int:
+    """Return a port of this machine that nobody listens on."""
+    with closing(socket.socket()) as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def answers(url: str) -> bool:
+    """Say whether a server answers there."""
+    try:
+        return httpx.get(url, timeout=2).status_code < 500
+    except httpx.HTTPError:
+        return False
+
+
+class Started:
+    """A process of ours that runs while the block does, with a file for what it says."""
+
+    def __init__(self, command: tuple[str, ...], environment: dict[str, str], log: Path) -> None:
+        self.command, self.environment, self.log = command, environment, log
+
+    def __enter__(self) -> subprocess.Popen[str]:
+        with self.log.open("w", encoding="utf-8") as said:
+            self.process = subprocess.Popen(
+                self.command,
+                cwd=ROOT,
+                env=self.environment,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,
+            )
+        return self.process
+
+    def __exit__(self, *error: object) -> None:
+        end_group(self.process)
 
 
 def start_oldphoto(

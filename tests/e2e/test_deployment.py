@@ -4,61 +4,38 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from schemas.repository import Catalog
-from tests.e2e.conftest import PATIENCE, ROOT, clean_environment, end_group, wait_until
-from tests.e2e.test_restore_bucket import answers, free_port
+from tests.e2e.conftest import (
+    PATIENCE,
+    PREFECT,
+    QUIET,
+    ROOT,
+    Started,
+    answers,
+    clean_environment,
+    free_port,
+    wait_until,
+)
 from tests.flows.material import write_photos
 
 pytestmark = pytest.mark.e2e
-
-PREFECT = (sys.executable, "-m", "prefect", "--no-prompt")
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[dict[str, str]]:
     """Start a Prefect server with a database of its own; yield the environment that leads to it."""
     port = free_port()
-    quiet = {
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
-        "DO_NOT_TRACK": "1",
-        # `prefect deploy` takes the folder from here, and a shell would have set it.
-        "PWD": str(ROOT),
-    }
-    environment = {**clean_environment(tmp_path / "prefect"), **quiet}
+    # `prefect deploy` takes the folder from here, and a shell would have set it.
+    environment = {**clean_environment(tmp_path / "prefect"), **QUIET, "PWD": str(ROOT)}
     command = (*PREFECT, "server", "start", "--host", "127.0.0.1", "--port", str(port), "--no-ui")
     with Started(command, environment, tmp_path / "server.log"):
         wait_until(lambda: answers(f"http://127.0.0.1:{port}/api/health"), "the Prefect server")
         yield {**environment, "PREFECT_API_URL": f"http://127.0.0.1:{port}/api"}
-
-
-class Started:
-    """A process of ours that runs while the block does, with a file for what it says."""
-
-    def __init__(self, command: tuple[str, ...], environment: dict[str, str], log: Path) -> None:
-        self.command, self.environment, self.log = command, environment, log
-
-    def __enter__(self) -> subprocess.Popen[str]:
-        with self.log.open("w", encoding="utf-8") as said:
-            self.process = subprocess.Popen(
-                self.command,
-                cwd=ROOT,
-                env=self.environment,
-                stdout=said,
-                stderr=subprocess.STDOUT,
-                text=True,
-                start_new_session=True,
-            )
-        return self.process
-
-    def __exit__(self, *error: object) -> None:
-        end_group(self.process)
 
 
 def prefect(environment: dict[str, str], *arguments: str) -> str:

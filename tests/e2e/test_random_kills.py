@@ -18,7 +18,7 @@ def test_random_kills_cost_no_photo(
 ) -> None:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    write_photos(tmp_path / "scans", 24, width=320, height=240)
+    write_photos(tmp_path / "scans", 24, width=200, height=150)
     masters = digests(tmp_path / "scans")
     soak = torment(tmp_path, kills=2, seed=3, pause=(1.0, 15.0), options=("--weights", str(weights)))
     assert soak.killed.total() == 2

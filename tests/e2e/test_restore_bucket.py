@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import socket
-import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import boto3
-import httpx
 import pytest
 
-from tests.e2e.conftest import Command, end_group, wait_until
+from tests.e2e.conftest import Command, Started, answers, free_port, wait_until
 from tests.flows.material import write_broken, write_photos
 
 pytestmark = pytest.mark.e2e
@@ -25,31 +21,11 @@ pytest.importorskip(
 BUCKET = "archive"
 
 
-def free_port() -> int:
-    with closing(socket.socket()) as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
-def answers(url: str) -> bool:
-    try:
-        return httpx.get(url, timeout=2).status_code < 500
-    except httpx.HTTPError:
-        return False
-
-
 @pytest.fixture
-def s3(environment: dict[str, str]) -> Iterator[dict[str, str]]:
+def s3(environment: dict[str, str], tmp_path: Path) -> Iterator[dict[str, str]]:
     """Start an S3 server with a bucket; yield the settings that lead there."""
     port = free_port()
-    server = subprocess.Popen(
-        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        start_new_session=True,
-    )
+    command = (sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port))
     url = f"http://127.0.0.1:{port}"
     settings = {
         "AWS_ENDPOINT_URL": url,
@@ -57,11 +33,9 @@ def s3(environment: dict[str, str]) -> Iterator[dict[str, str]]:
         "AWS_SECRET_ACCESS_KEY": "secret",
         "AWS_DEFAULT_REGION": "us-east-1",
     }
-    try:
+    with Started(command, environment, tmp_path / "s3.log"):
         wait_until(lambda: answers(url), "the S3 server")
         yield settings
-    finally:
-        end_group(server)
 
 
 def client(settings: dict[str, str]) -> Any:

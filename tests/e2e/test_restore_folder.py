@@ -25,14 +25,14 @@ def adds_up(summary: dict[str, int]) -> bool:
 
 
 def test_an_archive_is_restored_once_and_its_masters_stay_as_they_are(
-    oldphoto: Command, tmp_path: Path, weights: Path
+    oldphoto_alone: Command, tmp_path: Path, weights: Path
 ) -> None:
     scans, archive = tmp_path / "scans", tmp_path / "archive"
     write_photos(scans, 4)
     write_broken(scans)
     masters = fingerprints(scans)
 
-    first = oldphoto("restore", scans, archive, "--weights", weights, "--json")
+    first = oldphoto_alone("restore", scans, archive, "--weights", weights, "--json")
     assert first.code == 3, first.err
     assert first.out.count("\n") == 1
     assert adds_up(first.summary)
@@ -55,14 +55,14 @@ def test_an_archive_is_restored_once_and_its_masters_stay_as_they_are(
     assert (archive / "report.html").is_file()
     assert fingerprints(scans) == masters
 
-    second = oldphoto("restore", scans, archive, "--weights", weights, "--json")
+    second = oldphoto_alone("restore", scans, archive, "--weights", weights, "--json")
     assert second.code == 0
     assert adds_up(second.summary)
     assert (second.summary["already_done"], second.summary["done"]) == (6, 0)
     earlier = fingerprints(archive / "restored")
 
     write_photos(scans, 5)
-    third = oldphoto("restore", scans, archive, "--weights", weights, "--json", "--executor", "inline")
+    third = oldphoto_alone("restore", scans, archive, "--weights", weights, "--json", "--executor", "inline")
     assert third.code == 0
     assert (third.summary["already_done"], third.summary["done"]) == (6, 1)
     assert earlier.items() <= fingerprints(archive / "restored").items()
@@ -151,12 +151,12 @@ def test_what_the_source_lacks_is_told_everywhere(oldphoto: Command, tmp_path: P
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="finds what a killed driver leaves through /proc")
 @pytest.mark.parametrize("executor", ["inline", "ray"])
 def test_a_killed_run_is_finished_by_the_next_one(
-    oldphoto: Command, environment: dict[str, str], tmp_path: Path, weights: Path, executor: str
+    oldphoto: Command, with_server: dict[str, str], tmp_path: Path, weights: Path, executor: str
 ) -> None:
     scans, archive = tmp_path / "scans", tmp_path / "archive"
-    photos = write_photos(scans, 12, width=320, height=240)
+    photos = write_photos(scans, 12, width=200, height=150)
     command = ("restore", scans, archive, "--weights", weights, "--executor", executor, "--json")
-    killed = start_oldphoto(command, environment, tmp_path)
+    killed = start_oldphoto(command, with_server, tmp_path)
     try:
         wait_until(
             lambda: any((archive / "restored").rglob("*.png")) or killed.poll() is not None,
@@ -178,7 +178,7 @@ def test_a_killed_run_is_finished_by_the_next_one(
         stem = photo.relative_to(scans).with_suffix(".png")
         picture = cv2.imread(str(archive / "restored" / stem), cv2.IMREAD_UNCHANGED)
         assert picture is not None
-        assert picture.shape == (240, 320, 3)
+        assert picture.shape == (150, 200, 3)
     made = [path for path in (archive / "restored").rglob("*") if path.is_file()]
     assert len(made) == len(photos)
     assert not [path for path in archive.rglob("*") if path.name.startswith(".") or path.suffix == ".part"]

@@ -4,6 +4,7 @@ import base64
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 
 import cv2
@@ -61,6 +62,17 @@ def test_a_turned_photo_is_shown_upright_with_its_mask(tmp_path: Path) -> None:
     left, right = np.split(np.asarray(Image.open(io.BytesIO(data))).astype(int), 2, axis=1)
     assert (left[..., 0] - left[..., 2]).mean() > 100
     assert abs(right[..., 0] - right[..., 2]).mean() < 20
+
+
+def test_a_scan_is_not_shown_beside_what_another_became(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), aged_photo(1))
+    digest = sha256((tmp_path / "a.png").read_bytes()).hexdigest()
+    store = FolderStore(tmp_path)
+    assert PreviewMaker(store, store).make("a.png", pixels=100, sha256=digest).before is not None
+    cv2.imwrite(str(tmp_path / "a.png"), aged_photo(2))
+    made = PreviewMaker(store, store).make("a.png", pixels=100, sha256=digest)
+    assert made.before is None
+    assert "replaced" in (made.reason or "")
 
 
 def test_a_disk_that_fails_costs_a_picture_and_no_report(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from schemas import session
 from schemas.errors import CatalogUnavailableError, CatalogVersionError
 from schemas.queries import STATS
 from schemas.repository import Catalog
+from schemas.review_records import Decision, QueueFilter, Standing
 from schemas.tables import Base
 from tests.schemas.archive import Archive, failed, full, photo, refused
 from tests.schemas.conftest import PostgresServer
@@ -65,6 +66,20 @@ def test_an_older_catalog_is_counted_and_queued(empty_url: str) -> None:
     with Catalog.open(empty_url) as catalog:
         again = [catalog.flagged(), catalog.queue_counts(), catalog.review_queue().rows]
         again += [catalog.stats(by) for by in STATS]
+    assert again == told
+
+
+def test_an_older_catalog_is_told_which_results_were_replaced(empty_url: str) -> None:
+    with Catalog.open(empty_url) as catalog:
+        for tier in ("conserved", "enhanced"):
+            Archive(catalog, settings={"tier": tier}).run([photo("a.tif"), photo("b.tif")], full)
+        row = catalog.review_queue(QueueFilter(decision=Standing.REPLACED)).rows[0]
+        catalog.decide(row.item_id, Decision.APPROVE, "", "ada", row.output_sha256, None)
+        told = [catalog.flagged(), catalog.queue_counts(QueueFilter(decision=None)), catalog.stats("flag")]
+    session.downgrade(empty_url, "0004")
+    with Catalog.open(empty_url) as catalog:
+        again = [catalog.flagged(), catalog.queue_counts(QueueFilter(decision=None)), catalog.stats("flag")]
+        assert len(catalog.review_queue(QueueFilter(decision=Standing.REPLACED)).rows) == 1
     assert again == told
 
 

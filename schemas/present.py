@@ -1,0 +1,72 @@
+"""Which result of a photo is the present one: what the desk asks about, and what reports and exports show.
+
+A photo has a result for each recipe and for each of the scans that lay under its key. Present is the newest that
+ended with an output, so that a better recipe or a new scan takes the place of what was there. A profile that was only
+tried is left again by asking for the former one: there is nothing to be done, but results made since are *set aside*,
+and come behind all others until a run asks for them again. Redone photos are not: somebody wanted those one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, exists, or_, select, update
+from sqlalchemy.orm import aliased
+
+from schemas.records import WorkState
+from schemas.statements import MAX_PARAMETERS, batches
+from schemas.tables import Run, RunInput, WorkItem
+
+WITH_OUTPUT = (WorkState.DONE.value, WorkState.SKIPPED.value)
+"""States of work items that have a result, be it that the photo needed nothing."""
+
+
+def replaced(item: Any) -> ColumnElement[bool]:
+    """Condition that another result of its photo is the present one; ``item`` has a result itself."""
+    other = aliased(WorkItem)
+    newer = and_(other.set_aside == item.set_aside, other.id > item.id)
+    return exists().where(
+        other.asset_id == item.asset_id,
+        other.state.in_(WITH_OUTPUT),
+        or_(newer, and_(item.set_aside, ~other.set_aside)),
+    )
+
+
+def ask_again(connection: Connection, run: Row[Any]) -> list[int]:
+    """Let what this run asks for go before what others made since; return the work items that this changed."""
+    if "redo_of" in run.parameters:
+        return []
+    wanted, other = aliased(WorkItem), aliased(WorkItem)
+    ours = (RunInput.run_id == run.id, wanted.recipe_id == run.recipe_id)
+    same = and_(RunInput.asset_id == wanted.asset_id, RunInput.input_sha == wanted.input_sha)
+    back = select(wanted.id).join(RunInput, same).where(*ours, wanted.set_aside)
+    since = (
+        select(other.id)
+        .join(wanted, and_(other.asset_id == wanted.asset_id, other.id > wanted.id))
+        .join(RunInput, same)
+        .outerjoin(Run, Run.id == other.run_id)
+        .where(*ours, ~other.set_aside, Run.parameters["redo_of"].as_string().is_(None))
+    )
+    changed = [(item, False) for item in connection.scalars(back)]
+    changed += [(item, True) for item in connection.scalars(since)]
+    for aside in (False, True):
+        for chunk in batches([item for item, is_aside in changed if is_aside is aside], MAX_PARAMETERS):
+            statement = update(WorkItem).where(WorkItem.id.in_(chunk))
+            connection.execute(statement.values(set_aside=aside))
+    return [item for item, _ in changed]
+
+
+def results_beside(connection: Connection, items: Sequence[int]) -> list[int]:
+    """Return all work items with a result of the photos of ``items``, locked until the transaction ends."""
+    found: list[int] = []
+    for chunk in batches(sorted(set(items)), MAX_PARAMETERS):
+        photos = select(WorkItem.asset_id).where(WorkItem.id.in_(chunk))
+        query = (
+            select(WorkItem.id)
+            .where(WorkItem.asset_id.in_(photos), WorkItem.state.in_(WITH_OUTPUT))
+            .order_by(WorkItem.id)
+            .with_for_update()
+        )
+        found += connection.scalars(query)
+    return found

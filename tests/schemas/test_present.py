@@ -1,0 +1,166 @@
+"""Law: of several results of a photo one is present: that is asked about, shown, counted and exported."""
+
+from __future__ import annotations
+
+import pytest
+
+from schemas.exports.approval import objection
+from schemas.repository import Catalog
+from schemas.review_records import Decision, FlagRuleRecord, QueueFilter, Standing
+from tests.schemas.archive import Archive, failed, full, photo
+from tests.schemas.test_tallies import assert_true
+
+SCANS = [photo("a.tif"), photo("b.tif")]
+RULE = FlagRuleRecord("mask-share", "mask_share", 0.2, "serious", "Much.", 2)
+
+
+@pytest.fixture
+def first(catalog: Catalog) -> Archive:
+    archive = Archive(catalog)
+    archive.run(SCANS, full)
+    return archive
+
+
+def other(archive: Archive, tier: str = "conserved") -> Archive:
+    """The same collection under another recipe."""
+    return Archive(archive.catalog, settings={"tier": tier})
+
+
+def shown(catalog: Catalog, key: str = "a.tif") -> int:
+    found: int = catalog.show(key)[0]["work_item"]
+    return found
+
+
+def queued(catalog: Catalog, decision: Standing = Standing.UNDECIDED) -> list[tuple[str, int]]:
+    return sorted((row.key, row.item_id) for row in catalog.review_queue(QueueFilter(decision=decision)).rows)
+
+
+def assert_present(catalog: Catalog, item: int, replaced: list[int], key: str = "a.tif") -> None:
+    """Every reader agrees on which result of a photo is the present one, all undecided."""
+    assert shown(catalog, key) == item
+    assert [i for k, i in queued(catalog) if k == key] == [item]
+    assert [i for k, i in queued(catalog, Standing.REPLACED) if k == key] == sorted(replaced)
+    for rows in (catalog.flagged(), catalog.flagged(outcome="done")):
+        assert [row["work_item"] for row in rows if row["key"] == key] == [item]
+    assert {catalog.history(one)["present"] for one in (item, *replaced)} == {item}
+    assert catalog.calibrate([RULE])[0] == len(queued(catalog))
+    assert sum(row["open"] for row in catalog.stats("flag") if row["flag"] == "mask-share") == len(
+        queued(catalog)
+    )
+    with catalog.engine.connect() as connection:
+        asked = "SELECT work_item FROM results WHERE present AND key = ?"
+        if connection.dialect.name == "postgresql":
+            asked = asked.replace("?", "%s")
+        assert [row[0] for row in connection.exec_driver_sql(asked, (key,))] == [item]
+    assert_true(catalog)
+
+
+def test_a_newer_result_takes_the_place_of_an_older_one(first: Archive) -> None:
+    before = shown(first.catalog)
+    other(first).run(SCANS, full)
+    assert_present(first.catalog, shown(first.catalog), [before])
+    assert shown(first.catalog) > before
+
+
+def test_a_new_scan_takes_the_place_of_the_one_it_replaced(first: Archive) -> None:
+    before = shown(first.catalog)
+    first.run([photo("a.tif", "scanned again"), SCANS[1]], full)
+    assert_present(first.catalog, shown(first.catalog), [before])
+    assert_present(first.catalog, shown(first.catalog, "b.tif"), [], "b.tif")
+
+
+def test_a_run_that_has_not_come_so_far_hides_nothing(first: Archive) -> None:
+    before = shown(first.catalog), shown(first.catalog, "b.tif")
+    run, _ = other(first).start(SCANS)
+    (item,) = next(first.catalog.iter_pending(run, 1))
+    assert (shown(first.catalog), shown(first.catalog, "b.tif")) == before
+    assert first.catalog.show("a.tif")[0]["outcome"] == "done"
+    first.catalog.record_outcomes(run, [full(item)])
+    assert_present(first.catalog, item.work_item_id, [before[0]])
+    assert_present(first.catalog, before[1], [], "b.tif")
+
+
+def test_a_failure_takes_no_results_place(first: Archive) -> None:
+    before = shown(first.catalog)
+    other(first).run(SCANS, failed)
+    assert_present(first.catalog, before, [])
+
+
+def test_a_profile_that_was_tried_is_left_by_asking_for_the_former_one(first: Archive) -> None:
+    catalog = first.catalog
+    before, tried = shown(catalog), other(first)
+    tried.run(SCANS, full)
+    between = shown(catalog)
+    counts = first.run(SCANS, full)
+    assert counts["already_done"] == 2
+    assert_present(catalog, before, [between])
+    # And there again, and back.
+    tried.run(SCANS, full)
+    assert_present(catalog, between, [before])
+    first.run(SCANS, full)
+    assert_present(catalog, before, [between])
+    # What is new is present, whatever was set aside.
+    other(first, "restored").run(SCANS, full)
+    assert_present(catalog, shown(catalog), [before, between])
+    assert shown(catalog) > between
+
+
+def test_the_former_scan_is_back(first: Archive) -> None:
+    before = shown(first.catalog)
+    first.run([photo("a.tif", "another"), SCANS[1]], full)
+    between = shown(first.catalog)
+    first.run(SCANS, full)
+    assert_present(first.catalog, before, [between])
+
+
+def test_asking_for_some_photos_leaves_the_others(first: Archive) -> None:
+    before = shown(first.catalog)
+    other(first).run(SCANS, full)
+    between = shown(first.catalog), shown(first.catalog, "b.tif")
+    first.run(SCANS[:1], full)
+    assert_present(first.catalog, before, [between[0]])
+    assert shown(first.catalog, "b.tif") == between[1]
+
+
+def test_a_redone_photo_stays_when_its_archive_is_asked_for_again(first: Archive) -> None:
+    catalog, redo = first.catalog, other(first, "redone")
+    before = shown(catalog)
+    run = catalog.start_run("flow", redo.collection, redo.recipe, {"redo_of": before})
+    catalog.record_assets(redo.collection, SCANS[:1], run)
+    catalog.plan(redo.collection, redo.recipe, run)
+    redo.work(run, full)
+    catalog.finish_run(run, seconds=1.0)
+    redone = shown(catalog)
+    assert redone > before
+    first.run(SCANS, full)
+    assert_present(catalog, redone, [before])
+
+
+def test_a_decision_stays_with_the_result_that_it_is_about(first: Archive) -> None:
+    catalog = first.catalog
+    row = next(row for row in catalog.review_queue().rows if row.key == "a.tif")
+    review = catalog.decide(row.item_id, Decision.APPROVE, "", "ada", row.output_sha256, None)
+    other(first).run(SCANS, full)
+    assert queued(catalog, Standing.APPROVE) == [("a.tif", row.item_id)]
+    assert objection(catalog.show("a.tif")[0]) == (
+        "an earlier result was approved, and nobody has decided on the present one"
+    )
+    assert objection(catalog.show("b.tif")[0]) == "nobody has decided on it"
+    catalog.undo(review.review_id, "ada")
+    assert_present(catalog, shown(catalog), [row.item_id])
+
+
+def test_one_that_was_replaced_can_still_be_decided_on(first: Archive) -> None:
+    """It may belong to the sample of a lot."""
+    catalog = first.catalog
+    row = next(row for row in catalog.review_queue().rows if row.key == "a.tif")
+    other(first).run(SCANS, full)
+    catalog.decide(row.item_id, Decision.REJECT, "faded", "ada", row.output_sha256, None)
+    assert queued(catalog, Standing.REJECT) == [("a.tif", row.item_id)]
+    assert_true(catalog)
+
+
+def test_a_rule_is_said_to_mark_photos_not_results(first: Archive) -> None:
+    other(first).run(SCANS, full)
+    assert [one.photos for one in first.catalog.reflag([RULE])] == [2]
+    assert_true(first.catalog)
