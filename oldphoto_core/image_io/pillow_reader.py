@@ -6,12 +6,14 @@ Only formats on ``sniff``'s list get here, and Pillow is told which one it is: i
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from oldphoto_core.errors import UnreadablePhotoError, UnsupportedPhotoError
+from oldphoto_core.errors import OversizedPhotoError, UnreadablePhotoError, UnsupportedPhotoError
 from oldphoto_core.image_io import colour
 from oldphoto_core.image_io.boundary import EXPORT, RESCAN
 from oldphoto_core.image_io.deep_reader import netpbm_maximum, read_deep
@@ -19,6 +21,7 @@ from oldphoto_core.image_io.jp2_boxes import Jp2Facts, read_jp2_facts
 from oldphoto_core.image_io.limits import DecodeLimits
 from oldphoto_core.image_io.pillow_tags import file_sayings
 from oldphoto_core.image_io.plane import Plane
+from oldphoto_core.image_io.png_chunks import MAX_INFLATED
 from oldphoto_core.image_io.profile import inspect_profile
 from oldphoto_core.image_io.whole_file import require_whole_jpeg, require_whole_png
 from oldphoto_core.photo import PhotoHeader
@@ -48,7 +51,7 @@ _MODES: dict[str, tuple[int, int]] = {
 
 def pillow_header(data: bytes, format_name: str, key: str) -> PhotoHeader:
     """Read the header; no pixel is decoded."""
-    with _open(data, format_name) as image:
+    with _opened(data, format_name, key) as image:
         bits, channels = _MODES.get(image.mode, (8, len(image.getbands())))
         jp2 = read_jp2_facts(data) if format_name == "JPEG2000" else Jp2Facts()
         if jp2.size not in (None, image.size):
@@ -91,7 +94,7 @@ def pillow_pixels(data: bytes, header: PhotoHeader, key: str, limits: DecodeLimi
         require_whole_png(data, key)
     if header.bit_depth > 8:
         return _deep_plane(data, header, format_name, key)
-    with _open(data, format_name) as image:
+    with _opened(data, format_name, key) as image:
         if format_name == "PSD" and header.pages > 1:
             raise UnsupportedPhotoError(
                 key, "it is a layered Photoshop document, whose flat picture may be missing or stale", EXPORT
@@ -106,8 +109,21 @@ def pillow_pixels(data: bytes, header: PhotoHeader, key: str, limits: DecodeLimi
         return plane.remarking(*_check_other_pages(image, header, key, limits))
 
 
-def _open(data: bytes, format_name: str) -> Image.Image:
-    return Image.open(io.BytesIO(data), formats=(format_name,))
+@contextmanager
+def _opened(data: bytes, format_name: str, key: str) -> Iterator[Image.Image]:
+    """Open a file; one whose texts or profile are bombs is too large, not damaged."""
+    try:
+        with Image.open(io.BytesIO(data), formats=(format_name,)) as image:
+            yield image
+    except ValueError as error:
+        # Pillow's only word for it is the name of its limit.
+        if "MAX_TEXT_" not in str(error):
+            raise
+        raise OversizedPhotoError(
+            key,
+            f"a text or colour profile in it inflates to more than {MAX_INFLATED:,} bytes",
+            "Inspect the file; if its picture is genuine, save it anew without that text or profile",
+        ) from error
 
 
 def _true_bits(data: bytes, format_name: str, bits: int, jp2: Jp2Facts) -> int:
