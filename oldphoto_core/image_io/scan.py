@@ -16,11 +16,12 @@ from oldphoto_core.image_io.header import read_header
 from oldphoto_core.image_io.limits import DecodeLimits
 from oldphoto_core.image_io.orientation import AsStored
 from oldphoto_core.image_io.tiff_scan import tiff_into
+from oldphoto_core.memory import decoded_channels
 from oldphoto_core.photo import PhotoHeader
 from oldphoto_core.raster import MemoryRaster, Raster, Workspace
 
-_WHOLE_BYTES = 10
-"""Bytes per sample that a decoder needs at its worst to decode a picture whole."""
+_WHOLE_BYTES = 8
+"""Bytes per sample that a decoder needs at its worst to decode a picture whole: of a progressive JPEG."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def decode_scan(
 def _decoded_whole(
     path: Path, header: PhotoHeader, key: str, workspace: Workspace, memory: int, limits: DecodeLimits
 ) -> DecodedScan:
-    size = path.stat().st_size + header.width * header.height * header.channels * _WHOLE_BYTES // 2
+    size = path.stat().st_size + header.width * header.height * decoded_channels(header) * _WHOLE_BYTES
     if size > memory:
         raise OversizedPhotoError(
             key,
