@@ -18,6 +18,7 @@ from oldphoto_core.image_io import colour
 from oldphoto_core.image_io.boundary import EXPORT, RESCAN
 from oldphoto_core.image_io.deep_reader import netpbm_maximum, read_deep
 from oldphoto_core.image_io.jp2_boxes import Jp2Facts, read_jp2_facts
+from oldphoto_core.image_io.kinds import require_known_kind, unread_channels
 from oldphoto_core.image_io.limits import DecodeLimits
 from oldphoto_core.image_io.pillow_tags import file_sayings
 from oldphoto_core.image_io.plane import Plane
@@ -51,16 +52,17 @@ _MODES: dict[str, tuple[int, int]] = {
 
 def pillow_header(data: bytes, format_name: str, key: str) -> PhotoHeader:
     """Read the header; no pixel is decoded."""
+    jp2 = read_jp2_facts(data) if format_name == "JPEG2000" else Jp2Facts()
+    require_known_kind(data, format_name, jp2, key)
     with _opened(data, format_name, key) as image:
         bits, channels = _MODES.get(image.mode, (8, len(image.getbands())))
-        jp2 = read_jp2_facts(data) if format_name == "JPEG2000" else Jp2Facts()
         if jp2.size not in (None, image.size):
             problem = f"it declares {image.size} (width, height) in one place and {jp2.size} in another"
             raise UnreadablePhotoError(key, problem, RESCAN)
         bits = _true_bits(data, format_name, bits, jp2)
         said = file_sayings(image, data, jp2, key)
         profile = inspect_profile(image.info.get("icc_profile") or jp2.icc_profile, key=key)
-        pages = _pages(image)
+        remarks = (unread_channels(data, format_name), profile.warning)
         return PhotoHeader(
             format=image.format or format_name,
             width=image.width,
@@ -68,7 +70,7 @@ def pillow_header(data: bytes, format_name: str, key: str) -> PhotoHeader:
             bit_depth=bits,
             channels=channels,
             mode=image.mode,
-            pages=pages,
+            pages=_pages(image),
             orientation=said.orientation,
             has_alpha=image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info,
             dpi=said.dpi,
@@ -79,7 +81,7 @@ def pillow_header(data: bytes, format_name: str, key: str) -> PhotoHeader:
             iptc_block=said.iptc,
             png_chunks=said.chunks,
             exif=said.tags,
-            warnings=(*said.warnings, *([profile.warning] if profile.warning else [])),
+            warnings=(*said.warnings, *(remark for remark in remarks if remark)),
         )
 
 

@@ -59,7 +59,7 @@ def require_whole_jpeg(data: bytes, pixels: NDArray[np.uint8], key: str) -> None
             key, "its end marker is missing (cut off, or overwritten with zeros)", RESCAN
         )
     corner = pixels[-8:, -8:]
-    markers = {marker for marker, _ in _jpeg_markers(data[:end])}
+    markers = {marker for marker, _ in jpeg_markers(data[:end])}
     suspicious = _PROGRESSIVE in markers or (corner == corner[-1:, -1:]).all()
     # Arithmetic coding drops trailing zero bytes, so bytes added to a complete stream would count.
     if not suspicious or markers & _ARITHMETIC:
@@ -72,6 +72,17 @@ def require_whole_jpeg(data: bytes, pixels: NDArray[np.uint8], key: str) -> None
         raise UnreadablePhotoError(
             key, "its picture data ends early; a decoder would make up the rest", RESCAN
         )
+
+
+def jpeg_markers(data: bytes) -> Iterator[tuple[int, int]]:
+    """Yield (marker, position), looking past stray bytes as decoders do."""
+    at = 2
+    while found := _MARKER.search(data, at):
+        marker = data[found.end() - 1]
+        yield marker, found.end() - 2
+        at = found.end()
+        if marker not in _WITHOUT_LENGTH and at + 2 <= len(data):
+            at += int.from_bytes(data[at : at + 2], "big")
 
 
 def _png_stream_size(data: bytes) -> int:
@@ -93,18 +104,7 @@ def _png_data(data: bytes) -> Iterator[bytes]:
 
 def _jpeg_end(data: bytes) -> int | None:
     """Return where the first picture's end marker is, skipping what lies inside other segments."""
-    for marker, at in _jpeg_markers(data):
+    for marker, at in jpeg_markers(data):
         if marker == 0xD9:
             return at
     return None
-
-
-def _jpeg_markers(data: bytes) -> Iterator[tuple[int, int]]:
-    """Yield (marker, position), looking past stray bytes as decoders do."""
-    at = 2
-    while found := _MARKER.search(data, at):
-        marker = data[found.end() - 1]
-        yield marker, found.end() - 2
-        at = found.end()
-        if marker not in _WITHOUT_LENGTH and at + 2 <= len(data):
-            at += int.from_bytes(data[at : at + 2], "big")

@@ -138,6 +138,18 @@ def with_jp2_boxes(data: bytes, *boxes: tuple[bytes, bytes]) -> bytes:
     return grown[:at] + struct.pack(">I", size + len(added)) + grown[at + 4 :]
 
 
+def psd(samples: NDArray[Any], mode: int, *resources: tuple[int, bytes]) -> bytes:
+    """A flat Photoshop document of ``H×W×C`` samples of 8 or 16 bits; see its format for ``mode``."""
+    height, width, channels = samples.shape
+    blocks = b"".join(
+        struct.pack(">4sHHI", b"8BIM", number, 0, len(content)) + content + bytes(len(content) % 2)
+        for number, content in resources
+    )
+    head = struct.pack(">4sH6xHIIHH", b"8BPS", 1, channels, height, width, samples.itemsize * 8, mode)
+    stored = np.moveaxis(samples, 2, 0).astype(samples.dtype.newbyteorder(">")).tobytes()
+    return head + bytes(4) + struct.pack(">I", len(blocks)) + blocks + bytes(4) + b"\0\0" + stored
+
+
 def png_with(data: bytes, *chunks: tuple[bytes, bytes], behind: bool = False) -> bytes:
     """Put chunks into a PNG, before or behind its pixels."""
     at = len(data) - 12 if behind else 33
