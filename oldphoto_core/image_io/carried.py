@@ -14,6 +14,7 @@ from oldphoto_core.image_io.boundary import one_line
 from oldphoto_core.image_io.ifd import Entry
 from oldphoto_core.image_io.png_chunks import COLOUR, MAX_INFLATED, iptc_chunk, keyword_of, text_of
 from oldphoto_core.image_io.png_writer import PngFacts
+from oldphoto_core.image_io.profile import is_of_inks
 from oldphoto_core.image_io.tiff_tags import SOFTWARE, descriptions, left_out
 from oldphoto_core.image_io.tiff_writer import TiffFacts
 from oldphoto_core.photo import PhotoHeader
@@ -98,7 +99,7 @@ def _not_in_png(header: PhotoHeader) -> tuple[str, ...]:
     """
     profile = header.icc_profile
     # One of inks is not carried over anyhow: the pixels are converted.
-    if profile is None or profile[16:20] == b"CMYK" or len(profile) <= _USUAL_PROFILE:
+    if profile is None or is_of_inks(profile) or len(profile) <= _USUAL_PROFILE:
         return ()
     if len(profile) > MAX_INFLATED:
         return (

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
+from oldphoto_core.image_io.profile import is_of_inks
 from oldphoto_core.photo import Pixels
 from oldphoto_core.raster import bands
 
@@ -71,13 +72,19 @@ def spread_shifted(image: Image.Image, depths: tuple[int, ...]) -> Image.Image:
 def cmyk_to_rgb(inks: _P, profile: bytes | None) -> tuple[_P, str]:
     """Convert ``H×W×4`` inks (0 = no ink) to sRGB of the same dtype; return it with a warning to show.
 
-    With a CMYK profile the conversion is colorimetric; without one it is ``(1 − C)(1 − K)``.
+    With a CMYK profile the conversion is colorimetric; without one that can be used it is ``(1 − C)(1 − K)``.
     """
-    if profile is not None and profile[16:20] == b"CMYK":
-        converted: _P = imagecodecs.cms_transform(
-            np.ascontiguousarray(inks), profile, srgb_profile(), colorspace="cmyk", outcolorspace="rgb"
-        )
-        return converted, "CMYK inks were converted to sRGB through the embedded profile"
+    lacking = "without a CMYK profile"
+    if profile is not None and is_of_inks(profile):
+        try:
+            converted: _P = imagecodecs.cms_transform(
+                np.ascontiguousarray(inks), profile, srgb_profile(), colorspace="cmyk", outcolorspace="rgb"
+            )
+        except imagecodecs.CmsError:
+            # A profile that says nothing of these inks does not damage them.
+            lacking = "whose CMYK profile cannot be used"
+        else:
+            return converted, "CMYK inks were converted to sRGB through the embedded profile"
     full = int(np.iinfo(inks.dtype).max)
 
     def lit(part: NDArray[Any]) -> NDArray[Any]:
@@ -86,7 +93,7 @@ def cmyk_to_rgb(inks: _P, profile: bytes | None) -> tuple[_P, str]:
 
     approximate: _P = np.empty((*inks.shape[:2], 3), inks.dtype)
     _by_bands(lit, approximate, inks)
-    return approximate, "CMYK inks without a CMYK profile were converted to RGB approximately"
+    return approximate, f"CMYK inks {lacking} were converted to RGB approximately"
 
 
 def lab_to_rgb(lab: NDArray[np.uint8], *, signed: bool) -> NDArray[np.uint8]:

@@ -23,7 +23,7 @@ from oldphoto_core.image_io.limits import DecodeLimits
 from oldphoto_core.image_io.pillow_tags import file_sayings
 from oldphoto_core.image_io.plane import Plane
 from oldphoto_core.image_io.png_chunks import MAX_INFLATED
-from oldphoto_core.image_io.profile import inspect_profile
+from oldphoto_core.image_io.profile import inspect_profile, is_of_inks
 from oldphoto_core.image_io.whole_file import require_whole_jpeg, require_whole_png
 from oldphoto_core.photo import PhotoHeader
 
@@ -55,13 +55,16 @@ def pillow_header(data: bytes, format_name: str, key: str) -> PhotoHeader:
     jp2 = read_jp2_facts(data) if format_name == "JPEG2000" else Jp2Facts()
     require_known_kind(data, format_name, jp2, key)
     with _opened(data, format_name, key) as image:
-        bits, channels = _MODES.get(image.mode, (8, len(image.getbands())))
+        icc = image.info.get("icc_profile") or jp2.icc_profile
+        # Of a JPEG 2000's inks Pillow knows only those without a profile: black would be taken for alpha.
+        mode = "CMYK" if image.mode == "RGBA" and is_of_inks(jp2.icc_profile) else image.mode
+        bits, channels = _MODES.get(mode, (8, len(image.getbands())))
         if jp2.size not in (None, image.size):
             problem = f"it declares {image.size} (width, height) in one place and {jp2.size} in another"
             raise UnreadablePhotoError(key, problem, RESCAN)
         bits = _true_bits(data, format_name, bits, jp2)
         said = file_sayings(image, data, jp2, key)
-        profile = inspect_profile(image.info.get("icc_profile") or jp2.icc_profile, key=key)
+        profile = inspect_profile(icc, key=key)
         remarks = (unread_channels(data, format_name), profile.warning)
         return PhotoHeader(
             format=image.format or format_name,
@@ -69,10 +72,10 @@ def pillow_header(data: bytes, format_name: str, key: str) -> PhotoHeader:
             height=image.height,
             bit_depth=bits,
             channels=channels,
-            mode=image.mode,
+            mode=mode,
             pages=_pages(image),
             orientation=said.orientation,
-            has_alpha=image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info,
+            has_alpha=mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info,
             dpi=said.dpi,
             icc_profile=profile.data,
             icc_description=profile.description,
@@ -104,8 +107,8 @@ def pillow_pixels(data: bytes, header: PhotoHeader, key: str, limits: DecodeLimi
         image.load()
         if format_name == "JPEG2000" and header.bit_depth < 8:
             depths = read_jp2_facts(data).depths
-            return _plane(colour.spread_shifted(image, depths)).remarking(*_spread_note(header))
-        plane = _plane(image)
+            return _plane(colour.spread_shifted(image, depths), header).remarking(*_spread_note(header))
+        plane = _plane(image, header)
         if format_name == "JPEG":
             require_whole_jpeg(data, np.asarray(image), key)
         return plane.remarking(*_check_other_pages(image, header, key, limits))
@@ -186,10 +189,10 @@ def _spread_note(header: PhotoHeader) -> tuple[str, ...]:
     return (f"{bits} bits per channel were spread over {8 if bits < 8 else 16}",)
 
 
-def _plane(image: Image.Image) -> Plane:
+def _plane(image: Image.Image, header: PhotoHeader) -> Plane:
     """Split a loaded Pillow picture into grey or RGB, and alpha."""
-    if image.mode == "CMYK":
-        rgb, warning = colour.cmyk_to_rgb(np.array(image), image.info.get("icc_profile"))
+    if header.mode == "CMYK":
+        rgb, warning = colour.cmyk_to_rgb(np.array(image), header.icc_profile)
         return Plane(rgb, warnings=(warning,), profile=colour.srgb_profile())
     if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
         return _with_alpha(image)
