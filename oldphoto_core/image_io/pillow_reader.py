@@ -105,6 +105,8 @@ def pillow_pixels(data: bytes, header: PhotoHeader, key: str, limits: DecodeLimi
                 key, "it is a layered Photoshop document, whose flat picture may be missing or stale", EXPORT
             )
         image.load()
+        if format_name == "PNG":
+            _spread_transparent_grey(image, data)
         if format_name == "JPEG2000" and header.bit_depth < 8:
             depths = read_jp2_facts(data).depths
             return _plane(colour.spread_shifted(image, depths), header).remarking(*_spread_note(header))
@@ -216,6 +218,15 @@ def _with_alpha(image: Image.Image) -> Plane:
     if image.mode in ("1", "L", "LA", "La"):
         return Plane(np.ascontiguousarray(colours[..., 0]), alpha)
     return Plane(_neutral_to_grey(colours) if image.mode in ("P", "PA") else colours, alpha)
+
+
+def _spread_transparent_grey(image: Image.Image, data: bytes) -> None:
+    """Spread a PNG's transparent grey over 8 bits as its samples are: Pillow leaves it as it is stored."""
+    bits, kind = data[24], data[25]
+    stored = image.info.get("transparency")
+    if kind == 0 and bits < 8 and isinstance(stored, int):
+        largest = 2**bits - 1
+        image.info["transparency"] = (stored & largest) * 255 // largest
 
 
 def _neutral_to_grey(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
