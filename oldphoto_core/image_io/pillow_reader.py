@@ -199,7 +199,9 @@ def _plane(image: Image.Image, header: PhotoHeader) -> Plane:
     if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
         return _with_alpha(image)
     if image.mode == "1":
-        return Plane(np.array(image.convert("L")))
+        grey = np.array(image.convert("L"))
+        # In a Photoshop bitmap a set bit is black, which Pillow does not know.
+        return Plane(255 - grey if header.format == "PSD" else grey)
     if image.mode == "P":
         return Plane(_neutral_to_grey(np.array(image.convert("RGB"))))
     if image.mode in ("L", "RGB"):

@@ -13,7 +13,7 @@ from oldphoto_core.errors import UnreadablePhotoError, UnsupportedPhotoError
 from oldphoto_core.image_io import decode, read_header
 from tests.oldphoto_core.image_io.image_files import RECORDS, SRGB, encoded, jp2, psd, ramp, through_pillow
 
-GREY, RGB, CMYK, MULTICHANNEL = 1, 3, 4, 7
+BITMAP, GREY, RGB, CMYK, MULTICHANNEL = 0, 1, 3, 4, 7
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"></x:xmpmeta>'
 RESOLUTION = struct.pack(">IHHIHH", 600 << 16, 2, 1, 400 << 16, 2, 1)
 """600 × 400 pixels per inch, which Photoshop was asked to show per centimetre."""
@@ -76,6 +76,15 @@ def test_a_sound_file_that_is_not_decoded_is_to_be_exported(name: str, data: byt
     with pytest.raises(UnsupportedPhotoError, match=words) as caught:
         read_header(data, key=name)
     assert "Export it" in caught.value.remedy
+
+
+def test_a_set_bit_of_a_photoshop_bitmap_is_black() -> None:
+    black = ramp(24, 32, 1) > 128
+    data = bytearray(psd(np.packbits(black, axis=1)[..., None], BITMAP))
+    data[18:24] = struct.pack(">IH", 32, 1)
+    photo = decode(bytes(data), key="a.psd")
+    np.testing.assert_array_equal(photo.pixels, np.where(black, 0, 255))
+    assert photo.pixels.dtype == np.uint8
 
 
 def test_one_ink_alone_is_a_grey_picture() -> None:
