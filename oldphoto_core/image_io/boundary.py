@@ -36,6 +36,8 @@ _LOGGERS = ("tifffile", "PIL", "exifread", "imagecodecs")
 _MAX_WARNINGS = 20
 _MAX_LENGTH = 300
 _MAX_WALKED = 10 * _MAX_LENGTH
+_MAX_TEXTS = 5 << 20
+"""Bytes of all texts of a PNG together: several long ones are a bomb."""
 
 # Both the warnings filter and Pillow's limits are process-wide, so third-party decoding is serial
 # within a process; photos are decoded side by side in processes, not in threads.
@@ -131,13 +133,13 @@ def _pillow_limit(max_pixels: int | None) -> Iterator[None]:
     Pillow gives up the whole picture where one of these inflates to more than a megabyte. Printers' profiles are
     larger, and a long text is no reason either: what is not taken over of it is named.
     """
-    before = Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK
+    before = Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY
     Image.MAX_IMAGE_PIXELS = None if max_pixels is None else max(1, max_pixels // 2)
-    PngImagePlugin.MAX_TEXT_CHUNK = MAX_INFLATED
+    PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY = MAX_INFLATED, _MAX_TEXTS
     try:
         yield
     finally:
-        Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK = before
+        (Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY) = before
 
 
 @contextmanager

@@ -128,7 +128,7 @@ def _opened(data: bytes, format_name: str, key: str) -> Iterator[Image.Image]:
             raise
         raise OversizedPhotoError(
             key,
-            f"a text or colour profile in it inflates to more than {MAX_INFLATED:,} bytes",
+            f"its texts are of several megabytes, or one or its profile inflates to more than {MAX_INFLATED:,} bytes",
             "Inspect the file; if its picture is genuine, save it anew without that text or profile",
         ) from error
 

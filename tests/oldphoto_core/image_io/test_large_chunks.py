@@ -72,6 +72,13 @@ def test_a_text_that_is_a_bomb_is_too_large_not_damaged(behind: bool) -> None:
         decode(png_with(through_pillow(ramp(), "PNG"), bomb, behind=behind), key="a.png")
 
 
+@pytest.mark.parametrize("behind", [False, True])
+def test_several_long_texts_are_a_bomb_too(behind: bool) -> None:
+    novels = [(b"zTXt", b"%d\0\0" % volume + zlib.compress(b"x" * 2_000_000)) for volume in range(3)]
+    with pytest.raises(OversizedPhotoError, match="several megabytes"):
+        decode(png_with(through_pillow(ramp(), "PNG"), *novels, behind=behind), key="a.png")
+
+
 def test_the_limit_of_other_programs_in_this_process_is_left_alone() -> None:
     before = PngImagePlugin.MAX_TEXT_CHUNK
     decode(master("PNG", profile_of(2 * USUAL)), key="a.png")
