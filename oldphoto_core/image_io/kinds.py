@@ -10,13 +10,11 @@ import struct
 from oldphoto_core.errors import UnsupportedPhotoError
 from oldphoto_core.image_io.boundary import EXPORT
 from oldphoto_core.image_io.jp2_boxes import Jp2Facts
-from oldphoto_core.image_io.whole_file import jpeg_markers
+from oldphoto_core.image_io.whole_file import FRAMES, jpeg_markers
 
 _PSD_COLOURS = {0: 1, 1: 1, 2: 1, 3: 3, 4: 4, 8: 1, 9: 3}
 """Channels of Photoshop's modes: bitmap, grey, palette, RGB, CMYK, duotone, Lab."""
 _PSD_RGB, _PSD_MULTICHANNEL = 3, 7
-_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-"""JPEG's markers that begin a frame (SOF)."""
 
 
 def require_known_kind(data: bytes, format_name: str, jp2: Jp2Facts, key: str) -> None:
@@ -61,6 +59,6 @@ def _psd_header(data: bytes) -> tuple[int, int, int]:
 
 def _jpeg_bits(data: bytes) -> int:
     """Return the first frame's bits per channel; 8 where it has none, or a number that no JPEG can have."""
-    at = next((at for marker, at in jpeg_markers(data) if marker in _FRAMES), len(data))
+    at = next((at for marker, at in jpeg_markers(data) if marker in FRAMES), len(data))
     bits = int.from_bytes(data[at + 4 : at + 5])
     return bits if 2 <= bits <= 16 else 8

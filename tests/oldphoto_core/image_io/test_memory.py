@@ -136,3 +136,17 @@ def test_decoding_takes_no_more_than_was_judged(name: str, tmp_path: Path) -> No
     (tmp_path / name).write_bytes(data)
     with pytest.raises(OversizedPhotoError, match="can only be decoded whole"):
         decode_scan(tmp_path / name, key=name, workspace=InMemory(), memory=peak * 4 // 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [("plain.jpg", {}), ("plain.png", {}), ("plain.jpg", {"optimize": True})]
+)
+def test_plain_pictures_are_judged_by_the_little_that_they_take(
+    name: str, options: dict[str, Any], tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(_pillow("RGB", "JPEG" if name.endswith("jpg") else "PNG", **options))
+    memory = path.stat().st_size + 5 * 3 * SIDE**2
+    assert decode_scan(path, key=name, workspace=InMemory(), memory=memory).pixels.shape == (SIDE, SIDE, 3)
+    with pytest.raises(OversizedPhotoError, match="can only be decoded whole"):
+        decode_scan(path, key=name, workspace=InMemory(), memory=memory - 1)
