@@ -23,7 +23,7 @@ from oldphoto_core.raster import OnDisk, reduced
 MAX_SIDE = 440
 MASK_COLOUR = (226, 61, 22)
 PIXEL_BUDGET = 800_000_000
-DECODE_BYTES = 1_000_000_000
+DECODE_BYTES = 1_600_000_000
 """Memory for one picture; one that cannot be decoded within it has no preview."""
 _KEPT_SIDE = 4 * MAX_SIDE
 

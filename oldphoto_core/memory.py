@@ -15,5 +15,14 @@ _FINDINGS = 8
 def in_memory_bytes(header: PhotoHeader, file_size: int) -> int:
     """Return about how many bytes a photo takes, beside the working set, where it lies in memory as a whole."""
     sample_bytes = 1 if header.bit_depth <= 8 else 2
-    per_pixel = _COPIES * max(1, header.channels) * sample_bytes + _FINDINGS
+    per_pixel = _COPIES * decoded_channels(header) * sample_bytes + _FINDINGS
     return file_size + header.width * header.height * per_pixel
+
+
+def decoded_channels(header: PhotoHeader) -> int:
+    """Return how many channels the decoded photo has: a palette becomes colours, a transparent colour alpha."""
+    if header.mode in ("P", "PA"):
+        return 3 + header.has_alpha
+    if header.has_alpha and header.channels in (1, 3):
+        return header.channels + 1
+    return max(1, header.channels)

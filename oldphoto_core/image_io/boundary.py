@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from oldphoto_core.errors import (
     OldPhotoError,
@@ -24,6 +24,7 @@ from oldphoto_core.errors import (
     UnreadablePhotoError,
     UnsupportedPhotoError,
 )
+from oldphoto_core.image_io.png_chunks import MAX_INFLATED
 
 T = TypeVar("T")
 
@@ -36,8 +37,10 @@ _LOGGERS = ("tifffile", "PIL", "exifread", "imagecodecs")
 _MAX_WARNINGS = 20
 _MAX_LENGTH = 300
 _MAX_WALKED = 10 * _MAX_LENGTH
+_MAX_TEXTS = 5 << 20
+"""Bytes of all texts of a PNG together: several long ones are a bomb."""
 
-# Both the warnings filter and Pillow's pixel limit are process-wide, so third-party decoding is serial
+# Both the warnings filter and Pillow's limits are process-wide, so third-party decoding is serial
 # within a process; photos are decoded side by side in processes, not in threads.
 _LOCK = threading.RLock()
 
@@ -137,13 +140,18 @@ def _concerns_curators(entry: warnings.WarningMessage) -> bool:
 
 @contextmanager
 def _pillow_limit(max_pixels: int | None) -> Iterator[None]:
-    """Set Pillow's pixel limit; it refuses above twice the value that it is given."""
-    before = Image.MAX_IMAGE_PIXELS
+    """Set Pillow's limits: of pixels, where it refuses above twice the value, and of a PNG's texts and profile.
+
+    Pillow gives up the whole picture where one of these inflates to more than a megabyte. Printers' profiles are
+    larger, and a long text is no reason either: what is not taken over of it is named.
+    """
+    before = Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY
     Image.MAX_IMAGE_PIXELS = None if max_pixels is None else max(1, max_pixels // 2)
+    PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY = MAX_INFLATED, _MAX_TEXTS
     try:
         yield
     finally:
-        Image.MAX_IMAGE_PIXELS = before
+        (Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY) = before
 
 
 @contextmanager

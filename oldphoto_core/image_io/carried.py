@@ -12,16 +12,20 @@ from PIL import Image
 
 from oldphoto_core.image_io.boundary import one_line
 from oldphoto_core.image_io.ifd import Entry
-from oldphoto_core.image_io.png_chunks import COLOUR, iptc_chunk, keyword_of, text_of
+from oldphoto_core.image_io.png_chunks import COLOUR, MAX_INFLATED, iptc_chunk, keyword_of, text_of
 from oldphoto_core.image_io.png_writer import PngFacts
+from oldphoto_core.image_io.profile import is_of_inks
 from oldphoto_core.image_io.tiff_tags import SOFTWARE, descriptions, left_out
 from oldphoto_core.image_io.tiff_writer import TiffFacts
+from oldphoto_core.image_io.xmp import xmp_orientation, xmp_text
 from oldphoto_core.photo import PhotoHeader
 
 _OWN = ("Software", "oldphoto:recipe")
 _TAGS = {"Title": 269, "Description": 270, "Software": SOFTWARE, "Author": 315, "Copyright": 33432}
 """TIFF tags with the meaning of PNG's keywords."""
 _ASCII = 2
+_USUAL_PROFILE = 1 << 20
+"""Pillow, where nobody has raised its limit, opens no PNG whose profile has more bytes."""
 _SRGB_COLOURS = (
     (b"gAMA", (45455).to_bytes(4, "big")),
     (
@@ -33,13 +37,12 @@ _SRGB_COLOURS = (
 
 def png_facts(header: PhotoHeader, profile: bytes | None, software: str, recipe_id: str) -> PngFacts:
     """Return what a PNG made of this master says; ``profile`` is the pixels' own."""
-    xmp = header.xmp_block.decode("utf-8", errors="replace").rstrip("\0") if header.xmp_block else None
     chunks = [_renamed(*chunk) for chunk in header.png_chunks if not (profile and chunk[0] == b"sRGB")]
     return PngFacts(
-        icc_profile=profile,
+        icc_profile=profile if profile and len(profile) <= MAX_INFLATED else None,
         dpi=header.dpi,
         exif=_exif_with_orientation(header),
-        xmp=xmp,
+        xmp=xmp_text(header.xmp_block)[0] if header.xmp_block else None,
         texts=dict(zip(_OWN, (software, recipe_id), strict=True)),
         chunks=(*chunks, *([iptc_chunk(header.iptc_block)] if header.iptc_block else [])),
     )
@@ -65,8 +68,10 @@ def tiff_facts(header: PhotoHeader, profile: bytes | None, software: str, recipe
 
 
 def not_carried(header: PhotoHeader) -> tuple[str, ...]:
-    """Return warnings for what the master says and its derivative, a TIFF above 8 bits, cannot say."""
-    if header.bit_depth <= 8 or header.mode == "P" or header.format == "TIFF":
+    """Return warnings for what the master says and its derivative, a PNG or above 8 bits a TIFF, cannot say."""
+    if header.bit_depth <= 8 or header.mode == "P":
+        return _not_in_png(header)
+    if header.format == "TIFF":
         return ()
     found = descriptions(header.exif_block)
     colours = tuple(chunk for chunk in header.png_chunks if chunk[0] in COLOUR)
@@ -84,6 +89,34 @@ def not_carried(header: PhotoHeader) -> tuple[str, ...]:
     if unsaid:
         remarks.append(one_line(f"texts that TIFF has no tag for are not carried over: {', '.join(unsaid)}"))
     return tuple(remarks)
+
+
+def _not_in_png(header: PhotoHeader) -> tuple[str, ...]:
+    unsaid = (_large_profile(header.icc_profile), _no_text(header.xmp_block))
+    return tuple(remark for remark in unsaid if remark)
+
+
+def _large_profile(profile: bytes | None) -> str | None:
+    """Return a warning about a profile that is too large for a PNG, or for some programs that read one.
+
+    Without its profile a picture looks wrong everywhere, so one that some programs cannot bear is kept and named;
+    only one that could not even be read here any more is left out.
+    """
+    # One of inks is not carried over anyhow: the pixels are converted.
+    if profile is None or is_of_inks(profile) or len(profile) <= _USUAL_PROFILE:
+        return None
+    if len(profile) > MAX_INFLATED:
+        return f"its colour profile ({len(profile):,} bytes) is too large for a PNG and is not carried over"
+    return (
+        f"its colour profile ({len(profile):,} bytes) is carried over; programs that limit the profile of a PNG "
+        f"to {_USUAL_PROFILE:,} bytes, as Pillow does, may not open the derivative"
+    )
+
+
+def _no_text(xmp: bytes | None) -> str | None:
+    if xmp is None or xmp_text(xmp)[1]:
+        return None
+    return "its XMP holds bytes that are no text in Unicode; in a PNG, which has to be, they are replaced"
 
 
 def _text(entry: Entry | None) -> str:
@@ -109,8 +142,12 @@ def _renamed(kind: bytes, content: bytes) -> tuple[bytes, bytes]:
 
 
 def _exif_with_orientation(header: PhotoHeader) -> bytes | None:
-    """Return the photo's own EXIF, or one that holds the orientation where it has none but is turned."""
-    if header.exif_block or header.orientation == 1:
+    """Return the photo's own EXIF, or one that holds the orientation where it has none but is turned.
+
+    So it does where only the XMP is turned: of a TIFF that does not count, of a PNG without EXIF it would.
+    """
+    turned = header.orientation != 1 or xmp_orientation(header.xmp_block) not in (None, 1)
+    if header.exif_block or not turned:
         return header.exif_block
     exif = Image.Exif()
     exif[274] = header.orientation

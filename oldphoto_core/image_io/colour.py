@@ -5,6 +5,7 @@ Every function is pure; those that cannot be exact return the sentence that says
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any, TypeVar
 
@@ -13,9 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
+from oldphoto_core.image_io.profile import is_of_inks
 from oldphoto_core.photo import Pixels
+from oldphoto_core.raster import bands
 
 _P = TypeVar("_P", NDArray[np.uint8], NDArray[np.uint16])
+_BAND_SAMPLES = 1 << 20
+"""What is computed in wider numbers than the samples' own is computed for about so many of them at a time."""
 
 
 def spread_bits(values: NDArray[Any], bits: int) -> Pixels:
@@ -31,7 +36,16 @@ def spread_bits(values: NDArray[Any], bits: int) -> Pixels:
         return values.astype(target, copy=False)
     largest, full = 2**bits - 1, int(np.iinfo(target).max)
     table = (np.arange(largest + 1, dtype=np.uint64) * full + largest // 2) // largest
-    spread: Pixels = table.astype(target)[values.astype(np.intp, copy=False)]
+    table = table.astype(target)
+    spread: Pixels = np.empty(values.shape, target)
+    _by_bands(lambda part: table[part.astype(np.intp, copy=False)], spread, values)
+    return spread
+
+
+def spread_levels(values: NDArray[Any], largest: int) -> NDArray[np.uint16]:
+    """Spread samples of 0 to ``largest`` over the whole range of 16 bits, rounded."""
+    spread = np.empty(values.shape, np.uint16)
+    _by_bands(lambda part: (part.astype(np.uint32) * 65535 + largest // 2) // largest, spread, values)
     return spread
 
 
@@ -58,44 +72,60 @@ def spread_shifted(image: Image.Image, depths: tuple[int, ...]) -> Image.Image:
 def cmyk_to_rgb(inks: _P, profile: bytes | None) -> tuple[_P, str]:
     """Convert ``H×W×4`` inks (0 = no ink) to sRGB of the same dtype; return it with a warning to show.
 
-    With a CMYK profile the conversion is colorimetric; without one it is ``(1 − C)(1 − K)``.
+    With a CMYK profile the conversion is colorimetric; without one that can be used it is ``(1 − C)(1 − K)``.
     """
-    if profile is not None and profile[16:20] == b"CMYK":
-        converted: _P = imagecodecs.cms_transform(
-            np.ascontiguousarray(inks), profile, srgb_profile(), colorspace="cmyk", outcolorspace="rgb"
-        )
-        return converted, "CMYK inks were converted to sRGB through the embedded profile"
+    lacking = "without a CMYK profile"
+    if profile is not None and is_of_inks(profile):
+        try:
+            converted: _P = imagecodecs.cms_transform(
+                np.ascontiguousarray(inks), profile, srgb_profile(), colorspace="cmyk", outcolorspace="rgb"
+            )
+        except imagecodecs.CmsError:
+            # A profile that says nothing of these inks does not damage them.
+            lacking = "whose CMYK profile cannot be used"
+        else:
+            return converted, "CMYK inks were converted to sRGB through the embedded profile"
     full = int(np.iinfo(inks.dtype).max)
-    light = full - inks.astype(np.uint32)
-    rgb = (light[..., :3] * light[..., 3:] + full // 2) // full
-    approximate: _P = rgb.astype(inks.dtype)
-    return approximate, "CMYK inks without a CMYK profile were converted to RGB approximately"
+
+    def lit(part: NDArray[Any]) -> NDArray[Any]:
+        light = full - part.astype(np.uint32)
+        return (light[..., :3] * light[..., 3:] + full // 2) // full
+
+    approximate: _P = np.empty((*inks.shape[:2], 3), inks.dtype)
+    _by_bands(lit, approximate, inks)
+    return approximate, f"CMYK inks {lacking} were converted to RGB approximately"
 
 
 def lab_to_rgb(lab: NDArray[np.uint8], *, signed: bool) -> NDArray[np.uint8]:
     """Convert 8-bit CIE L*a*b* (D50; a*, b* ``signed`` as TIFF's CIELAB or offset as ICCLAB) to sRGB."""
-    stored = np.ascontiguousarray(lab)
-    if not signed:
-        stored = stored ^ np.array([0, 128, 128], np.uint8)
-    height, width = stored.shape[:2]
-    image = Image.frombytes("LAB", (width, height), stored.tobytes())
-    converted = ImageCms.profileToProfile(
-        image, ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), outputMode="RGB"
+    engine = ImageCms.buildTransform(
+        ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), "LAB", "RGB"
     )
-    if converted is None:
-        raise ValueError("the colour engine returned no picture")
-    return np.array(converted)
+    offset = np.array([0, 0, 0] if signed else [0, 128, 128], np.uint8)
+
+    def converted(part: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        height, width = part.shape[:2]
+        return np.array(engine.apply(Image.frombytes("LAB", (width, height), (part ^ offset).tobytes())))
+
+    rgb: NDArray[np.uint8] = np.empty((*lab.shape[:2], 3), np.uint8)
+    _by_bands(converted, rgb, lab)
+    return rgb
 
 
 def straight_alpha(colours: _P, alpha: _P) -> _P:
     """Undo premultiplication: ``colour · max / alpha``, rounded and clipped; 0 where alpha is 0."""
     full = int(np.iinfo(colours.dtype).max)
-    weight = alpha.astype(np.uint32)
-    if colours.ndim == 3:
-        weight = weight[..., None]
-    divisor = np.maximum(weight, 1)
-    straight = (colours.astype(np.uint32) * full + divisor // 2) // divisor
-    result: _P = np.where(weight == 0, 0, np.minimum(straight, full)).astype(colours.dtype)
+
+    def divided(part: NDArray[Any], weights: NDArray[Any]) -> NDArray[Any]:
+        weight = weights.astype(np.uint32)
+        if part.ndim == 3:
+            weight = weight[..., None]
+        divisor = np.maximum(weight, 1)
+        straight = (part.astype(np.uint32) * full + divisor // 2) // divisor
+        return np.where(weight == 0, 0, np.minimum(straight, full))
+
+    result: _P = np.empty_like(colours)
+    _by_bands(divided, result, colours, alpha)
     return result
 
 
@@ -117,3 +147,13 @@ def srgb_profile() -> bytes:
     # Bytes 24–35 are the creation time, which would make equal derivatives differ.
     profile[24:36] = bytes.fromhex("07ce00020009000600310000")
     return bytes(profile)
+
+
+def _by_bands(convert: Callable[..., NDArray[Any]], result: NDArray[Any], *whole: NDArray[Any]) -> None:
+    """Fill ``result`` with what ``convert`` makes of each array, some rows at a time.
+
+    The wide numbers of a whole picture would take several times the picture's memory.
+    """
+    rows = len(result)
+    for top, bottom in bands(rows, result.size // max(1, rows), _BAND_SAMPLES):
+        result[top:bottom] = convert(*(one[top:bottom] for one in whole))

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oldphoto_core.errors import UnreadablePhotoError, UnsupportedPhotoError
-from oldphoto_core.image_io.colour import spread_bits
+from oldphoto_core.image_io.colour import spread_bits, spread_levels
 
 _SPACE = rb"(?:\s|#[^\n\r]*[\n\r])+"
 _NETPBM_HEADER = re.compile(rb"P([1-6])" + _SPACE + rb"(\d+)" + _SPACE + rb"(\d+)" + _SPACE + rb"(\d+)\s")
@@ -65,5 +65,4 @@ def _netpbm(data: bytes, key: str) -> NDArray[np.uint16]:
             "Copy it again from the original",
         )
     shape = (height, width, channels) if channels == 3 else (height, width)
-    full = (samples.astype(np.uint32) * 65535 + maximum // 2) // maximum
-    return full.astype(np.uint16).reshape(shape)
+    return spread_levels(samples, maximum).reshape(shape)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import math
-import re
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ import exifread
 
 from oldphoto_core.errors import UnreadablePhotoError
 from oldphoto_core.image_io.boundary import observe, one_line
+from oldphoto_core.image_io.xmp import xmp_orientation
 
 _MAX_TAGS = 300
 _MAX_BLOCK = 4_000_000
@@ -33,8 +33,6 @@ _SKIPPED = (
     "Image GPSInfo",
     "EXIF InteroperabilityOffset",
 )
-
-_XMP_ORIENTATION = re.compile(rb"tiff:Orientation(?:=[\"']|>)([1-8])[\"'<]")
 
 _IPTC_NAMES = {
     5: "ObjectName",
@@ -99,8 +97,7 @@ def describe(
             orientation, remark = _orientation(observed.value)
             warnings.extend([remark] if remark else [])
     if xmp and "Image Orientation" not in tags:
-        found = _XMP_ORIENTATION.search(xmp)
-        orientation = int(found[1]) if found else orientation
+        orientation = xmp_orientation(xmp) or orientation
     if iptc:
         tags.update(_iptc(iptc))
     return Descriptions(tags, orientation, tuple(warnings))

@@ -6,20 +6,24 @@ Only formats on ``sniff``'s list get here, and Pillow is told which one it is: i
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from oldphoto_core.errors import UnreadablePhotoError, UnsupportedPhotoError
+from oldphoto_core.errors import OversizedPhotoError, UnreadablePhotoError, UnsupportedPhotoError
 from oldphoto_core.image_io import colour
 from oldphoto_core.image_io.boundary import EXPORT, RESCAN
 from oldphoto_core.image_io.deep_reader import netpbm_maximum, read_deep
 from oldphoto_core.image_io.jp2_boxes import Jp2Facts, read_jp2_facts
+from oldphoto_core.image_io.kinds import require_known_kind, unread_channels
 from oldphoto_core.image_io.limits import DecodeLimits
 from oldphoto_core.image_io.pillow_tags import file_sayings
 from oldphoto_core.image_io.plane import Plane
-from oldphoto_core.image_io.profile import inspect_profile
+from oldphoto_core.image_io.png_chunks import MAX_INFLATED
+from oldphoto_core.image_io.profile import inspect_profile, is_of_inks
 from oldphoto_core.image_io.whole_file import require_whole_jpeg, require_whole_png
 from oldphoto_core.photo import PhotoHeader
 
@@ -48,26 +52,30 @@ _MODES: dict[str, tuple[int, int]] = {
 
 def pillow_header(data: bytes, format_name: str, key: str) -> PhotoHeader:
     """Read the header; no pixel is decoded."""
-    with _open(data, format_name) as image:
-        bits, channels = _MODES.get(image.mode, (8, len(image.getbands())))
-        jp2 = read_jp2_facts(data) if format_name == "JPEG2000" else Jp2Facts()
+    jp2 = read_jp2_facts(data) if format_name == "JPEG2000" else Jp2Facts()
+    require_known_kind(data, format_name, jp2, key)
+    with _opened(data, format_name, key) as image:
+        icc = image.info.get("icc_profile") or jp2.icc_profile
+        # Of a JPEG 2000's inks Pillow knows only those without a profile: black would be taken for alpha.
+        mode = "CMYK" if image.mode == "RGBA" and is_of_inks(jp2.icc_profile) else image.mode
+        bits, channels = _MODES.get(mode, (8, len(image.getbands())))
         if jp2.size not in (None, image.size):
             problem = f"it declares {image.size} (width, height) in one place and {jp2.size} in another"
             raise UnreadablePhotoError(key, problem, RESCAN)
         bits = _true_bits(data, format_name, bits, jp2)
         said = file_sayings(image, data, jp2, key)
-        profile = inspect_profile(image.info.get("icc_profile") or jp2.icc_profile, key=key)
-        pages = _pages(image)
+        profile = inspect_profile(icc, key=key)
+        remarks = (unread_channels(data, format_name), profile.warning)
         return PhotoHeader(
             format=image.format or format_name,
             width=image.width,
             height=image.height,
             bit_depth=bits,
             channels=channels,
-            mode=image.mode,
-            pages=pages,
+            mode=mode,
+            pages=_pages(image),
             orientation=said.orientation,
-            has_alpha=image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info,
+            has_alpha=mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info,
             dpi=said.dpi,
             icc_profile=profile.data,
             icc_description=profile.description,
@@ -76,7 +84,7 @@ def pillow_header(data: bytes, format_name: str, key: str) -> PhotoHeader:
             iptc_block=said.iptc,
             png_chunks=said.chunks,
             exif=said.tags,
-            warnings=(*said.warnings, *([profile.warning] if profile.warning else [])),
+            warnings=(*said.warnings, *(remark for remark in remarks if remark)),
         )
 
 
@@ -91,23 +99,38 @@ def pillow_pixels(data: bytes, header: PhotoHeader, key: str, limits: DecodeLimi
         require_whole_png(data, key)
     if header.bit_depth > 8:
         return _deep_plane(data, header, format_name, key)
-    with _open(data, format_name) as image:
+    with _opened(data, format_name, key) as image:
         if format_name == "PSD" and header.pages > 1:
             raise UnsupportedPhotoError(
                 key, "it is a layered Photoshop document, whose flat picture may be missing or stale", EXPORT
             )
         image.load()
+        if format_name == "PNG":
+            _spread_transparent_grey(image, data)
         if format_name == "JPEG2000" and header.bit_depth < 8:
             depths = read_jp2_facts(data).depths
-            return _plane(colour.spread_shifted(image, depths)).remarking(*_spread_note(header))
-        plane = _plane(image)
+            return _plane(colour.spread_shifted(image, depths), header).remarking(*_spread_note(header))
+        plane = _plane(image, header)
         if format_name == "JPEG":
             require_whole_jpeg(data, np.asarray(image), key)
         return plane.remarking(*_check_other_pages(image, header, key, limits))
 
 
-def _open(data: bytes, format_name: str) -> Image.Image:
-    return Image.open(io.BytesIO(data), formats=(format_name,))
+@contextmanager
+def _opened(data: bytes, format_name: str, key: str) -> Iterator[Image.Image]:
+    """Open a file; one whose texts or profile are bombs is too large, not damaged."""
+    try:
+        with Image.open(io.BytesIO(data), formats=(format_name,)) as image:
+            yield image
+    except ValueError as error:
+        # Pillow's only word for it is the name of its limit.
+        if "MAX_TEXT_" not in str(error):
+            raise
+        raise OversizedPhotoError(
+            key,
+            f"its texts are of several megabytes, or one or its profile inflates to more than {MAX_INFLATED:,} bytes",
+            "Inspect the file; if its picture is genuine, save it anew without that text or profile",
+        ) from error
 
 
 def _true_bits(data: bytes, format_name: str, bits: int, jp2: Jp2Facts) -> int:
@@ -168,15 +191,17 @@ def _spread_note(header: PhotoHeader) -> tuple[str, ...]:
     return (f"{bits} bits per channel were spread over {8 if bits < 8 else 16}",)
 
 
-def _plane(image: Image.Image) -> Plane:
+def _plane(image: Image.Image, header: PhotoHeader) -> Plane:
     """Split a loaded Pillow picture into grey or RGB, and alpha."""
-    if image.mode == "CMYK":
-        rgb, warning = colour.cmyk_to_rgb(np.array(image), image.info.get("icc_profile"))
+    if header.mode == "CMYK":
+        rgb, warning = colour.cmyk_to_rgb(np.array(image), header.icc_profile)
         return Plane(rgb, warnings=(warning,), profile=colour.srgb_profile())
     if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
         return _with_alpha(image)
     if image.mode == "1":
-        return Plane(np.array(image.convert("L")))
+        grey = np.array(image.convert("L"))
+        # In a Photoshop bitmap a set bit is black, which Pillow does not know.
+        return Plane(255 - grey if header.format == "PSD" else grey)
     if image.mode == "P":
         return Plane(_neutral_to_grey(np.array(image.convert("RGB"))))
     if image.mode in ("L", "RGB"):
@@ -195,6 +220,15 @@ def _with_alpha(image: Image.Image) -> Plane:
     if image.mode in ("1", "L", "LA", "La"):
         return Plane(np.ascontiguousarray(colours[..., 0]), alpha)
     return Plane(_neutral_to_grey(colours) if image.mode in ("P", "PA") else colours, alpha)
+
+
+def _spread_transparent_grey(image: Image.Image, data: bytes) -> None:
+    """Spread a PNG's transparent grey over 8 bits as its samples are: Pillow leaves it as it is stored."""
+    bits, kind = data[24], data[25]
+    stored = image.info.get("transparency")
+    if kind == 0 and bits < 8 and isinstance(stored, int):
+        largest = 2**bits - 1
+        image.info["transparency"] = (stored & largest) * 255 // largest
 
 
 def _neutral_to_grey(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:

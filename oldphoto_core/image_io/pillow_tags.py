@@ -1,10 +1,11 @@
 """What a file that Pillow opens says of its picture: EXIF, XMP, IPTC, texts, and PNG's statements about colour.
 
-Pillow tells a part of it; the rest is read from PNG's chunks and JPEG 2000's boxes.
+Pillow tells a part of it; the rest is read from PNG's chunks, JPEG 2000's boxes and Photoshop's resources.
 """
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,8 @@ from oldphoto_core.image_io.boundary import one_line
 from oldphoto_core.image_io.jp2_boxes import Jp2Facts
 from oldphoto_core.image_io.metadata import bare_exif, bounded_iptc, describe, resolution
 from oldphoto_core.image_io.png_chunks import IPTC_RESOURCE, MAX_TEXT, PngSayings, read_sayings, text_chunk
+
+_PSD_RESOLUTION, _PSD_EXIF, _PSD_XMP = 1005, 1058, 1060
 
 
 @dataclass(frozen=True)
@@ -33,9 +36,10 @@ class FileSayings:
 def file_sayings(image: Image.Image, data: bytes, jp2: Jp2Facts, key: str) -> FileSayings:
     """Read what an opened file says; ``jp2`` holds a JPEG 2000's own part."""
     png = read_sayings(data) if image.format == "PNG" else _comment(image)
-    exif, bad_exif = bare_exif(image.info.get("exif") or png.exif or jp2.exif)
-    iptc, bad_iptc = bounded_iptc(_iptc(image) or png.iptc or jp2.iptc)
-    xmp = _packet(image) or png.xmp or jp2.xmp
+    psd = {number: content for number, _, content in getattr(image, "resources", ())}
+    exif, bad_exif = bare_exif(image.info.get("exif") or png.exif or jp2.exif or psd.get(_PSD_EXIF))
+    iptc, bad_iptc = bounded_iptc(_iptc(image, psd) or png.iptc or jp2.iptc)
+    xmp = _packet(image) or png.xmp or jp2.xmp or psd.get(_PSD_XMP)
     described = describe(exif, iptc, xmp, key=key)
     texts = {f"Text {one_line(name)}": one_line(text) for name, text in png.texts.items()}
     remarks = (bad_exif, bad_iptc, *described.warnings, _lost(png), _unread_xmp(xmp))
@@ -46,12 +50,16 @@ def file_sayings(image: Image.Image, data: bytes, jp2: Jp2Facts, key: str) -> Fi
         chunks=png.chunks,
         tags=described.tags | {name: text for name, text in texts.items() if text},
         orientation=described.orientation,
-        dpi=resolution(*_density(image)),
+        dpi=resolution(*_density(image, psd.get(_PSD_RESOLUTION, b""))),
         warnings=tuple(remark for remark in remarks if remark),
     )
 
 
-def _density(image: Image.Image) -> tuple[Any, Any]:
+def _density(image: Image.Image, resource: bytes) -> tuple[Any, Any]:
+    if len(resource) >= 12:
+        # Always per inch, whatever unit beside it Photoshop shows it in.
+        across, down = struct.unpack_from(">I4xI", resource)
+        return across / 65536, down / 65536
     dpi = image.info.get("dpi")
     return (dpi[0], dpi[1]) if isinstance(dpi, tuple) and len(dpi) == 2 else (None, None)
 
@@ -87,10 +95,8 @@ def _lost(png: PngSayings) -> str | None:
     return f"damaged or too large, and not carried over: {one_line(names)}" if names else None
 
 
-def _iptc(image: Image.Image) -> bytes | None:
+def _iptc(image: Image.Image, psd: dict[int, bytes]) -> bytes | None:
     """Return the IPTC-IIM records of a JPEG's or a Photoshop document's resources."""
     resources = image.info.get("photoshop")
-    if not isinstance(resources, dict):
-        resources = {number: content for number, _, content in getattr(image, "resources", ())}
-    block = resources.get(IPTC_RESOURCE)
+    block = (resources if isinstance(resources, dict) else psd).get(IPTC_RESOURCE)
     return block if isinstance(block, bytes) else None

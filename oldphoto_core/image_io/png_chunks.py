@@ -17,6 +17,8 @@ _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 _XMP, _IPTC = "XML:com.adobe.xmp", "Raw profile type iptc"
 MAX_TEXT = 1 << 20
 """Bytes of one text."""
+MAX_INFLATED = 4 << 20
+"""Bytes of one compressed text or colour profile; a PNG with a larger one is not opened."""
 _MAX_BYTES = 4_000_000
 _MAX_CHUNKS = 500
 _RESOURCE = b"8BIM"

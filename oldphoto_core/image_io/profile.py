@@ -39,3 +39,8 @@ def inspect_profile(data: bytes | None, *, key: str) -> EmbeddedProfile:
 def fits(profile: bytes | None, *, channels: int) -> bool:
     """Return whether ``profile`` describes pictures of 1 (grey) or 3 (RGB) colour channels."""
     return profile is not None and profile[16:20] == (b"GRAY" if channels == 1 else b"RGB ")
+
+
+def is_of_inks(profile: bytes | None) -> bool:
+    """Return whether ``profile`` describes CMYK inks."""
+    return profile is not None and profile[16:20] == b"CMYK"

@@ -11,6 +11,7 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator
+from mmap import mmap
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,8 @@ _CHUNK = 1 << 20
 # Within a scan, 0xFF is data before 0x00 and a restart before 0xD0–0xD7; 0xFF may be repeated as filling.
 _MARKER = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")
 _WITHOUT_LENGTH = (0x01, 0xD8, 0xD9)
+FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+"""JPEG's markers that begin a frame (SOF)."""
 _PROGRESSIVE = 0xC2
 _ARITHMETIC = {0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
 _END_OF_IMAGE = b"\xff\xd9"
@@ -59,7 +62,7 @@ def require_whole_jpeg(data: bytes, pixels: NDArray[np.uint8], key: str) -> None
             key, "its end marker is missing (cut off, or overwritten with zeros)", RESCAN
         )
     corner = pixels[-8:, -8:]
-    markers = {marker for marker, _ in _jpeg_markers(data[:end])}
+    markers = {marker for marker, _ in jpeg_markers(data[:end])}
     suspicious = _PROGRESSIVE in markers or (corner == corner[-1:, -1:]).all()
     # Arithmetic coding drops trailing zero bytes, so bytes added to a complete stream would count.
     if not suspicious or markers & _ARITHMETIC:
@@ -72,6 +75,23 @@ def require_whole_jpeg(data: bytes, pixels: NDArray[np.uint8], key: str) -> None
         raise UnreadablePhotoError(
             key, "its picture data ends early; a decoder would make up the rest", RESCAN
         )
+
+
+def is_progressive(data: bytes | mmap) -> bool:
+    """Return whether a JPEG has to be held whole, as coefficients, until its last scan is read."""
+    frames = (marker for marker, _ in jpeg_markers(data) if marker in FRAMES)
+    return next(frames, None) == _PROGRESSIVE
+
+
+def jpeg_markers(data: bytes | mmap) -> Iterator[tuple[int, int]]:
+    """Yield (marker, position), looking past stray bytes as decoders do."""
+    at = 2
+    while found := _MARKER.search(data, at):
+        marker = data[found.end() - 1]
+        yield marker, found.end() - 2
+        at = found.end()
+        if marker not in _WITHOUT_LENGTH and at + 2 <= len(data):
+            at += int.from_bytes(data[at : at + 2], "big")
 
 
 def _png_stream_size(data: bytes) -> int:
@@ -93,18 +113,7 @@ def _png_data(data: bytes) -> Iterator[bytes]:
 
 def _jpeg_end(data: bytes) -> int | None:
     """Return where the first picture's end marker is, skipping what lies inside other segments."""
-    for marker, at in _jpeg_markers(data):
+    for marker, at in jpeg_markers(data):
         if marker == 0xD9:
             return at
     return None
-
-
-def _jpeg_markers(data: bytes) -> Iterator[tuple[int, int]]:
-    """Yield (marker, position), looking past stray bytes as decoders do."""
-    at = 2
-    while found := _MARKER.search(data, at):
-        marker = data[found.end() - 1]
-        yield marker, found.end() - 2
-        at = found.end()
-        if marker not in _WITHOUT_LENGTH and at + 2 <= len(data):
-            at += int.from_bytes(data[at : at + 2], "big")

@@ -16,6 +16,9 @@ from oldphoto_core.errors import WeightsError
 
 SHIPPED = Path(__file__).parent
 LICENCE = "Apache-2.0"
+_IDENTITY = ("name", "version", "sha256", "licence")
+"""What every card says, in words."""
+_RESTORE = "Restore it from where the weights came from, or train them again with `oldphoto train`."
 
 
 @dataclass(frozen=True)
@@ -39,11 +42,25 @@ def shipped(config: str, network: str, folder: Path | None = None) -> Path:
 
 
 def read_card(path: Path) -> dict[str, Any]:
-    """Return the card beside a weights file; :class:`WeightsError` where there is none."""
+    """Return the card beside a weights file.
+
+    Raises:
+        WeightsError: file or card missing, or a card that does not say whose weights they are.
+    """
     card = path.with_suffix(".json")
     if not path.is_file() or not card.is_file():
         raise WeightsError(f"{path} or its card {card.name} is missing. Train it with `oldphoto train`.")
-    loaded: dict[str, Any] = json.loads(card.read_text(encoding="utf-8"))
+    try:
+        loaded: Any = json.loads(card.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise WeightsError(f"{card} is damaged ({error}). {_RESTORE}") from error
+    if not isinstance(loaded, dict):
+        raise WeightsError(f"{card} is no model card. {_RESTORE}")
+    lacking = [name for name in _IDENTITY if not isinstance(loaded.get(name), str)]
+    if not isinstance(loaded.get("settings", {}), dict):
+        lacking.append("settings")
+    if lacking:
+        raise WeightsError(f"{card} does not say what a model card says ({', '.join(lacking)}). {_RESTORE}")
     return loaded
 
 
@@ -61,9 +78,11 @@ def checked_card(path: Path) -> dict[str, Any]:
 
 
 def write_card(path: Path, card: dict[str, Any]) -> None:
-    """Write the card of the weights at ``path``, in place of an earlier one."""
+    """Write the card of the weights at ``path``, in place of an earlier one, which stays whole until then."""
     text = json.dumps(card, indent=2, sort_keys=True, ensure_ascii=False)
-    path.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
+    temporary = path.with_suffix(".json.part")
+    temporary.write_text(text + "\n", encoding="utf-8")
+    temporary.replace(path.with_suffix(".json"))
 
 
 def add_metrics(path: Path, metrics: dict[str, Any]) -> None:

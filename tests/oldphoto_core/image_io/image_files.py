@@ -138,6 +138,36 @@ def with_jp2_boxes(data: bytes, *boxes: tuple[bytes, bytes]) -> bytes:
     return grown[:at] + struct.pack(">I", size + len(added)) + grown[at + 4 :]
 
 
+def psd(samples: NDArray[Any], mode: int, *resources: tuple[int, bytes]) -> bytes:
+    """A flat Photoshop document of ``H×W×C`` samples of 8 or 16 bits; see its format for ``mode``."""
+    height, width, channels = samples.shape
+    blocks = b"".join(
+        struct.pack(">4sHHI", b"8BIM", number, 0, len(content)) + content + bytes(len(content) % 2)
+        for number, content in resources
+    )
+    head = struct.pack(">4sH6xHIIHH", b"8BPS", 1, channels, height, width, samples.itemsize * 8, mode)
+    stored = np.moveaxis(samples, 2, 0).astype(samples.dtype.newbyteorder(">")).tobytes()
+    return head + bytes(4) + struct.pack(">I", len(blocks)) + blocks + bytes(4) + b"\0\0" + stored
+
+
+def ink_profile() -> bytes:
+    """A small profile of CMYK inks: each darkens, and cyan, magenta and yellow each turn the colour its own way."""
+    nodes = np.indices((2, 2, 2, 2)).reshape(4, 16).T
+    light = 255 * (1 - nodes[:, 3]) * (4 - nodes[:, :3].sum(1)) // 4
+    turns = nodes[:, :3] @ np.array([[-40, -40], [60, 0], [0, 70]]) + 128
+    lab = np.column_stack([light, turns]).astype(np.uint8).tobytes()
+    straight = bytes(range(256))
+    head = struct.pack(">8xBBBx9I", 4, 3, 2, 65536, 0, 0, 0, 65536, 0, 0, 0, 65536)
+    table = b"mft1" + head[4:] + straight * 4 + lab + straight * 3
+    name = b"desc" + struct.pack(">4xI", 5) + b"inks\0" + bytes(78)
+    index = struct.pack(">I4sII4sII", 2, b"desc", 156, len(name), b"A2B0", 156 + len(name), len(table))
+    size = 156 + len(name) + len(table)
+    start = struct.pack(
+        ">I4xI4s4s4s12x4s28xIII", size, 0x02400000, b"prtr", b"CMYK", b"Lab ", b"acsp", 63190, 65536, 54061
+    )
+    return start.ljust(128, b"\0") + index + name + table
+
+
 def png_with(data: bytes, *chunks: tuple[bytes, bytes], behind: bool = False) -> bytes:
     """Put chunks into a PNG, before or behind its pixels."""
     at = len(data) - 12 if behind else 33

@@ -22,6 +22,7 @@ from tests.oldphoto_core.image_io.image_files import (
     oriented_jpeg,
     patched_tag,
     png_of,
+    psd,
     ramp,
     through_pillow,
     through_tifffile,
@@ -47,6 +48,7 @@ _FILES: dict[str, bytes] = {
     "rgb.ppm": through_pillow(noise(), "PPM"),
     "rgb.tga": through_pillow(noise(), "TGA", compression="tga_rle"),
     "rgb.jp2": through_pillow(noise(), "JPEG2000"),
+    "flat.psd": psd(noise(), 3, (1005, bytes(16)), (1058, b"II*\0\x08\0\0\0\0\0"), (1060, b"<x/>")),
     "deep.j2k": bytes(imagecodecs.jpeg2k_encode(ramp(40, 50, dtype=np.uint16), level=0, codecformat="j2k")),
 }
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 from typing import Any
 
 import imagecodecs
@@ -159,6 +160,21 @@ def test_a_transparent_colour_becomes_alpha() -> None:
     photo = decode(through_pillow(pixels, "PNG", transparency=5), key="a.png")
     np.testing.assert_array_equal(photo.pixels, pixels)
     np.testing.assert_array_equal(photo.alpha, [[0, 255], [255, 0]])
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_a_transparent_grey_of_few_bits_becomes_alpha(bits: int) -> None:
+    values = np.arange(2**bits, dtype=np.uint8).reshape(1, -1)
+    packed = np.packbits(np.unpackbits(values.T, axis=1)[:, 8 - bits :]).tobytes()
+    header = struct.pack(">IIBBBBB", values.size, 1, bits, 0, 0, 0, 0)
+    key = (b"tRNS", struct.pack(">H", 1))
+    data = b"\x89PNG\r\n\x1a\n" + b"".join(
+        png_chunk(*chunk)
+        for chunk in ((b"IHDR", header), key, (b"IDAT", zlib.compress(b"\0" + packed)), (b"IEND", b""))
+    )
+    photo = decode(data, key="a.png")
+    np.testing.assert_array_equal(photo.pixels, spread_bits(values, bits))
+    np.testing.assert_array_equal(photo.alpha, np.where(values == 1, 0, 255))
 
 
 def test_a_palette_becomes_its_colours_and_a_grey_palette_grey() -> None:

@@ -1,0 +1,64 @@
+"""Sound files of a format that is read, but of a kind that is not, told apart from damaged ones.
+
+Pillow says of both that it cannot identify them, or reads a part of them without a word.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from oldphoto_core.errors import UnsupportedPhotoError
+from oldphoto_core.image_io.boundary import EXPORT
+from oldphoto_core.image_io.jp2_boxes import Jp2Facts
+from oldphoto_core.image_io.whole_file import FRAMES, jpeg_markers
+
+_PSD_COLOURS = {0: 1, 1: 1, 2: 1, 3: 3, 4: 4, 8: 1, 9: 3}
+"""Channels of Photoshop's modes: bitmap, grey, palette, RGB, CMYK, duotone, Lab."""
+_PSD_RGB, _PSD_MULTICHANNEL = 3, 7
+
+
+def require_known_kind(data: bytes, format_name: str, jp2: Jp2Facts, key: str) -> None:
+    """Raise :class:`UnsupportedPhotoError` for a sound file that is not decoded; ``jp2`` are a JPEG 2000's facts."""
+    problem = None
+    if format_name == "PSD":
+        problem = _psd_problem(*_psd_header(data))
+    elif format_name == "JPEG" and (bits := _jpeg_bits(data)) != 8:
+        problem = f"it is a JPEG of {bits} bits per channel, of which only 8 are decoded here"
+    elif len(jp2.depths) > 4:
+        problem = f"it has {len(jp2.depths)} channels; at most four are understood"
+    if problem is not None:
+        raise UnsupportedPhotoError(key, problem, EXPORT)
+
+
+def unread_channels(data: bytes, format_name: str) -> str | None:
+    """Return a remark where a Photoshop document has channels beside its colours that are not read."""
+    if format_name != "PSD":
+        return None
+    channels, _, mode = _psd_header(data)
+    colours = _PSD_COLOURS.get(mode, channels)
+    # A fourth channel beside RGB is read as alpha.
+    more = channels - colours if (mode, channels) != (_PSD_RGB, 4) else 0
+    if more < 1:
+        return None
+    return f"channels beside its colours (transparency, selections or spot inks: {more}) are not carried over"
+
+
+def _psd_problem(channels: int, bits: int, mode: int) -> str | None:
+    if bits > 8:
+        return f"it is a Photoshop document of {bits} bits per channel, of which at most 8 are decoded here"
+    if mode == _PSD_MULTICHANNEL and channels > 1:
+        return f"it is a Photoshop document of {channels} separate inks, whose colours are not known here"
+    return None
+
+
+def _psd_header(data: bytes) -> tuple[int, int, int]:
+    """Return (channels, bits, mode)."""
+    channels, bits, mode = struct.unpack_from(">H8xHH", data, 12)
+    return channels, bits, mode
+
+
+def _jpeg_bits(data: bytes) -> int:
+    """Return the first frame's bits per channel; 8 where it has none, or a number that no JPEG can have."""
+    at = next((at for marker, at in jpeg_markers(data) if marker in FRAMES), len(data))
+    bits = int.from_bytes(data[at + 4 : at + 5])
+    return bits if 2 <= bits <= 16 else 8

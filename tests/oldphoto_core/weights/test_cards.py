@@ -1,0 +1,56 @@
+"""Law: a damaged card is told as one, with what to do; and an earlier card stays until the next is whole."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from oldphoto_core.errors import WeightsError
+from oldphoto_core.models.build import build
+from oldphoto_core.weights.cards import add_metrics, checked_card, read_card, write_card
+from oldphoto_core.weights.load import load_networks
+from oldphoto_core.weights.store import save_weights
+
+CARD: dict[str, Any] = {"name": "tone", "version": "0", "licence": "none", "settings": {"config": "compact"}}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "tone.safetensors"
+    save_weights(build("tone", "compact"), path, CARD)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "damaged"),
+        ('{"name": "tone", ', "damaged"),
+        ("\udcff", "damaged"),
+        ("[]", "no model card"),
+        ("null", "no model card"),
+        ("{}", "name, version, sha256, licence"),
+        (json.dumps({**CARD, "sha256": "0" * 64, "licence": None}), r"\(licence\)"),
+        (json.dumps({**CARD, "sha256": "0" * 64, "settings": None}), r"\(settings\)"),
+    ],
+)
+def test_a_damaged_card_is_told_with_what_to_do(path: Path, text: str, words: str) -> None:
+    path.with_suffix(".json").write_bytes(text.encode(errors="surrogateescape"))
+    for read in (read_card, checked_card, lambda path: load_networks("compact", path.parent)):
+        with pytest.raises(WeightsError, match=words) as caught:
+            read(path)
+        assert "tone.json" in str(caught.value)
+        assert "oldphoto train" in str(caught.value)
+
+
+def test_a_card_that_cannot_be_written_leaves_the_earlier_one(path: Path) -> None:
+    before = read_card(path)
+    with pytest.raises(UnicodeEncodeError):
+        write_card(path, {**before, "name": "half\ud800"})
+    assert read_card(path) == before
+    add_metrics(path, {"psnr": 30})
+    assert read_card(path) == {**before, "metrics": {"psnr": 30}}
+    assert sorted(file.name for file in path.parent.iterdir()) == ["tone.json", "tone.safetensors"]
