@@ -2,7 +2,8 @@
 
 A request is done as a run of its own with the parameters of the run that made the photo, under a recipe that
 names the mask's digest; so its files go under ``recipes/`` and nothing is overwritten. A request without a
-mask waits until the recipe is another one: the same recipe would give the same pixels.
+mask waits until the recipe is another one: the same recipe would give the same pixels. It is let go as soon as
+there is a newer result to decide on, whoever had it made.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from flows.request import RestoreRequest, absolute_place
 from flows.workplace import Decision, Workplace, decide
 from oldphoto_core.errors import OldPhotoError
 from schemas.errors import CatalogError
-from schemas.records import FIXITY_ERROR
+from schemas.records import FIXITY_ERROR, WorkState
 from schemas.repository import Catalog
 from schemas.review_records import RedoRecord
 
@@ -43,12 +44,13 @@ class RedoError(OldPhotoError):
 
 @dataclass
 class RedoSummary:
-    """What became of the requests. ``waiting`` and ``problems`` say why, by photo.
+    """What became of the requests. ``superseded``, ``waiting`` and ``problems`` say why, by photo.
 
     A photo is called by its key; where several requests are of one key, by key, collection and work item.
     """
 
     done: list[str] = field(default_factory=list)
+    superseded: dict[str, str] = field(default_factory=dict)
     waiting: dict[str, str] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
 
@@ -135,6 +137,10 @@ class Redoer:
     def attempt(self, name: str, record: RedoRecord, summary: RedoSummary) -> None:
         """Do one request; what prevents it is told under ``name`` and stops no other."""
         try:
+            # First of all: what else keeps the request from being done does not matter then.
+            if (newer := self._let_go(record)) is not None:
+                summary.superseded[name] = newer
+                return
             reason = self._do(record)
         except (OldPhotoError, CatalogError) as error:
             summary.problems[name] = str(error)
@@ -143,6 +149,18 @@ class Redoer:
             summary.done.append(name)
         else:
             summary.waiting[name] = reason
+
+    def _let_go(self, record: RedoRecord) -> str | None:
+        """Let a request without a mask go where its photo has a newer result, of other bytes as well; say so."""
+        if record.mask is not None:
+            return None
+        results = self.catalog.history(record.item_id)["work_items"]
+        ended = (WorkState.DONE, WorkState.SKIPPED)
+        newer = [one for one in results if one["work_item"] > record.item_id and one["outcome"] in ended]
+        if not newer:
+            return None
+        self.catalog.redo_taken([record.review_id], max(newer, key=lambda one: one["work_item"])["run"])
+        return "a newer result is there: decide on that"
 
     def _do(self, record: RedoRecord) -> str | None:
         """Do a request and return None, or return why it has to wait. Raises OldPhotoError."""

@@ -73,7 +73,9 @@ def test_another_collections_work_is_not_taken_over(items: list[InputRow], job: 
     list(run_inline(items[:1], job, median_restorer))
     (again,) = run_inline(items[:1], replace(job, collection="another"), median_restorer)
     assert "validation" not in [str(event.type) for event in again.events]
-    assert "name-conflict" not in [flag.code for flag in again.flags], "its pictures are the same, only not its name"
+    assert "name-conflict" not in [flag.code for flag in again.flags], (
+        "its pictures are the same, only not its name"
+    )
 
 
 @pytest.mark.parametrize("lost", ["restored/a.png", "masks/a.png", "sidecars/a.json"])
