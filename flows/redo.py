@@ -26,13 +26,13 @@ from flows.given_mask import RedoRestorer, read_mask
 from flows.progress import Progress, listener
 from flows.recipe import with_given_mask
 from flows.recording import OutcomeRecorder, Run, recorded_run
-from flows.request import RestoreRequest, absolute_place
+from flows.request import OUTPUT_FOLDERS, RestoreRequest, absolute_place, relative_place
 from flows.workplace import Decision, Workplace, decide
 from oldphoto_core.errors import OldPhotoError
 from schemas.errors import CatalogError
 from schemas.records import FIXITY_ERROR, WorkState
 from schemas.repository import Catalog
-from schemas.review_records import RedoRecord
+from schemas.review_records import QueueRow, RedoRecord
 
 _RUNS = 100_000
 _PAGE = 500
@@ -256,8 +256,8 @@ class Redoer:
                 f"{' and '.join(unknown)}. Run `oldphoto restore` and decide on the new result."
             )
         given |= {
-            "source": absolute_place(given["source"]),
-            "destination": absolute_place(given["destination"]),
+            "source": absolute_place(_source(record) or given["source"]),
+            "destination": absolute_place(self._present(made_by) or given["destination"]),
             "catalog": self.url,
             "collection": made_by.collection,
             "device": self.device,
@@ -268,6 +268,11 @@ class Redoer:
             "manifest": None,
         }
         return RestoreRequest(**given)
+
+    def _present(self, made_by: QueueRow) -> str | None:
+        """Return our destination where the photo's files lie in it: it may have been moved since the run."""
+        inside = relative_place(self.destination, made_by.mask) if made_by.mask else None
+        return self.destination if inside and inside.split("/")[0] in OUTPUT_FOLDERS else None
 
     @cached_property
     def _parameters(self) -> dict[int, dict[str, Any]]:
@@ -284,3 +289,9 @@ class Redoer:
         if name not in self._restorers:
             self._restorers[name] = shipped_restorer(job)
         return self._restorers[name]
+
+
+def _source(record: RedoRecord) -> str | None:
+    """Return the place of the scans where the photo was seen last: they may have been moved since the run."""
+    end = f"/{record.key}"
+    return record.source.removesuffix(end) if record.source and record.source.endswith(end) else None

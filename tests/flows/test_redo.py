@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from schemas.repository import Catalog
 from schemas.review_records import Decision, QueueRow
 from schemas.tables import Run
 from tests.flows.material import aged_photo, fingerprints
+from tests.flows.restored import restore_inline
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -217,6 +219,21 @@ def test_a_rebuilt_catalog_knows_how_to_do_it_again(restored: RestoreRequest) ->
         with catalog.engine.begin() as connection:
             connection.execute(sa.update(Run).values(parameters=run["parameters"]))
         assert redo(restored.destination, device="cpu").done == ["plain.png"]
+
+
+def test_a_moved_archive_is_done_again_where_it_lies_now(restored: RestoreRequest, tmp_path: Path) -> None:
+    with Catalog.open(restored.catalog_url()) as catalog:
+        ask(catalog, row_of(catalog, "plain.png"), np.ones((72, 96), bool))
+    moved = replace(
+        restored,
+        source=str((tmp_path / "scans").rename(tmp_path / "new scans")),
+        destination=str((tmp_path / "archive").rename(tmp_path / "new archive")),
+        collection="album",
+    )
+    rebuild_catalog(moved.destination)
+    restore_inline(moved)
+    assert redo(moved.destination, device="cpu").done == ["plain.png"]
+    assert list((tmp_path / "new archive" / "recipes").rglob("restored/plain.png"))
 
 
 def test_requests_that_can_only_wait_do_not_use_up_the_limit(
