@@ -163,7 +163,7 @@ class WriteStage:
     ) -> OutcomeRow:
         data = encode_sidecar(photo.input, result, written.paths, self.job, header, photo.warnings)
         stem = sidecar_key(photo.input).removesuffix(".json")
-        # Its own conflict is no flag: where all pictures are those that lay there already, nothing is to be looked at.
+        # Its own conflict is no flag: where the pictures are those that lay there already, nobody need look.
         self._write(File(DerivativeKind.SIDECAR, stem, data, ".json", MEDIA_TYPE), written)
         # PREMIS: changing a picture is a modification, whatever file it goes to; a mask alone is a creation.
         kind = EventType.MODIFICATION if result.outcome is Outcome.DONE else EventType.CREATION
