@@ -148,7 +148,7 @@ def rebuild(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a lost catalog again from the sidecars of DESTINATION."""
+    """Make a lost catalog again from the sidecars of DESTINATION, or tell one that DESTINATION was moved there."""
     from cli.restore import Watcher
     from flows.progress import listening
     from flows.rebuild import rebuild_catalog
@@ -167,6 +167,10 @@ def rebuild(
             f"{summary['catalog']}; {summary['skipped']:,} were known already. Reviews and accounts are not in "
             "sidecars: they come from a backup."
         )
+        if summary["relocated"]:
+            typer.echo(
+                f"Of {summary['relocated']:,} known photos the files were elsewhere; they are recorded here now."
+            )
     if summary["problems"]:
         raise typer.Exit(EXIT_INCOMPLETE)
 

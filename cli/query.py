@@ -198,19 +198,11 @@ def stats(
 def catalog_url(given: str | None) -> str:
     """Return the URL of the catalog that the caller means.
 
-    Nothing or an empty string: ``catalog.db`` in the current folder. What is no URL is a path: of a catalog's
-    file, or of a folder that holds ``catalog.db``. Raises UsageError for a URL of another kind.
+    Nothing or an empty string: ``catalog.db`` in the current folder. Raises UsageError for a URL of another kind.
     """
-    text = given or CATALOG_FILE
-    if re.match(r"(sqlite|postgres(ql)?)(\+\w+)?:", text):
-        return text
-    if "://" in text:
-        raise UsageError(
-            f"{text.partition('://')[0]}:// is no catalog. Name the catalog itself: "
-            "sqlite:///FILE, postgresql://…, or a local folder that holds catalog.db."
-        )
-    path = Path(text).expanduser()
-    return f"sqlite:///{path / CATALOG_FILE if path.is_dir() else path}"
+    from flows import request
+
+    return request.catalog_url(given or CATALOG_FILE)
 
 
 def parse_since(text: str, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> datetime:

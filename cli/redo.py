@@ -54,10 +54,12 @@ def redo(
 
 def print_summary(summary: RedoSummary) -> None:
     """Print what became of the requests."""
-    if not (summary.done or summary.waiting or summary.problems):
+    if not (summary.done or summary.superseded or summary.waiting or summary.problems):
         print("Nobody has asked for anything to be done again.")
     for key in summary.done:
         print(f"done again  {key}")
+    for key, reason in summary.superseded.items():
+        print(f"let go      {key}: {reason}")
     for key, reason in summary.waiting.items():
         print(f"waits       {key}: {reason}")
     for key, problem in summary.problems.items():

@@ -50,7 +50,7 @@ def restore(
         typer.Option(
             envvar="OLDPHOTO_CATALOG",
             metavar="URL",
-            help="sqlite:///FILE, postgresql://…, or a folder that holds catalog.db. "
+            help="sqlite:///FILE, postgresql://…, a catalog's file, or a folder that holds catalog.db. "
             "Default: catalog.db in DESTINATION.",
         ),
     ] = None,

@@ -3,6 +3,9 @@
 A result comes back whole (files, mask, faces, measurements, flags, header). What no sidecar tells does not:
 photos that were quarantined or failed, times of work, reviews, accounts. The next run of `restore` lists the
 source again, finds what came back as done, and does the rest.
+
+A catalog that is not lost follows a destination that was moved: of the results that it has, it records where their
+files lie now.
 """
 
 from __future__ import annotations
@@ -34,11 +37,15 @@ _SIDECAR = re.compile(r"(?:^|/)sidecars/.+\.json$")
 
 
 class RebuildSummary(TypedDict):
-    """What came back: ``photos`` results, ``skipped`` that the catalog had, ``problems`` in words."""
+    """What came back: ``photos`` results, ``skipped`` that the catalog had, ``problems`` in words.
+
+    ``relocated``: of how many that the catalog had the files lie elsewhere than it knew.
+    """
 
     catalog: str
     photos: int
     skipped: int
+    relocated: int
     collections: list[str]
     problems: list[str]
 
@@ -69,6 +76,7 @@ class _Work:
     waiting: list[RebuiltPhoto] = field(default_factory=list)
     photos: int = 0
     known: int = 0
+    relocated: int = 0
     problems: list[str] = field(default_factory=list)
 
     def complain(self, problem: str) -> None:
@@ -79,7 +87,9 @@ class _Work:
 def rebuild_catalog(
     destination: str, catalog: str | None = None, *, verify: bool = False, actor: str = "system"
 ) -> RebuildSummary:
-    """Record in a catalog everything that a destination's sidecars tell. A second call changes nothing.
+    """Record in a catalog everything that a destination's sidecars tell, and that its files lie there.
+
+    A second call changes nothing.
 
     Args:
         destination: folder or ``s3://bucket/prefix`` with sidecars.
@@ -101,11 +111,13 @@ def rebuild_catalog(
             _take(work, found, facts)
             listener().progress(Progress("rebuild", number, None, facts.key))
         _record(work)
-        opened.end_rebuild([run for _, _, run in work.runs.values()], actor, store.uri, work.photos)
+        runs = [run for _, _, run in work.runs.values()]
+        opened.end_rebuild(runs, actor, store.uri, work.photos, work.relocated)
     return RebuildSummary(
         catalog=shown(url),
         photos=work.photos,
         skipped=work.known,
+        relocated=work.relocated,
         collections=sorted({origin.collection for origin in work.runs}),
         problems=work.problems,
     )
@@ -127,6 +139,11 @@ def _age(found: StoredObject) -> tuple[datetime, bool, str]:
 
 
 def _take(work: _Work, found: StoredObject, facts: SidecarFacts) -> None:
+    if _is_deeper(work.store, found, facts):
+        work.complain(
+            f"{work.store.uri_of(found.key)} is of a destination inside {work.store.uri}. Name that folder."
+        )
+        return
     if work.verify and (problem := _damaged(work.store, facts)):
         work.complain(problem)
         return
@@ -158,6 +175,14 @@ def _take(work: _Work, found: StoredObject, facts: SidecarFacts) -> None:
     work.waiting.append(photo)
 
 
+def _is_deeper(store: Store, found: StoredObject, facts: SidecarFacts) -> bool:
+    """Whether a folder above the destination was named: nothing lies where the sidecar says, seen from there."""
+    place = store.uri_of(f"{facts.prefix}x").removesuffix("x")
+    return not found.key.startswith(f"{facts.prefix}sidecars/") or not all(
+        file.uri.startswith(place) for file in facts.outcome.derivatives
+    )
+
+
 def _record(work: _Work) -> None:
     photos, work.waiting, origin = work.waiting, [], work.origin
     if not photos or origin is None:
@@ -172,6 +197,7 @@ def _record(work: _Work) -> None:
     taken = work.catalog.take_back(*work.runs[origin], photos)
     work.photos += taken.photos
     work.known += taken.known
+    work.relocated += taken.relocated
     for key in taken.refused:
         work.complain(
             f"{key}: another photo of the collection {origin.collection!r} has its derivatives' name"

@@ -2,7 +2,8 @@
 
 A request is done as a run of its own with the parameters of the run that made the photo, under a recipe that
 names the mask's digest; so its files go under ``recipes/`` and nothing is overwritten. A request without a
-mask waits until the recipe is another one: the same recipe would give the same pixels.
+mask waits until the recipe is another one: the same recipe would give the same pixels. It is let go as soon as
+there is a newer result to decide on, whoever had it made.
 """
 
 from __future__ import annotations
@@ -25,13 +26,13 @@ from flows.given_mask import RedoRestorer, read_mask
 from flows.progress import Progress, listener
 from flows.recipe import with_given_mask
 from flows.recording import OutcomeRecorder, Run, recorded_run
-from flows.request import RestoreRequest, absolute_place
+from flows.request import OUTPUT_FOLDERS, RestoreRequest, absolute_place, relative_place
 from flows.workplace import Decision, Workplace, decide
 from oldphoto_core.errors import OldPhotoError
 from schemas.errors import CatalogError
-from schemas.records import FIXITY_ERROR
+from schemas.records import FIXITY_ERROR, WorkState
 from schemas.repository import Catalog
-from schemas.review_records import RedoRecord
+from schemas.review_records import QueueRow, RedoRecord
 
 _RUNS = 100_000
 _PAGE = 500
@@ -43,12 +44,13 @@ class RedoError(OldPhotoError):
 
 @dataclass
 class RedoSummary:
-    """What became of the requests. ``waiting`` and ``problems`` say why, by photo.
+    """What became of the requests. ``superseded``, ``waiting`` and ``problems`` say why, by photo.
 
     A photo is called by its key; where several requests are of one key, by key, collection and work item.
     """
 
     done: list[str] = field(default_factory=list)
+    superseded: dict[str, str] = field(default_factory=dict)
     waiting: dict[str, str] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
 
@@ -135,6 +137,10 @@ class Redoer:
     def attempt(self, name: str, record: RedoRecord, summary: RedoSummary) -> None:
         """Do one request; what prevents it is told under ``name`` and stops no other."""
         try:
+            # First of all: what else keeps the request from being done does not matter then.
+            if (newer := self._let_go(record)) is not None:
+                summary.superseded[name] = newer
+                return
             reason = self._do(record)
         except (OldPhotoError, CatalogError) as error:
             summary.problems[name] = str(error)
@@ -143,6 +149,18 @@ class Redoer:
             summary.done.append(name)
         else:
             summary.waiting[name] = reason
+
+    def _let_go(self, record: RedoRecord) -> str | None:
+        """Let a request without a mask go where another result is the present one, of other bytes as well; say so."""
+        if record.mask is not None:
+            return None
+        history = self.catalog.history(record.item_id)
+        number = history["present"]
+        present = next(one for one in history["work_items"] if one["work_item"] == number)
+        if number == record.item_id or present["outcome"] not in (WorkState.DONE, WorkState.SKIPPED):
+            return None
+        self.catalog.redo_taken([record.review_id], present["run"])
+        return "another result is the present one: decide on that"
 
     def _do(self, record: RedoRecord) -> str | None:
         """Do a request and return None, or return why it has to wait. Raises OldPhotoError."""
@@ -238,8 +256,8 @@ class Redoer:
                 f"{' and '.join(unknown)}. Run `oldphoto restore` and decide on the new result."
             )
         given |= {
-            "source": absolute_place(given["source"]),
-            "destination": absolute_place(given["destination"]),
+            "source": absolute_place(_source(record) or given["source"]),
+            "destination": absolute_place(self._present(made_by) or given["destination"]),
             "catalog": self.url,
             "collection": made_by.collection,
             "device": self.device,
@@ -250,6 +268,11 @@ class Redoer:
             "manifest": None,
         }
         return RestoreRequest(**given)
+
+    def _present(self, made_by: QueueRow) -> str | None:
+        """Return our destination where the photo's files lie in it: it may have been moved since the run."""
+        inside = relative_place(self.destination, made_by.mask) if made_by.mask else None
+        return self.destination if inside and inside.split("/")[0] in OUTPUT_FOLDERS else None
 
     @cached_property
     def _parameters(self) -> dict[int, dict[str, Any]]:
@@ -266,3 +289,9 @@ class Redoer:
         if name not in self._restorers:
             self._restorers[name] = shipped_restorer(job)
         return self._restorers[name]
+
+
+def _source(record: RedoRecord) -> str | None:
+    """Return the place of the scans where the photo was seen last: they may have been moved since the run."""
+    end = f"/{record.key}"
+    return record.source.removesuffix(end) if record.source and record.source.endswith(end) else None

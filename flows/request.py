@@ -5,6 +5,7 @@ Light on purpose: the command line checks a request before it starts an engine.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,6 +23,9 @@ LEAST_MEMORY = 1.5
 """GiB that a worker needs at the least: libraries, networks and a few tiles."""
 OUTPUT_FOLDERS = ("restored", "masks", "probability", "faces", "sidecars", "tiers", "recipes", "reports")
 """Folders of a destination that hold what we made."""
+CATALOG_FILE = "catalog.db"
+"""What a catalog in a folder is called."""
+_DATABASE = re.compile(r"(sqlite|postgres(ql)?)(\+\w+)?:")
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,8 @@ class RestoreRequest:
         """Say at once what cannot work.
 
         Raises:
-            UsageError: an unknown name, an impossible limit, places that collide, or no catalog for a bucket.
+            UsageError: an unknown name, an impossible limit, places that collide, no catalog for a bucket, or a
+                name that may be a catalog's and is nowhere.
         """
         profile_named(self.profile)
         tier_named(self.tier)
@@ -77,7 +82,7 @@ class RestoreRequest:
                 f"{self.weights} is not a folder of weights. Leave it out to use the shipped ones."
             )
         self._check_places()
-        self.catalog_url()
+        self._check_catalog()
 
     def _check_places(self) -> None:
         if not overlap(self.source, self.destination):
@@ -94,27 +99,32 @@ class RestoreRequest:
                 f"{self.source} is a folder of results of {self.destination}. Give the folder of the scans."
             )
 
+    def _check_catalog(self) -> None:
+        url = self.catalog_url()
+        if not self.catalog or _DATABASE.match(self.catalog):
+            return
+        # A run makes a catalog that is missing, and a folder's name with a slip in it would become one.
+        path = local_path(self.catalog)
+        if not path.suffix and not path.exists():
+            raise UsageError(
+                f"There is no catalog and no folder at {self.catalog}. To make a catalog of that name write {url}; "
+                "one in a database is postgresql://user@host/database."
+            )
+
     def catalog_url(self) -> str:
         """Return the catalog's URL; by default a SQLite file in the destination.
 
         Raises:
-            UsageError: the destination is a bucket and no catalog was named.
+            UsageError: the destination is a bucket and no catalog was named, or its URL is of no database.
         """
-        if self.catalog is not None:
-            if "://" not in self.catalog and local_path(self.catalog).is_dir():
-                return f"sqlite:///{local_path(self.catalog) / 'catalog.db'}"
-            if "://" not in self.catalog:
-                raise UsageError(
-                    f"{self.catalog!r} is not a catalog URL. Write sqlite:////absolute/path/catalog.db "
-                    "or postgresql://user@host/database."
-                )
-            return self.catalog
+        if self.catalog:
+            return catalog_url(self.catalog)
         if is_bucket(self.destination):
             raise UsageError(
                 f"A catalog cannot lie in the bucket of {self.destination}. Name one: "
                 "--catalog sqlite:////absolute/path/catalog.db or --catalog postgresql://user@host/database."
             )
-        return f"sqlite:///{local_path(self.destination) / 'catalog.db'}"
+        return f"sqlite:///{local_path(self.destination) / CATALOG_FILE}"
 
     def collection_name(self) -> str:
         """Return the collection's name; by default the source's whole address.
@@ -181,6 +191,23 @@ class RestoreRequest:
     def _key_of(self, file: str) -> str | None:
         """Return the key that a local file has in the source; None if it does not lie there."""
         return None if is_bucket(self.source) else relative_place(self.source, file)
+
+
+def catalog_url(given: str) -> str:
+    """Return the URL of the catalog that somebody names: by a URL, its file, or a folder that holds ``catalog.db``.
+
+    Every command and flow asks here, so that one name means one catalog to all of them. Raises UsageError for a
+    URL of another kind.
+    """
+    if _DATABASE.match(given):
+        return given
+    if "://" in given:
+        raise UsageError(
+            f"{given.partition('://')[0]}:// is no catalog. Name the catalog itself: "
+            f"sqlite:///FILE, postgresql://…, or a local folder that holds {CATALOG_FILE}."
+        )
+    path = local_path(given)
+    return f"sqlite:///{path / CATALOG_FILE if path.is_dir() else path}"
 
 
 def is_bucket(place: str) -> bool:

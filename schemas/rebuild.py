@@ -2,7 +2,8 @@
 
 Unlike planning, nothing is decided here: stems and prefixes are those under which the files lie. What is not
 beside the derivatives (quarantined and failed photos, times, earlier runs, reviews, accounts) does not come
-back; the next run finds such photos pending again.
+back; the next run finds such photos pending again. Of results that the catalog has, only the addresses of their
+files are renewed (:mod:`schemas.relocation`).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, case, insert, select, update
 
-from schemas import ingest, outcomes, queue_upkeep, tallies
+from schemas import ingest, outcomes, queue_upkeep, relocation, tallies
 from schemas.records import (
     AssetRecord,
     EventRecord,
@@ -56,10 +57,14 @@ class RebuiltPhoto:
 
 @dataclass(frozen=True)
 class Taken:
-    """How many results of a batch were taken back, and keys whose names others hold by now."""
+    """How many results of a batch were taken back, and keys whose names others hold by now.
+
+    ``relocated``: of how many known ones the files lie elsewhere than recorded.
+    """
 
     photos: int
     known: int
+    relocated: int
     refused: tuple[str, ...] = ()
 
 
@@ -104,18 +109,26 @@ def end(connection: Connection, run_id: int) -> None:
 def take_back(
     connection: Connection, collection: int, recipe_id: int, run_id: int, photos: Sequence[RebuiltPhoto]
 ) -> Taken:
-    """Record results of one recipe that the catalog does not have, in the caller's transaction."""
+    """Record results of one recipe that the catalog does not have, and where the files of the others lie now."""
     agent = software_agent()
     agents = agent_ids(connection, {agent, *(photo.software for photo in photos)})
     assets, refused = _assets(connection, collection, photos)
     photos = [photo for photo in photos if photo.key in assets]
-    _places(connection, collection, run_id, photos, assets)
-    items = _work_items(connection, recipe_id, run_id, photos, assets)
+    before = _recorded(connection, recipe_id, assets)
+    known = {
+        before[place]: photo.outcome.derivatives
+        for photo in photos
+        if (place := (assets[photo.key], photo.sha256)) in before
+    }
+    new = [photo for photo in photos if (assets[photo.key], photo.sha256) not in before]
+    # Of a known photo the catalog knows better where it lay: it may have been seen elsewhere since.
+    _places(connection, collection, run_id, new, assets)
+    items = _work_items(connection, recipe_id, run_id, new, assets)
     fresh = [replace(photo.outcome, work_item_id=items[photo.key]) for photo in photos if photo.key in items]
     if fresh:
         outcomes.insert_results(connection, fresh, now())
         tallies.add(connection, [(run_id, str(one.outcome), 1, 0.0) for one in fresh])
-        queue_upkeep.refresh(connection, [one.work_item_id for one in fresh])
+        queue_upkeep.refresh_photos(connection, [one.work_item_id for one in fresh])
     rows = []
     for photo in photos:
         if photo.key in items:
@@ -128,7 +141,8 @@ def take_back(
             links = {"asset_id": assets[photo.key], "work_item_id": items[photo.key], "run_id": run_id}
             rows.append(event_row(event, agents, **links))
     insert_events(connection, rows)
-    return Taken(len(fresh), len(photos) - len(fresh), tuple(refused))
+    relocated = relocation.follow(connection, known)
+    return Taken(len(fresh), len(photos) - len(fresh), relocated, tuple(refused))
 
 
 def _assets(
@@ -210,6 +224,16 @@ def _asset_record(photo: RebuiltPhoto) -> AssetRecord:
     )
 
 
+def _recorded(
+    connection: Connection, recipe_id: int, assets: Mapping[str, int]
+) -> dict[tuple[int, str | None], int]:
+    """Return the recipe's work items of these assets by asset and bytes."""
+    query = select(WorkItem.asset_id, WorkItem.input_sha, WorkItem.id).where(
+        WorkItem.recipe_id == recipe_id, WorkItem.asset_id.in_(assets.values())
+    )
+    return {(row.asset_id, row.input_sha): row.id for row in connection.execute(query)}
+
+
 def _work_items(
     connection: Connection,
     recipe_id: int,
@@ -217,13 +241,8 @@ def _work_items(
     photos: Sequence[RebuiltPhoto],
     assets: Mapping[str, int],
 ) -> dict[str, int]:
-    """Make the work items that are missing; return their ids by key."""
-    of_recipe = select(WorkItem.asset_id, WorkItem.input_sha, WorkItem.id).where(
-        WorkItem.recipe_id == recipe_id, WorkItem.asset_id.in_(assets.values())
-    )
-    before = {(row.asset_id, row.input_sha) for row in connection.execute(of_recipe)}
+    """Make work items; return their ids by key."""
     contents = ingest.content_ids(connection, {photo.sha256 for photo in photos})
-    fresh = [photo for photo in photos if (assets[photo.key], photo.sha256) not in before]
     rows = [
         {
             "asset_id": assets[photo.key],
@@ -240,11 +259,11 @@ def _work_items(
             "created_at": photo.at,
             "finished_at": photo.at,
         }
-        for photo in fresh
+        for photo in photos
     ]
     if rows:
         connection.execute(upsert(connection, WorkItem).on_conflict_do_nothing(), rows)
-    after = {(row.asset_id, row.input_sha): row.id for row in connection.execute(of_recipe)}
+    after = _recorded(connection, recipe_id, assets)
     return {
-        photo.key: after[place] for photo in fresh if (place := (assets[photo.key], photo.sha256)) in after
+        photo.key: after[place] for photo in photos if (place := (assets[photo.key], photo.sha256)) in after
     }

@@ -101,13 +101,19 @@ class UpkeepOperations:
     def take_back(
         self, collection_id: int, recipe_id: int, run_id: int, photos: Sequence[RebuiltPhoto]
     ) -> Taken:
-        """Record results of one recipe that the catalog does not have, in one transaction."""
+        """Record results of one recipe that the catalog does not have, and where the files of the others lie now.
+
+        One transaction.
+        """
         with session.write(self.engine) as connection:
             return rebuild.take_back(connection, collection_id, recipe_id, run_id, photos)
 
-    def end_rebuild(self, run_ids: Sequence[int], actor: str, destination: str, photos: int) -> None:
+    def end_rebuild(
+        self, run_ids: Sequence[int], actor: str, destination: str, photos: int, relocated: int
+    ) -> None:
         """Keep the counts of the runs that stand for lost ones, and tell the audit chain."""
-        entry = AuditEntry(actor, "catalog rebuilt", destination, {"photos": photos, "runs": list(run_ids)})
+        detail = {"photos": photos, "relocated": relocated, "runs": list(run_ids)}
+        entry = AuditEntry(actor, "catalog rebuilt", destination, detail)
         with session.write(self.engine) as connection:
             for run_id in run_ids:
                 rebuild.end(connection, run_id)

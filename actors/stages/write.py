@@ -2,7 +2,7 @@
 
 The order is the promise: pictures, mask, probability, and the sidecar last. Nothing is ever overwritten;
 where a name is taken by other content, the file goes beside it under a name with its own digest, and the
-photo is flagged.
+photo is flagged if that file is a picture.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from oldphoto_core.image_io import (
     from_upright,
 )
 from oldphoto_core.photo import Flag, Outcome, PhotoHeader, Severity, Tier
-from schemas.records import DerivativeKind, DerivativeRecord, EventRecord, EventType, FlagRecord, MaskRecord
+from schemas.records import DerivativeKind, DerivativeRecord, EventRecord, EventType, MaskRecord
 
 NOTHING_TO_DO = "No damage was found, and restoring would have changed next to nothing."
 
@@ -163,15 +163,12 @@ class WriteStage:
     ) -> OutcomeRow:
         data = encode_sidecar(photo.input, result, written.paths, self.job, header, photo.warnings)
         stem = sidecar_key(photo.input).removesuffix(".json")
-        met = len(written.conflicts)
+        # Its own conflict is no flag: where the pictures are those that lay there already, nobody need look.
         self._write(File(DerivativeKind.SIDECAR, stem, data, ".json", MEDIA_TYPE), written)
-        flags: tuple[FlagRecord, ...] = result.flags
-        if len(written.conflicts) > met:
-            flags = flag_records(self._flags(photo, written))
         # PREMIS: changing a picture is a modification, whatever file it goes to; a mask alone is a creation.
         kind = EventType.MODIFICATION if result.outcome is Outcome.DONE else EventType.CREATION
         event = EventRecord(kind, detail={"files": list(written.paths.values())}, agent=self.job.software)
-        return replace(result, derivatives=tuple(written.files), flags=flags, events=(*result.events, event))
+        return replace(result, derivatives=tuple(written.files), events=(*result.events, event))
 
     def _flags(self, photo: PhotoRow, written: _Written) -> tuple[Flag, ...]:
         flags = list(photo.flags)

@@ -73,6 +73,9 @@ def test_another_collections_work_is_not_taken_over(items: list[InputRow], job: 
     list(run_inline(items[:1], job, median_restorer))
     (again,) = run_inline(items[:1], replace(job, collection="another"), median_restorer)
     assert "validation" not in [str(event.type) for event in again.events]
+    assert "name-conflict" not in [flag.code for flag in again.flags], (
+        "its pictures are the same, only not its name"
+    )
 
 
 @pytest.mark.parametrize("lost", ["restored/a.png", "masks/a.png", "sidecars/a.json"])
@@ -118,7 +121,9 @@ def test_a_foreign_sidecar_is_no_proof(items: list[InputRow], job: RestoreJob, t
         (tmp_path / "out/sidecars/a.json").write_bytes(content)
         row = next(iter(run_inline(items, job, median_restorer)))
         assert row.outcome is Outcome.DONE
-        assert "name-conflict" in [flag.code for flag in row.flags]
+        assert row.derivatives[-1].uri.startswith(str(tmp_path / "out/sidecars/a."))
+        assert (tmp_path / "out/sidecars/a.json").read_bytes() == content
+        assert "name-conflict" not in [flag.code for flag in row.flags], "no picture is in doubt"
 
 
 def test_another_recipe_or_request_is_other_work(

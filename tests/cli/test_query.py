@@ -17,6 +17,7 @@ from typer.testing import CliRunner, Result
 
 from cli import query
 from cli.formats import Format, csv_cell, print_rows, printable
+from flows.request import RestoreRequest
 from oldphoto_core.errors import UsageError
 from schemas.repository import Catalog
 from tests.schemas.archive import Archive, digest, full, photo, refused
@@ -110,6 +111,16 @@ def test_ways_to_name_the_catalog(destination: Path, how: str, monkeypatch: pyte
         monkeypatch.chdir(destination)
     arguments = ["runs", "--json", *(["--catalog", str(given)] if given else [])]
     assert len(json.loads(CliRunner().invoke(app, arguments).stdout)) == 1
+
+
+def test_what_restores_means_the_same_catalog(destination: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(destination)
+    url = f"sqlite:///{destination / 'catalog.db'}"
+    for given in (url, str(destination), str(destination / "catalog.db"), "catalog.db", "."):
+        assert query.catalog_url(given) == RestoreRequest("scans", "out", given).catalog_url() == url
+    monkeypatch.chdir(destination.parent)
+    relative = "sqlite:///out/catalog.db"
+    assert query.catalog_url(relative) == RestoreRequest("scans", "out", relative).catalog_url() == relative
 
 
 def test_a_missing_catalog_is_said_and_not_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,9 +10,11 @@ from typing import Any
 
 import cv2
 
+from flows.fixity import check_files
 from flows.rebuild import rebuild_catalog
 from flows.request import RestoreRequest
 from schemas.repository import Catalog
+from schemas.review_records import Decision
 from tests.flows.material import aged_photo
 from tests.flows.restored import restore_inline, small_archive
 
@@ -97,6 +99,45 @@ def test_a_copy_without_times_has_the_same_present_results(request_: RestoreRequ
     assert rebuild_catalog(request_.destination, copied)["photos"] == 2
     ((old,), (new,)) = before, _told(copied)
     assert new["restored"] == old["restored"]
+
+
+def test_a_moved_archive_is_followed_with_its_reviews(tmp_path: Path, weights: Path) -> None:
+    request = small_archive(tmp_path, weights)
+    with Catalog.open(request.catalog_url()) as catalog:
+        (row,) = catalog.show("photo-000.png")
+        catalog.decide(row["work_item"], Decision.APPROVE, "", "ada", row["derivatives"][0]["sha256"], None)
+    moved = replace(
+        request,
+        source=str((tmp_path / "scans").rename(tmp_path / "glass plates")),
+        destination=str((tmp_path / "archive").rename(tmp_path / "restored plates")),
+        # The run named none, so the collection is called after the folder that the scans lay in.
+        collection=request.collection_name(),
+    )
+    found = rebuild_catalog(moved.destination, actor="ada")
+    assert (found["photos"], found["skipped"], found["relocated"], found["problems"]) == (0, 5, 5, [])
+    restore_inline(moved)
+    with Catalog.open(moved.catalog_url()) as catalog:
+        run = catalog.runs()[0]
+        assert (run["already_done"], run["pending"]) == (7, 0), "the name given stands for the old folder"
+        checked = check_files(catalog)
+        assert (checked["missing"], checked["changed"], checked["unreadable"]) == (0, 0, 0)
+        (row,) = catalog.show("photo-000.png")
+        assert row["decision"] == "approve"
+        entry = catalog.audit_entries()[0]
+        assert (entry["action"], entry["detail"]["relocated"]) == ("catalog rebuilt", 5)
+    again = rebuild_catalog(moved.destination)
+    assert (again["photos"], again["skipped"], again["relocated"]) == (0, 5, 0)
+
+
+def test_the_folder_above_a_destination_is_not_taken_for_it(tmp_path: Path, weights: Path) -> None:
+    request = small_archive(tmp_path, weights)
+    restore_inline(replace(request, tier="conserved"))
+    before = _told(request.catalog_url())
+    found = rebuild_catalog(str(tmp_path), request.catalog_url())
+    assert (found["photos"], found["skipped"], found["relocated"]) == (0, 0, 0)
+    assert len(found["problems"]) == 10
+    assert "Name that folder" in found["problems"][0]
+    assert _told(request.catalog_url()) == before
 
 
 def test_what_cannot_be_read_is_named_and_stops_nothing(tmp_path: Path, weights: Path) -> None:

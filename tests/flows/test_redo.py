@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from schemas.repository import Catalog
 from schemas.review_records import Decision, QueueRow
 from schemas.tables import Run
 from tests.flows.material import aged_photo, fingerprints
+from tests.flows.restored import restore_inline
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -109,6 +111,43 @@ def test_without_a_mask_it_waits_for_another_recipe(restored: RestoreRequest) ->
         assert catalog.pending_redos("album")
 
 
+def test_a_newer_result_ends_a_request_without_a_mask(restored: RestoreRequest, scans: Path) -> None:
+    with Catalog.open(restored.catalog_url()) as catalog:
+        for row in list(rows(catalog).values()):
+            ask(catalog, row, None)
+        Image.fromarray(aged_photo(3)).save(scans / "turned.jpg", quality=95)
+        restore_archive(
+            restored.source,
+            restored.destination,
+            collection="album",
+            profile="tones-as-scanned",
+            weights=restored.weights,
+            executor="inline",
+        )
+        summary = redo(restored.destination, device="cpu")
+        assert (summary.done, summary.waiting, summary.problems) == ([], {}, {})
+        assert sorted(summary.superseded) == ["plain.png", "turned.jpg"]
+        assert "decide on that" in summary.superseded["plain.png"]
+        assert catalog.pending_redos("album") == []
+        assert redo(restored.destination, device="cpu").superseded == {}
+
+
+def test_a_mask_is_used_although_there_is_a_newer_result(restored: RestoreRequest) -> None:
+    with Catalog.open(restored.catalog_url()) as catalog:
+        ask(catalog, row_of(catalog, "plain.png"), np.ones((72, 96), bool))
+        restore_archive(
+            restored.source,
+            restored.destination,
+            collection="album",
+            profile="tones-as-scanned",
+            weights=restored.weights,
+            executor="inline",
+        )
+        assert redo(
+            restored.destination, str(Path(restored.destination, "catalog.db")), device="cpu"
+        ).done == ["plain.png"]
+
+
 def test_what_prevents_one_request_stops_no_other(restored: RestoreRequest, scans: Path) -> None:
     with Catalog.open(restored.catalog_url()) as catalog:
         ask(catalog, row_of(catalog, "turned.jpg"), np.zeros((5, 5), bool), 1)
@@ -180,6 +219,21 @@ def test_a_rebuilt_catalog_knows_how_to_do_it_again(restored: RestoreRequest) ->
         with catalog.engine.begin() as connection:
             connection.execute(sa.update(Run).values(parameters=run["parameters"]))
         assert redo(restored.destination, device="cpu").done == ["plain.png"]
+
+
+def test_a_moved_archive_is_done_again_where_it_lies_now(restored: RestoreRequest, tmp_path: Path) -> None:
+    with Catalog.open(restored.catalog_url()) as catalog:
+        ask(catalog, row_of(catalog, "plain.png"), np.ones((72, 96), bool))
+    moved = replace(
+        restored,
+        source=str((tmp_path / "scans").rename(tmp_path / "new scans")),
+        destination=str((tmp_path / "archive").rename(tmp_path / "new archive")),
+        collection="album",
+    )
+    rebuild_catalog(moved.destination)
+    restore_inline(moved)
+    assert redo(moved.destination, device="cpu").done == ["plain.png"]
+    assert list((tmp_path / "new archive" / "recipes").rglob("restored/plain.png"))
 
 
 def test_requests_that_can_only_wait_do_not_use_up_the_limit(

@@ -27,7 +27,9 @@ def test_a_plain_request_passes(request_: RestoreRequest) -> None:
         {"limit": 0},
         {"manifest": "/no/such/manifest"},
         {"weights": "/no/such/weights"},
-        {"catalog": "catalog.db"},
+        {"catalog": "/no/such/folder"},
+        {"catalog": "me@host/archive"},
+        {"catalog": "ftp://host/catalog.db"},
         {"destination": "s3://bucket/results"},
     ],
 )
@@ -65,6 +67,22 @@ def test_a_folder_stands_for_the_catalog_in_it(request_: RestoreRequest, tmp_pat
     named = replace(request_, catalog=str(tmp_path))
     named.check()
     assert named.catalog_url() == f"sqlite:///{tmp_path / 'catalog.db'}"
+
+
+def test_a_catalogs_file_is_named_by_its_path(
+    request_: RestoreRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    url = f"sqlite:///{tmp_path / 'out' / 'catalog.db'}"
+    new = replace(request_, catalog="out/catalog.db")
+    new.check()
+    assert new.catalog_url() == url, "one that is made by this run"
+    Catalog.open(url).close()
+    (tmp_path / "out" / "catalog.db").rename(tmp_path / "out" / "holdings")
+    named = replace(request_, catalog="out/holdings")
+    named.check()
+    assert named.catalog_url() == f"sqlite:///{tmp_path / 'out' / 'holdings'}"
+    assert named.parameters()["catalog"] == named.catalog_url()
 
 
 def test_a_question_mark_belongs_to_the_path(request_: RestoreRequest, tmp_path: Path) -> None:
