@@ -86,7 +86,8 @@ class Restorer:
         Args:
             pixels: the photo.
             mask: ``H×W`` bool, True = repair; given, it replaces the detected one.
-            tier: highest tier to make, capped by :attr:`available_tiers`.
+            tier: highest tier to make, capped by :attr:`available_tiers`. It decides whether the photo needs
+                anything, and what measurements and flags are about.
 
         Returns:
             The result; its image has exactly the input's size, channels and dtype.
@@ -97,8 +98,8 @@ class Restorer:
         """
         check_pixels(pixels)
         detection = self.detect(pixels) if mask is None else given_mask(mask, pixels)
-        translation = self.translate(pixels, detection)
         made = self._cap(tier)
+        translation = self.translate(pixels, detection, fill_only=made is Tier.CONSERVED)
         tiers: dict[Tier, Pixels] = {}
         faces: tuple[Face, ...] = ()
         measurements = {**measure_detection(detection), **translation.measurements}
@@ -141,8 +142,13 @@ class Restorer:
         )
         return DefectDetection(probability, mask)
 
-    def translate(self, pixels: Pixels, detection: DefectDetection) -> Translation:
-        """Return the conserved and the restored tier, shaped and typed like ``pixels``."""
+    def translate(
+        self, pixels: Pixels, detection: DefectDetection, *, fill_only: bool = False
+    ) -> Translation:
+        """Return the conserved and the restored tier, shaped and typed like ``pixels``.
+
+        ``fill_only`` says that only the conserved one is wanted; see `steps.translate_into`.
+        """
         if self.translator is None:
             raise WeightsError(
                 "The latent translation has no trained weights (vae-old, mapping, vae-clean). "
@@ -157,6 +163,7 @@ class Restorer:
             MemoryRaster(mask),
             MemoryRaster(restored),
             coverage=detection.coverage,
+            fill_only=fill_only,
         )
         made = restored if change.complete else pixels
         return Translation(pixels, made, mask, change.needed, change.measurements, change.contrast)

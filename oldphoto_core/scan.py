@@ -63,7 +63,8 @@ def restore_scan(
         restorer: its networks and settings.
         pixels: the scan; only read.
         workspace: where probability, mask and tiers lie.
-        tiers: which tiers to make, among `Restorer.available_tiers`.
+        tiers: which tiers to make, among `Restorer.available_tiers`; the highest decides whether the scan needs
+            it, and what is measured.
         given: a mask that somebody drew (``H×W`` bool); then no damage is looked for.
 
     Raises:
@@ -82,7 +83,13 @@ def restore_scan(
     grown, restored = workspace.new(size, bool), workspace.new(pixels.shape, pixels.dtype)
     dilate_into(mask, grown, settings.dilation)
     change = translate_into(
-        restorer.translator, settings, pixels, grown, restored, coverage=facts.masked / facts.pixels
+        restorer.translator,
+        settings,
+        pixels,
+        grown,
+        restored,
+        coverage=facts.masked / facts.pixels,
+        fill_only=tiers == {Tier.CONSERVED},
     )
     measured = {**facts.measurements(), **change.measurements}
     if not change.needed:
