@@ -99,13 +99,15 @@ class Restorer:
         check_pixels(pixels)
         detection = self.detect(pixels) if mask is None else given_mask(mask, pixels)
         made = self._cap(tier)
-        translation = self.translate(pixels, detection, fill_only=made is Tier.CONSERVED)
+        fill_only = made is Tier.CONSERVED
+        translation = self.translate(pixels, detection, fill_only=fill_only)
         tiers: dict[Tier, Pixels] = {}
         faces: tuple[Face, ...] = ()
         measurements = {**measure_detection(detection), **translation.measurements}
         if translation.needed:
             tiers = {Tier.CONSERVED: translation.conserved, Tier.RESTORED: translation.restored}
-            enhanced, faces, found = self.enhance(pixels, translation.restored, refine=made is Tier.ENHANCED)
+            looked_at = translation.conserved if fill_only else translation.restored
+            enhanced, faces, found = self.enhance(pixels, looked_at, refine=made is Tier.ENHANCED)
             measurements |= found
             tiers[Tier.ENHANCED] = enhanced
         kept = (
@@ -172,6 +174,8 @@ class Restorer:
         self, pixels_original: Pixels, restored: Pixels, *, refine: bool = True
     ) -> tuple[Pixels, tuple[Face, ...], dict[str, float]]:
         """Find the faces and, with trained weights, refine them unless told not to; see `faces.scan`.
+
+        ``restored`` is the highest tier before the faces: a run that stops at the conserved one hands in that.
 
         Returns:
             The picture, which is ``restored`` itself if nothing was to be refined; the faces; the measurements.

@@ -82,6 +82,7 @@ def restore_scan(
         facts = _taken(given, probability, mask, settings)
     grown, restored = workspace.new(size, bool), workspace.new(pixels.shape, pixels.dtype)
     dilate_into(mask, grown, settings.dilation)
+    fill_only = tiers == {Tier.CONSERVED}
     change = translate_into(
         restorer.translator,
         settings,
@@ -89,7 +90,7 @@ def restore_scan(
         grown,
         restored,
         coverage=facts.masked / facts.pixels,
-        fill_only=tiers == {Tier.CONSERVED},
+        fill_only=fill_only,
     )
     measured = {**facts.measurements(), **change.measurements}
     if not change.needed:
@@ -102,7 +103,8 @@ def restore_scan(
         made[Tier.RESTORED] = restored
     if Tier.ENHANCED in tiers:
         made[Tier.ENHANCED] = workspace.new(pixels.shape, pixels.dtype)
-    faces, found = enhance_into(restorer.enhancer, pixels, restored, made.get(Tier.ENHANCED))
+    looked_at = made[Tier.CONSERVED] if fill_only else restored
+    faces, found = enhance_into(restorer.enhancer, pixels, looked_at, made.get(Tier.ENHANCED))
     measured |= found
     return ScanRestoration(probability, mask, facts, made, True, faces, flags.assess(measured), measured)
 
