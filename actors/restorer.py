@@ -57,8 +57,10 @@ class PhotoRestorer(Protocol):
         """Find the damage."""
         ...
 
-    def translate(self, pixels: Pixels, detection: DefectDetection) -> TranslationLike:
-        """Make the two lower tiers."""
+    def translate(
+        self, pixels: Pixels, detection: DefectDetection, *, fill_only: bool = False
+    ) -> TranslationLike:
+        """Make the two lower tiers; ``fill_only`` judges and measures the conserved one, where no other is wanted."""
         ...
 
     def enhance(

@@ -81,9 +81,11 @@ class RedoRestorer:
             )
         return DefectDetection(self.mask.astype("float32"), self.mask)
 
-    def translate(self, pixels: Pixels, detection: DefectDetection) -> TranslationLike:
+    def translate(
+        self, pixels: Pixels, detection: DefectDetection, *, fill_only: bool = False
+    ) -> TranslationLike:
         """Make the two lower tiers."""
-        return self.inner.translate(pixels, detection)
+        return self.inner.translate(pixels, detection, fill_only=fill_only)
 
     def enhance(
         self, pixels_original: Pixels, restored: Pixels, *, refine: bool = True

@@ -86,7 +86,8 @@ class Restorer:
         Args:
             pixels: the photo.
             mask: ``H×W`` bool, True = repair; given, it replaces the detected one.
-            tier: highest tier to make, capped by :attr:`available_tiers`.
+            tier: highest tier to make, capped by :attr:`available_tiers`. It decides whether the photo needs
+                anything, and what measurements and flags are about.
 
         Returns:
             The result; its image has exactly the input's size, channels and dtype.
@@ -97,14 +98,16 @@ class Restorer:
         """
         check_pixels(pixels)
         detection = self.detect(pixels) if mask is None else given_mask(mask, pixels)
-        translation = self.translate(pixels, detection)
         made = self._cap(tier)
+        fill_only = made is Tier.CONSERVED
+        translation = self.translate(pixels, detection, fill_only=fill_only)
         tiers: dict[Tier, Pixels] = {}
         faces: tuple[Face, ...] = ()
         measurements = {**measure_detection(detection), **translation.measurements}
         if translation.needed:
             tiers = {Tier.CONSERVED: translation.conserved, Tier.RESTORED: translation.restored}
-            enhanced, faces, found = self.enhance(pixels, translation.restored, refine=made is Tier.ENHANCED)
+            looked_at = translation.conserved if fill_only else translation.restored
+            enhanced, faces, found = self.enhance(pixels, looked_at, refine=made is Tier.ENHANCED)
             measurements |= found
             tiers[Tier.ENHANCED] = enhanced
         kept = (
@@ -141,8 +144,13 @@ class Restorer:
         )
         return DefectDetection(probability, mask)
 
-    def translate(self, pixels: Pixels, detection: DefectDetection) -> Translation:
-        """Return the conserved and the restored tier, shaped and typed like ``pixels``."""
+    def translate(
+        self, pixels: Pixels, detection: DefectDetection, *, fill_only: bool = False
+    ) -> Translation:
+        """Return the conserved and the restored tier, shaped and typed like ``pixels``.
+
+        ``fill_only`` says that only the conserved one is wanted; see `steps.translate_into`.
+        """
         if self.translator is None:
             raise WeightsError(
                 "The latent translation has no trained weights (vae-old, mapping, vae-clean). "
@@ -157,6 +165,7 @@ class Restorer:
             MemoryRaster(mask),
             MemoryRaster(restored),
             coverage=detection.coverage,
+            fill_only=fill_only,
         )
         made = restored if change.complete else pixels
         return Translation(pixels, made, mask, change.needed, change.measurements, change.contrast)
@@ -165,6 +174,8 @@ class Restorer:
         self, pixels_original: Pixels, restored: Pixels, *, refine: bool = True
     ) -> tuple[Pixels, tuple[Face, ...], dict[str, float]]:
         """Find the faces and, with trained weights, refine them unless told not to; see `faces.scan`.
+
+        ``restored`` is the highest tier before the faces: a run that stops at the conserved one hands in that.
 
         Returns:
             The picture, which is ``restored`` itself if nothing was to be refined; the faces; the measurements.

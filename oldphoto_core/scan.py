@@ -63,7 +63,8 @@ def restore_scan(
         restorer: its networks and settings.
         pixels: the scan; only read.
         workspace: where probability, mask and tiers lie.
-        tiers: which tiers to make, among `Restorer.available_tiers`.
+        tiers: which tiers to make, among `Restorer.available_tiers`; the highest decides whether the scan needs
+            it, and what is measured.
         given: a mask that somebody drew (``H×W`` bool); then no damage is looked for.
 
     Raises:
@@ -81,8 +82,15 @@ def restore_scan(
         facts = _taken(given, probability, mask, settings)
     grown, restored = workspace.new(size, bool), workspace.new(pixels.shape, pixels.dtype)
     dilate_into(mask, grown, settings.dilation)
+    fill_only = tiers == {Tier.CONSERVED}
     change = translate_into(
-        restorer.translator, settings, pixels, grown, restored, coverage=facts.masked / facts.pixels
+        restorer.translator,
+        settings,
+        pixels,
+        grown,
+        restored,
+        coverage=facts.masked / facts.pixels,
+        fill_only=fill_only,
     )
     measured = {**facts.measurements(), **change.measurements}
     if not change.needed:
@@ -95,7 +103,8 @@ def restore_scan(
         made[Tier.RESTORED] = restored
     if Tier.ENHANCED in tiers:
         made[Tier.ENHANCED] = workspace.new(pixels.shape, pixels.dtype)
-    faces, found = enhance_into(restorer.enhancer, pixels, restored, made.get(Tier.ENHANCED))
+    looked_at = made[Tier.CONSERVED] if fill_only else restored
+    faces, found = enhance_into(restorer.enhancer, pixels, looked_at, made.get(Tier.ENHANCED))
     measured |= found
     return ScanRestoration(probability, mask, facts, made, True, faces, flags.assess(measured), measured)
 

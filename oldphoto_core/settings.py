@@ -49,7 +49,7 @@ class RestoreSettings:
         fading_strength: how much of the black and white that a faded photo has lost is given back before the
             translation (see `latent.fading`). 0 is off.
         needed_mask, needed_change: a photo whose mask share and mean absolute change (of the full range)
-            both stay below these needs nothing.
+            both stay below these needs nothing. Where the conserved tier is the highest, only the share counts.
         autocast: run the networks in bfloat16 where the device computes in it (of the autoencoders, what their
             residual blocks add).
         max_keys: cap on attention keys per tile (see PartialNonlocal).

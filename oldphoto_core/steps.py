@@ -34,6 +34,8 @@ DETECTION_BLOCK = 3072
 _PROBES = 9
 _PROBE_SIDE = 192
 _PROBED_FROM = 4_000_000
+_UNTOUCHED = {"mean_change": 0.0, "colour_drift": 0.0}
+"""Both are taken outside the mask, where the conserved tier is the scan."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Change:
     Attributes:
         needed: whether the photo needed it.
         measurements: what was measured.
-        complete: False where a few probes settled that nothing is needed, so that no pixel was written.
+        complete: False where it was settled beforehand that nothing is needed, so that no pixel was written.
         contrast: of the photo, as a share of the restored one's: less than 1 where tones were spread.
     """
 
@@ -87,8 +89,11 @@ def translate_into(
     restored: Raster,
     *,
     coverage: float,
+    fill_only: bool = False,
 ) -> Change:
     """Write the restored tier, and judge whether the photo needed it.
+
+    Law: ``fill_only`` changes no pixel of a photo that needed it.
 
     Args:
         translator: the networks.
@@ -97,9 +102,13 @@ def translate_into(
         mask: the dilated mask.
         restored: shaped and typed like ``pixels``.
         coverage: share of the photo that the mask took before it was dilated.
+        fill_only: no tier above the conserved one is made of this, so that what the translation does outside the
+            mask reaches nobody: it is no reason to touch the photo, and is not measured.
     """
     height, width = pixels.shape[:2]
     damaged = coverage >= settings.needed_mask
+    if fill_only and not damaged:
+        return Change(needed=False, measurements=dict(_UNTOUCHED), complete=False)
     seen = overview(pixels, translator.link.workers)
     correction, toned = _correction(translator, settings, seen)
     if not damaged and height * width >= _PROBED_FROM:
@@ -114,12 +123,13 @@ def translate_into(
     measured = _translated(
         translator, settings, pixels, correction, mask, restored, grid, list(grid.windows())
     )
-    measured |= toned
     needed = damaged or measured["mean_change"] >= settings.needed_change
+    # Of the tones that are given back nothing stays in a fill: it has those of its surroundings.
+    measured |= _UNTOUCHED if fill_only else toned
     if needed:
         # Not while the GPU translates: following rows of letters is Python, and would hold up who launches.
         lettering = measure_lettering(pixels, mask, translator.link.workers)
-        measured |= {**doubts(translator, pixels, mask, seen), **lettering}
+        measured |= {**doubts(translator, pixels, mask, seen, fill_only=fill_only), **lettering}
     return Change(needed, measured, contrast=1 / correction.gain)
 
 

@@ -13,7 +13,8 @@ from oldphoto_core.photo import Tier
 class EnhanceStage:
     """Adds the faces, the enhanced tier where the run makes it, and the flags.
 
-    Faces are looked for whatever the tier, because they are a reason to look at a result.
+    Faces are looked for whatever the tier, because they are a reason to look at a result: in the restored tier, or
+    in the conserved one where none is above it.
 
     Args:
         job: the run's instructions.
@@ -32,10 +33,11 @@ class EnhanceStage:
         return replace(photo, original=None, flags=(*photo.flags, *flags))
 
     def _enhance(self, photo: PhotoRow) -> PhotoRow:
-        if photo.restored is None:
+        looked_at = photo.conserved if self.kept == {Tier.CONSERVED} else photo.restored
+        if looked_at is None:
             raise ValueError(f"{photo.input.key}: the restore stage has not run")
         is_kept = Tier.ENHANCED in self.kept
-        enhanced, faces, measurements = self.restorer.enhance(photo.upright, photo.restored, refine=is_kept)
+        enhanced, faces, measurements = self.restorer.enhance(photo.upright, looked_at, refine=is_kept)
         return replace(
             photo,
             enhanced=enhanced if is_kept else None,

@@ -21,12 +21,14 @@ class RestoreStage:
     def __init__(self, job: RestoreJob, restorer: PhotoRestorer) -> None:
         self.restorer = restorer
         self.kept = tiers_to_write(job, tier_to_make(job.tier, restorer))
+        self.fill_only = self.kept == {Tier.CONSERVED}
 
     def __call__(self, photo: PhotoRow) -> PhotoRow:
-        """Return ``photo`` with ``restored``, and ``conserved`` if it is written; or as needing nothing."""
-        translation = self.restorer.translate(photo.upright, photo.detection)
+        """Return ``photo`` with each of the two that is written or enhanced; or as needing nothing."""
+        translation = self.restorer.translate(photo.upright, photo.detection, fill_only=self.fill_only)
         measured = replace(photo, measurements={**photo.measurements, **translation.measurements})
         if not translation.needed:
             return replace(measured, needed=False)
         conserved = translation.conserved if Tier.CONSERVED in self.kept else None
-        return replace(measured, conserved=conserved, restored=translation.restored)
+        restored = None if self.fill_only else translation.restored
+        return replace(measured, conserved=conserved, restored=restored)

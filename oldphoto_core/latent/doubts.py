@@ -12,7 +12,12 @@ from oldphoto_core.raster import Raster
 
 
 def doubts(
-    translator: LatentTranslator, pixels: Raster, mask: Raster, seen: NDArray[np.float32] | None
+    translator: LatentTranslator,
+    pixels: Raster,
+    mask: Raster,
+    seen: NDArray[np.float32] | None,
+    *,
+    fill_only: bool = False,
 ) -> dict[str, float]:
     """Return ``latent_distance`` (`latent.strangeness`) and ``sample_deviation`` (`latent.draws`).
 
@@ -23,6 +28,8 @@ def doubts(
         pixels: the photo as stored.
         mask: the dilated mask, ``H×W`` bool.
         seen: the photo's overview (`latent.overview`); None if it is too narrow for one.
+        fill_only: only what is masked will be changed; then the second is not taken, because its squares lie
+            anywhere in the photo, most of them where it stays as it is.
     """
     encoder, domain, link = translator.old.encoder, translator.domain, translator.link
     measured = {}
@@ -30,6 +37,6 @@ def doubts(
         measured["latent_distance"] = link.launched(
             lambda: latent_distance(encoder, domain, seen, link.device)
         )
-    if (deviation := sample_deviation(translator, pixels, mask)) is not None:
+    if not fill_only and (deviation := sample_deviation(translator, pixels, mask)) is not None:
         measured["sample_deviation"] = deviation
     return measured

@@ -45,11 +45,13 @@ class MedianRestorer:
         probability = difference if difference.ndim == 2 else difference.max(axis=2)
         return DefectDetection(np.clip(4 * probability, 0, 1), probability > 0.15)
 
-    def translate(self, pixels: Pixels, detection: DefectDetection) -> MedianTranslation:
+    def translate(
+        self, pixels: Pixels, detection: DefectDetection, *, fill_only: bool = False
+    ) -> MedianTranslation:
         smooth = cast(Pixels, cv2.medianBlur(pixels, 5))
         mask = detection.mask if pixels.ndim == 2 else detection.mask[..., None]
         conserved = cast(Pixels, np.where(mask, smooth, pixels).astype(pixels.dtype))
-        measurements = {"mean_change": float(cv2.absdiff(smooth, pixels).mean())}
+        measurements = {"mean_change": 0.0 if fill_only else float(cv2.absdiff(smooth, pixels).mean())}
         return MedianTranslation(smooth, conserved, bool(detection.mask.any()), measurements)
 
     def enhance(

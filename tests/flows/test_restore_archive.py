@@ -13,6 +13,7 @@ from flows.restore_archive import restore_archive
 from flows.summary import OUTCOMES, RunSummary
 from oldphoto_core.errors import UsageError, WeightsError
 from schemas.repository import Catalog
+from tests.actors.photos import save, scratched
 from tests.flows.material import aged_photo, fingerprints, write_broken, write_photos, write_weights
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -107,12 +108,29 @@ def test_a_destination_inside_the_source_is_never_ingested(request_: RestoreRequ
 def test_conservation_makes_the_conserved_tier_only(
     request_: RestoreRequest, scans: Path, archive: Path
 ) -> None:
-    write_photos(scans, 1)
-    run(replace(request_, profile="conservation", keep_tiers=True))
+    """With the shipped weights, which find the scratch."""
+    save(scans / "a.png", scratched(96, 120))
+    run(replace(request_, weights=None, profile="conservation", keep_tiers=True))
     with Catalog.open(request_.catalog_url()) as catalog:
         (row,) = catalog.flagged(outcome="done")
     assert row["tier"] == "conserved"
     assert not (archive / "tiers").exists()
+
+
+@pytest.mark.parametrize("asked", [{"profile": "conservation"}, {"tier": "conserved"}])
+def test_without_damage_a_photo_is_not_recorded_as_changed_by_the_conserved_tier(
+    request_: RestoreRequest, scans: Path, archive: Path, asked: dict[str, str]
+) -> None:
+    """Though these weights would change it as a whole: the file would be the scan's pixels again."""
+    write_photos(scans, 1)
+    summary = run(replace(request_, **asked))  # type: ignore[arg-type]
+    assert (summary["done"], summary["skipped"]) == (0, 1)
+    assert not (archive / "restored").exists()
+    with Catalog.open(request_.catalog_url()) as catalog:
+        (item,) = catalog.show("photo-000.png")[0]["work_items"]
+        history = catalog.history(item["work_item"])
+    assert "modification" not in {event["type"] for event in history["events"]}
+    assert (item["flags"], item["measurements"]["mean_change"]) == ([], 0)
 
 
 def test_lower_tiers_are_kept_on_request(request_: RestoreRequest, scans: Path, archive: Path) -> None:

@@ -15,6 +15,7 @@ from oldphoto_core.photo import Pixels, Tier
 from oldphoto_core.restore import Restorer, load_restorer
 from oldphoto_core.settings import RestoreSettings
 from oldphoto_core.weights.store import save_weights
+from tests.flows.material import write_weights
 
 CARD = {"name": "test", "version": "0", "licence": "none"}
 
@@ -100,6 +101,41 @@ def test_a_photo_that_needs_nothing_comes_back_as_it_was(weights: Path) -> None:
     assert result.tier is None
     assert np.array_equal(result.image, pixels)
     assert result.flags == ()
+
+
+@pytest.fixture(scope="module")
+def bright(tmp_path_factory: pytest.TempPathFactory) -> Restorer:
+    """A restorer whose two upper tiers are visibly brighter than any photo."""
+    folder = write_weights(tmp_path_factory.mktemp("bright"), brighter=0.3)
+    return _restorer(folder, tone_change=1.0)
+
+
+def test_a_photo_without_damage_needs_nothing_in_the_conserved_tier(bright: Restorer) -> None:
+    pixels = _photo()
+    empty = np.zeros(pixels.shape[:2], bool)
+    assert bright.restore(pixels, mask=empty, tier=Tier.RESTORED).needed
+    result = bright.restore(pixels, mask=empty, tier=Tier.CONSERVED)
+    assert not result.needed
+    assert (result.tier, result.tiers, result.faces, result.flags) == (None, {}, (), ())
+    assert np.array_equal(result.image, pixels)
+    assert (result.measurements["mean_change"], result.measurements["colour_drift"]) == (0, 0)
+
+
+def test_what_only_a_higher_tier_changes_is_no_change_of_the_conserved_one(bright: Restorer) -> None:
+    """Neither measured nor flagged; what is said of the damage and its fill stays, and so do the pixels."""
+    pixels = _photo()
+    full, fill = (
+        bright.restore(pixels, mask=_mask(pixels), tier=tier) for tier in (Tier.RESTORED, Tier.CONSERVED)
+    )
+    changed = {"colour-drift", "strong-change"}
+    assert changed <= {flag.code for flag in full.flags}
+    assert not changed & {flag.code for flag in fill.flags}
+    assert (fill.measurements["mean_change"], fill.measurements["colour_drift"]) == (0, 0)
+    assert full.measurements.keys() - fill.measurements.keys() == {"sample_deviation"}
+    for name in ("mask_share", "mask_components", "uncertain_share", "lettering"):
+        assert fill.measurements[name] == full.measurements[name]
+    assert not np.array_equal(fill.image, pixels)
+    assert np.array_equal(fill.image, full.tiers[Tier.CONSERVED])
 
 
 def test_tiled_equals_whole(weights: Path) -> None:

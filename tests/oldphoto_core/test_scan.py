@@ -69,6 +69,26 @@ def test_a_scan_on_disk_equals_the_photo_in_memory(
     assert found.faces == expected.faces
 
 
+@pytest.mark.parametrize("damaged", [True, False])
+def test_a_scan_of_which_only_damage_is_filled_equals_the_photo_in_memory(
+    restorer: Restorer, damaged: bool
+) -> None:
+    pixels = aged_photo(3, width=330, height=245)
+    mask = np.zeros(pixels.shape[:2], bool)
+    mask[30:34, 20:90] = damaged
+    expected = restorer.restore(pixels, mask=mask, tier=Tier.CONSERVED)
+    lowest = frozenset({Tier.CONSERVED})
+    with OnDisk() as workspace:
+        found = restore_scan(restorer, _on_disk(pixels), workspace, lowest, MemoryRaster(mask))
+        assert found.tiers.keys() == expected.tiers.keys()
+        for tier, made in expected.tiers.items():
+            assert np.array_equal(whole(found.tiers[tier]), made)
+    assert found.needed == expected.needed == damaged
+    assert found.measurements == pytest.approx(expected.measurements)
+    assert found.measurements["mean_change"] == 0
+    assert (found.flags, found.faces) == (expected.flags, expected.faces)
+
+
 def test_conserved_blocks_do_not_show(restorer: Restorer, monkeypatch: pytest.MonkeyPatch) -> None:
     """One block or many: the fill is the same within 1/255."""
     _damaged(restorer)

@@ -17,7 +17,7 @@ from oldphoto_core import steps
 from oldphoto_core.detection.banded import hysteresis_into
 from oldphoto_core.device import DeviceLink
 from oldphoto_core.latent.batches import batches
-from oldphoto_core.photo import Pixels
+from oldphoto_core.photo import Pixels, Tier
 from oldphoto_core.pixels import PixelKind, to_unit
 from oldphoto_core.raster import MemoryRaster
 from oldphoto_core.restore import Restorer, load_restorer
@@ -59,6 +59,23 @@ def test_a_streamed_photo_comes_out_as_tile_by_tile(weights: Path, pixels: Pixel
     levels = np.iinfo(pixels.dtype).max / 255
     assert np.abs(expected.image.astype(int) - found.image).max() <= levels
     assert found.measurements == pytest.approx(expected.measurements, abs=2e-3, rel=1e-2)
+    assert found.flags == expected.flags
+
+
+@pytest.mark.parametrize("damaged", [True, False])
+def test_a_streamed_photo_of_which_only_damage_is_filled_comes_out_as_tile_by_tile(
+    weights: Path, damaged: bool
+) -> None:
+    pixels = aged_photo(3, width=180, height=140)
+    mask = np.zeros(pixels.shape[:2], bool)
+    mask[40:43, 30:120] = damaged
+    expected, found = (
+        one.restore(pixels, mask=mask, tier=Tier.CONSERVED) for one in _restorers(weights, strength=0.8)
+    )
+    assert found.needed == expected.needed == damaged
+    assert np.abs(expected.image.astype(int) - found.image).max() <= 1
+    assert found.measurements == pytest.approx(expected.measurements)
+    assert found.measurements["mean_change"] == 0
     assert found.flags == expected.flags
 
 

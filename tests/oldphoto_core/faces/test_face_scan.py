@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -76,6 +77,26 @@ def test_a_picture_larger_than_what_is_searched_comes_out_alike_by_parts(
     before, after = (expected.tiers[tier].astype(int) for tier in (Tier.RESTORED, Tier.ENHANCED))
     change = (after - before)[..., 0] - (after - before)[..., 1]
     assert np.abs(change).max() > 0, "the whole photo has colour: the face was refined in colour"
+
+
+@pytest.mark.parametrize(("tier", "lost"), [(Tier.RESTORED, 1), (Tier.CONSERVED, 0)])
+def test_a_face_that_only_a_higher_tier_paints_over_is_not_lost(
+    tmp_path: Path, portrait: NDArray[np.uint8], detector: FaceDetector, tier: Tier, lost: int
+) -> None:
+    settings = RestoreSettings(tone_change=1.0)
+    restorer = load_restorer(device="cpu", weights=write_weights(tmp_path, brighter=0.0), settings=settings)
+    restorer.enhancer = FaceEnhancer(detector, None, FaceSettings())
+    with torch.no_grad():
+        restorer.translator.clean.get_parameter("generator.to_full.bias").fill_(9.0)  # type: ignore[union-attr]
+    mask = np.zeros(portrait.shape[:2], bool)
+    mask[4:8, 20:200] = True
+    expected = restorer.restore(portrait, mask=mask, tier=tier)
+    found = restorer.restore_scan(MemoryRaster(portrait), InMemory(), frozenset({tier}), MemoryRaster(mask))
+    assert found.faces == expected.faces
+    assert found.measurements == pytest.approx(expected.measurements)
+    assert (expected.image[20:] == 255).all() == bool(lost), "the upper tiers are white"
+    assert expected.measurements["faces_lost"] == lost
+    assert ("faces-lost" in {flag.code for flag in expected.flags}) == bool(lost)
 
 
 @pytest.mark.parametrize("side", [400, 4096])

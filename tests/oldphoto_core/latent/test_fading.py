@@ -126,6 +126,15 @@ def test_the_conserved_tier_keeps_the_contrast_of_the_scan(weights: Path) -> Non
     assert np.abs(given_back.astype(int) - left)[mask].mean() < 3
 
 
+def test_where_only_the_conserved_tier_is_made_no_tone_is_said_to_be_given_back(weights: Path) -> None:
+    pixels, made = faded(), restorer(weights, estimator())
+    alone = made.restore(pixels, mask=some_mask(pixels), tier=Tier.CONSERVED)
+    with_others = made.restore(pixels, mask=some_mask(pixels))
+    assert "fading" in with_others.measurements
+    assert "fading" not in alone.measurements
+    assert np.array_equal(alone.image, with_others.tiers[Tier.CONSERVED])
+
+
 @pytest.mark.parametrize("shape", [(210, 300), (210, 300, 3)])
 def test_a_grey_photo_stays_grey(weights: Path, shape: tuple[int, ...]) -> None:
     grey = faded()[..., 1]

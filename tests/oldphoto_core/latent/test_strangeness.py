@@ -14,6 +14,7 @@ from oldphoto_core.latent.overview import LEAST_SIDE, SIDE, overview
 from oldphoto_core.latent.strangeness import latent_distance
 from oldphoto_core.models.build import build_autoencoder
 from oldphoto_core.models.latent_domain import LatentDomain, latent_features
+from oldphoto_core.photo import Tier
 from oldphoto_core.raster import FileRaster, MemoryRaster
 from oldphoto_core.restore import load_restorer
 from oldphoto_core.tensors import to_tensor
@@ -114,6 +115,18 @@ def test_a_stranger_that_was_restored_is_flagged() -> None:
     noise = np.random.default_rng(0).normal(128, 60, (96, 128, 3)).clip(0, 255).astype(np.uint8)
     result = restorer.restore(noise)
     assert result.needed
+    assert "latent-distance" in {flag.code for flag in result.flags}
+
+
+def test_a_stranger_of_which_only_damage_is_filled_is_flagged_as_well() -> None:
+    """The networks make the fill."""
+    restorer = load_restorer(device="cpu")
+    if restorer.translator is None or restorer.translator.domain is None:
+        pytest.skip("no latent domain is shipped")
+    noise = np.random.default_rng(0).normal(128, 60, (96, 128, 3)).clip(0, 255).astype(np.uint8)
+    mask = np.zeros(noise.shape[:2], bool)
+    mask[40:44, 20:90] = True
+    result = restorer.restore(noise, mask=mask, tier=Tier.CONSERVED)
     assert "latent-distance" in {flag.code for flag in result.flags}
 
 
