@@ -16,9 +16,9 @@ $(STAMP): pyproject.toml
 demo: $(STAMP)
 	$(BIN)/oldphoto demo demo-output
 
-# As many processes as there are cores, up to four: the longest tests wait for other programs most of the time.
+# How many processes, tests/conftest.py says.
 test: $(STAMP)
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --no-loadscope-reorder
+	$(BIN)/python -m pytest -n auto --no-loadscope-reorder
 
 check: $(STAMP)
 	$(BIN)/ruff check .

@@ -16,6 +16,11 @@ _TOGETHER = ("e2e", "flows", "review", "schemas")
 """Folders that begin a server once: Ray and Prefect by way of the command line, Prefect, a browser, PostgreSQL."""
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than there are cores, up to four: the longest tests wait for other programs often."""
+    return min(4, cores() + 1)
+
+
 def pytest_configure() -> None:
     """Let the processes share the cores: each library would take all of them, for each process."""
     processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
