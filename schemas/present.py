@@ -16,7 +16,7 @@ from sqlalchemy.orm import aliased
 
 from schemas.records import WorkState
 from schemas.statements import MAX_PARAMETERS, batches
-from schemas.tables import Run, RunInput, WorkItem
+from schemas.tables import Asset, Run, RunInput, WorkItem
 
 WITH_OUTPUT = (WorkState.DONE.value, WorkState.SKIPPED.value)
 """States of work items that have a result, be it that the photo needed nothing."""
@@ -62,6 +62,9 @@ def results_beside(connection: Connection, items: Sequence[int]) -> list[int]:
     found: list[int] = []
     for chunk in batches(sorted(set(items)), MAX_PARAMETERS):
         photos = select(WorkItem.asset_id).where(WorkItem.id.in_(chunk))
+        # The photos first: of two runs that record results of one at once, the later then sees the other's.
+        turn = select(Asset.id).where(Asset.id.in_(photos)).order_by(Asset.id)
+        connection.execute(turn.with_for_update(key_share=True))
         query = (
             select(WorkItem.id)
             .where(WorkItem.asset_id.in_(photos), WorkItem.state.in_(WITH_OUTPUT))

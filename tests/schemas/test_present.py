@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from schemas.exports.approval import objection
@@ -78,6 +80,22 @@ def test_a_run_that_has_not_come_so_far_hides_nothing(first: Archive) -> None:
     first.catalog.record_outcomes(run, [full(item)])
     assert_present(first.catalog, item.work_item_id, [before[0]])
     assert_present(first.catalog, before[1], [], "b.tif")
+
+
+def test_of_two_runs_at_once_one_result_is_present(catalog: Catalog) -> None:
+    scans = [photo(f"{number:02}.tif") for number in range(40)]
+    archives = [Archive(catalog), other(Archive(catalog))]
+    runs = [archive.start(scans)[0] for archive in archives]
+
+    def work(place: int) -> int:
+        return len(archives[place].work(runs[place], full, batch=2))
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(work, (0, 1))) == [40, 40]
+    newer = [row["work_item"] for row in catalog.flagged(limit=100)]
+    assert sorted(newer) == list(range(41, 81))
+    assert len(queued(catalog, Standing.REPLACED)) == 40
+    assert_true(catalog)
 
 
 def test_a_failure_takes_no_results_place(first: Archive) -> None:
