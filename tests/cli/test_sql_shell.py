@@ -8,7 +8,7 @@ from cli.sql_shell import _read, psql_call
 from oldphoto_core.errors import UsageError
 from schemas.repository import Catalog
 from tests.schemas.archive import Archive, full, photo
-from tests.schemas.conftest import catalog, empty_url, new_catalog, postgres  # noqa: F401
+from tests.schemas.conftest import catalog, new_catalog, new_postgres_catalog, postgres  # noqa: F401
 
 
 def test_one_statement_that_reads(catalog: Catalog) -> None:  # noqa: F811

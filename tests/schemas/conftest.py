@@ -137,10 +137,22 @@ def new_catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
-def catalog(empty_url: str, new_catalog: Path) -> Iterator[Catalog]:
+@pytest.fixture(scope="session")
+def new_postgres_catalog(postgres: PostgresServer) -> str:
+    """The same as a database of the server; its name."""
+    name = "new_catalog"
+    Catalog.open(postgres.copy(name, "template1")).close()
+    return name
+
+
+@pytest.fixture(params=BOTH)
+def catalog(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Catalog]:
     """A catalog that nobody has used."""
-    if empty_url.startswith("sqlite"):
-        shutil.copy(new_catalog, empty_url.removeprefix("sqlite:///"))
-    with Catalog.open(empty_url) as opened:
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'catalog.db'}"
+        shutil.copy(request.getfixturevalue("new_catalog"), tmp_path / "catalog.db")
+    else:
+        server: PostgresServer = request.getfixturevalue("postgres")
+        url = server.copy("catalog", request.getfixturevalue("new_postgres_catalog"))
+    with Catalog.open(url) as opened:
         yield opened
