@@ -87,9 +87,7 @@ class PreviewMaker:
             damage = self._mask(mask, orientation) if mask is not None else None
             after = self._upright(self.destination, restored)[0] if restored is not None else None
         except FixityError:
-            return Previews(
-                reason="No picture: the scan was replaced by another one, which is not restored yet."
-            )
+            return Previews(reason="No picture: the scan that was restored was replaced by another file.")
         except (PhotoError, StorageError, OSError) as error:
             return Previews(reason=f"No picture: {error}")
         small = shrink(before)

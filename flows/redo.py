@@ -3,7 +3,7 @@
 A request is done as a run of its own with the parameters of the run that made the photo, under a recipe that
 names the mask's digest; so its files go under ``recipes/`` and nothing is overwritten. A request without a
 mask waits until the recipe is another one: the same recipe would give the same pixels. It is let go as soon as
-there is a newer result to decide on, whoever had it made.
+another result is the present one, whoever had it made.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from flows.request import OUTPUT_FOLDERS, RestoreRequest, absolute_place, relati
 from flows.workplace import Decision, Workplace, decide
 from oldphoto_core.errors import OldPhotoError
 from schemas.errors import CatalogError
-from schemas.records import FIXITY_ERROR, WorkState
+from schemas.records import FIXITY_ERROR, WITH_OUTPUT
 from schemas.repository import Catalog
 from schemas.review_records import QueueRow, RedoRecord
 
@@ -157,7 +157,7 @@ class Redoer:
         history = self.catalog.history(record.item_id)
         number = history["present"]
         present = next(one for one in history["work_items"] if one["work_item"] == number)
-        if number == record.item_id or present["outcome"] not in (WorkState.DONE, WorkState.SKIPPED):
+        if number == record.item_id or present["outcome"] not in WITH_OUTPUT:
             return None
         self.catalog.redo_taken([record.review_id], present["run"])
         return "another result is the present one: decide on that"

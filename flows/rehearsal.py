@@ -25,6 +25,7 @@ from schemas.records import (
     FINISHED_STATES,
     FIXITY_ERROR,
     OUTSIDE_ERRORS,
+    WITH_OUTPUT,
     AssetRecord,
     KnownAsset,
     WorkState,
@@ -120,7 +121,7 @@ def _counts(
         refused = record if isinstance(record, AssetRecord) and record.error is not None else None
         worked = work.get((record.key, record.sha256 or ""), _Worked(WorkState.PENDING, 0, None))
         counts[_fate(worked, record.sha256, refused.error if refused else None, retry=retry)] += 1
-        is_restored = worked.state in (WorkState.DONE, WorkState.SKIPPED)
+        is_restored = worked.state in WITH_OUTPUT
         if refused and refused.error and refused.error_class == FIXITY_ERROR and is_restored:
             remarks.add(RemarkKind.CONTRADICTED, record.key, refused.error)
     return counts

@@ -14,8 +14,8 @@ from schemas import dossier_parts as parts
 from schemas import queue_rows, redos, reviews
 from schemas.errors import UnknownItemError
 from schemas.items import Record, item_rows
-from schemas.present import WITH_OUTPUT
 from schemas.queries import begins_with, require_collection
+from schemas.records import WITH_OUTPUT
 from schemas.tables import (
     Asset,
     Collection,

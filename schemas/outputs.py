@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
 
-from schemas.records import DerivativeKind, WorkState
+from schemas.records import WITH_OUTPUT, DerivativeKind
 from schemas.statements import MAX_PARAMETERS, batches
 from schemas.tables import Asset, Derivative, Review, WorkItem
 
@@ -49,7 +49,7 @@ def _page_of(connection: Connection, items: Sequence[int], *, lock: bool) -> dic
             Asset.collection_id,
         )
         .join(Asset, Asset.id == WorkItem.asset_id)
-        .where(WorkItem.id.in_(items), WorkItem.state.in_([WorkState.DONE.value, WorkState.SKIPPED.value]))
+        .where(WorkItem.id.in_(items), WorkItem.state.in_(WITH_OUTPUT))
         .order_by(WorkItem.id)
     )
     rows = connection.execute(query.with_for_update(of=WorkItem) if lock else query).all()

@@ -14,12 +14,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, exists, or_, select, update
 from sqlalchemy.orm import aliased
 
-from schemas.records import WorkState
+from schemas.records import WITH_OUTPUT
 from schemas.statements import MAX_PARAMETERS, batches
 from schemas.tables import Asset, Run, RunInput, WorkItem
-
-WITH_OUTPUT = (WorkState.DONE.value, WorkState.SKIPPED.value)
-"""States of work items that have a result, be it that the photo needed nothing."""
 
 
 def replaced(item: Any) -> ColumnElement[bool]:

@@ -29,8 +29,8 @@ from sqlalchemy import (
 from schemas.errors import CatalogUseError
 from schemas.items import Record, item_rows
 from schemas.listing import of_bytes_seen_last
-from schemas.present import WITH_OUTPUT, replaced
-from schemas.records import RunState, WorkState
+from schemas.present import replaced
+from schemas.records import WITH_OUTPUT, RunState, WorkState
 from schemas.review_records import SEVERITY_RANKS, Standing
 from schemas.runs import COUNTS, live_counts
 from schemas.statements import MAX_PARAMETERS, batches

@@ -25,7 +25,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased
 
-from schemas.present import WITH_OUTPUT, replaced, results_beside
+from schemas.present import replaced, results_beside
+from schemas.records import WITH_OUTPUT
 from schemas.review_records import SEVERITY_RANKS, Decision, Standing
 from schemas.statements import MAX_PARAMETERS, batches, upsert
 from schemas.tables import Asset, Flag, QueueEntry, Review, Tally, WorkItem

@@ -40,6 +40,9 @@ FINISHED_STATES = (WorkState.DONE, WorkState.SKIPPED, WorkState.QUARANTINED)
 An exception are quarantined photos whose cause is gone (:mod:`schemas.planning`).
 """
 
+WITH_OUTPUT = (WorkState.DONE.value, WorkState.SKIPPED.value)
+"""States of photos that have a result, be it that they needed nothing."""
+
 OUTCOME_STATES = (*FINISHED_STATES, WorkState.FAILED)
 """States that an outcome may record."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, and_, func, select
 
-from schemas.records import EventRecord, WorkState
+from schemas.records import WITH_OUTPUT, EventRecord
 from schemas.statements import agent_ids, event_row, insert_events
 from schemas.tables import Asset, Location, Run, RunInput, WorkItem
 
@@ -32,7 +32,7 @@ def refused_though_finished(
         .where(
             RunInput.run_id == run_id,
             Location.error_class == error_class,
-            WorkItem.state.in_([WorkState.DONE.value, WorkState.SKIPPED.value]),
+            WorkItem.state.in_(WITH_OUTPUT),
         )
     )
     number = connection.execute(select(func.count()).select_from(rows.subquery())).scalar_one()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from schemas.records import DerivativeKind, WorkState
+from schemas.records import WITH_OUTPUT, DerivativeKind
 from schemas.review_records import Standing
 
 Dossier = Mapping[str, Any]
@@ -56,7 +56,7 @@ def unrestored(dossier: Dossier) -> str | None:
     outcome = dossier["outcome"]
     if outcome is None:
         return "it was never restored"
-    return None if outcome in (WorkState.DONE, WorkState.SKIPPED) else f"it is {outcome}"
+    return None if outcome in WITH_OUTPUT else f"it is {outcome}"
 
 
 def objection(dossier: Dossier) -> str | None:

@@ -111,19 +111,24 @@ def test_without_a_mask_it_waits_for_another_recipe(restored: RestoreRequest) ->
         assert catalog.pending_redos("album")
 
 
+def restore_otherwise(request: RestoreRequest) -> None:
+    """Restore the same photos by another profile."""
+    restore_archive(
+        request.source,
+        request.destination,
+        collection="album",
+        profile="tones-as-scanned",
+        weights=request.weights,
+        executor="inline",
+    )
+
+
 def test_a_newer_result_ends_a_request_without_a_mask(restored: RestoreRequest, scans: Path) -> None:
     with Catalog.open(restored.catalog_url()) as catalog:
         for row in list(rows(catalog).values()):
             ask(catalog, row, None)
         Image.fromarray(aged_photo(3)).save(scans / "turned.jpg", quality=95)
-        restore_archive(
-            restored.source,
-            restored.destination,
-            collection="album",
-            profile="tones-as-scanned",
-            weights=restored.weights,
-            executor="inline",
-        )
+        restore_otherwise(restored)
         summary = redo(restored.destination, device="cpu")
         assert (summary.done, summary.waiting, summary.problems) == ([], {}, {})
         assert sorted(summary.superseded) == ["plain.png", "turned.jpg"]
@@ -135,14 +140,7 @@ def test_a_newer_result_ends_a_request_without_a_mask(restored: RestoreRequest, 
 def test_a_mask_is_used_although_there_is_a_newer_result(restored: RestoreRequest) -> None:
     with Catalog.open(restored.catalog_url()) as catalog:
         ask(catalog, row_of(catalog, "plain.png"), np.ones((72, 96), bool))
-        restore_archive(
-            restored.source,
-            restored.destination,
-            collection="album",
-            profile="tones-as-scanned",
-            weights=restored.weights,
-            executor="inline",
-        )
+        restore_otherwise(restored)
         assert redo(
             restored.destination, str(Path(restored.destination, "catalog.db")), device="cpu"
         ).done == ["plain.png"]

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+import typer
+from typer.testing import CliRunner
 
+from cli import train
 from oldphoto_core.training.split import in_annotated_validation, in_validation
 
 
@@ -53,3 +58,14 @@ def few_views(tmp_path: Path) -> Path:
     write_views(tmp_path / "data" / "clean", 2, validation=True)
     write_views(tmp_path / "data" / "old", 3)
     return tmp_path / "data"
+
+
+def trained(network: str, data: Path, out: Path) -> dict[str, Any]:
+    """Train an estimator for a moment by the command line; return the JSON that it prints last."""
+    app = typer.Typer()
+    train.register(app)
+    options = ["--data", str(data), "--out", str(out), "--steps", "40", "--workers", "0", "--json"]
+    ran = CliRunner().invoke(app, [network, *options])
+    assert ran.exit_code == 0, ran.output
+    told: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
+    return told

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-import typer
-from typer.testing import CliRunner
 
-from cli import train
 from oldphoto_core.latent.fading import Levels
 from oldphoto_core.latent.tone_correction import ToneCorrection
 from oldphoto_core.training.fading import error_left, fit_fading, gain, moments
 from oldphoto_core.weights.cards import read_card
 from oldphoto_core.weights.load import load_networks
+from tests.oldphoto_core.training.conftest import trained
 
 
 def test_moments_tell_the_error_that_any_levels_leave() -> None:
@@ -57,23 +54,7 @@ def test_workers_change_nothing_and_the_seed_does(few_views: Path, tmp_path: Pat
 
 
 def test_the_command_makes_weights_that_are_loaded(few_views: Path, tmp_path: Path) -> None:
-    app = typer.Typer()
-    train.register(app)
     out = tmp_path / "weights" / "fading.safetensors"
-    arguments = [
-        "fading",
-        "--data",
-        str(few_views),
-        "--out",
-        str(out),
-        "--steps",
-        "40",
-        "--workers",
-        "0",
-        "--json",
-    ]
-    ran = CliRunner().invoke(app, arguments)
-    assert ran.exit_code == 0, ran.output
-    assert json.loads(ran.stdout.splitlines()[-1])["held_out"]["sound"]["photographs"] == 2
+    assert trained("fading", few_views, out)["held_out"]["sound"]["photographs"] == 2
     assert load_networks("compact", out.parent).fading is not None
     assert load_networks("compact", tmp_path).fading is None

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-import typer
-from typer.testing import CliRunner
 
-from cli import train
 from oldphoto_core.errors import UsageError
 from oldphoto_core.training.tone import fit_tone, gain
 from oldphoto_core.weights.cards import read_card
 from oldphoto_core.weights.load import load_networks
-from tests.oldphoto_core.training.conftest import write_views
+from tests.oldphoto_core.training.conftest import trained, write_views
 
 
 def test_workers_change_nothing_and_the_seed_does(few_views: Path, tmp_path: Path) -> None:
@@ -45,23 +41,7 @@ def test_the_gain_is_that_of_psnr() -> None:
 
 
 def test_the_command_makes_weights_that_are_loaded(few_views: Path, tmp_path: Path) -> None:
-    app = typer.Typer()
-    train.register(app)
     out = tmp_path / "weights" / "tone.safetensors"
-    arguments = [
-        "tone",
-        "--data",
-        str(few_views),
-        "--out",
-        str(out),
-        "--steps",
-        "40",
-        "--workers",
-        "0",
-        "--json",
-    ]
-    ran = CliRunner().invoke(app, arguments)
-    assert ran.exit_code == 0, ran.output
-    assert json.loads(ran.stdout.splitlines()[-1])["held_out"]["photographs"] == 2
+    assert trained("tone", few_views, out)["held_out"]["photographs"] == 2
     assert load_networks("compact", out.parent).tone is not None
     assert load_networks("compact", tmp_path).tone is None
