@@ -42,7 +42,7 @@ class _Forbidden(nn.Module):
 
 
 def _restorer(folder: Path, detector: FaceDetector, generator: nn.Module) -> Restorer:
-    settings = RestoreSettings(tile=128, halo=32)
+    settings = RestoreSettings(tile=256, halo=32)
     made = load_restorer(device="cpu", weights=write_weights(folder), settings=settings)
     weights = {**made.provision.weights, "faces": made.provision.weights["mapping"]}
     made.provision = replace(made.provision, weights=weights)
@@ -53,7 +53,7 @@ def _restorer(folder: Path, detector: FaceDetector, generator: nn.Module) -> Res
 def _grey_face_in_a_coloured_photo(portrait: NDArray[np.uint8]) -> Pixels:
     """Larger than what is searched for faces, and colour is nowhere near the face."""
     grey = np.repeat(cv2.cvtColor(portrait, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
-    wall = np.zeros((240, 400, 3), np.uint8)
+    wall = np.zeros((240, 160, 3), np.uint8)
     wall[:120] = (200, 40, 40)
     wall[120:] = (40, 200, 90)
     return np.concatenate([grey, wall], axis=1)
@@ -62,11 +62,11 @@ def _grey_face_in_a_coloured_photo(portrait: NDArray[np.uint8]) -> Pixels:
 def test_a_picture_larger_than_what_is_searched_comes_out_alike_by_parts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, portrait: NDArray[np.uint8], detector: FaceDetector
 ) -> None:
-    monkeypatch.setattr(scan, "SEARCHED_SIDE", 400)
+    monkeypatch.setattr(scan, "SEARCHED_SIDE", 300)
     restorer = _restorer(tmp_path, detector, _Redden())
     pixels = _grey_face_in_a_coloured_photo(portrait)
     mask = np.zeros(pixels.shape[:2], bool)
-    mask[200:204, 300:600] = True
+    mask[200:204, 250:380] = True
     expected = restorer.restore(pixels, mask=mask)
     found = restorer.restore_scan(MemoryRaster(pixels), InMemory(), frozenset(Tier), MemoryRaster(mask))
     assert [face.applied for face in found.faces] == [True]
@@ -99,7 +99,7 @@ def test_a_face_that_only_a_higher_tier_paints_over_is_not_lost(
     assert ("faces-lost" in {flag.code for flag in expected.flags}) == bool(lost)
 
 
-@pytest.mark.parametrize("side", [400, 4096])
+@pytest.mark.parametrize("side", [300, 4096])
 def test_a_tier_without_faces_refines_none(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -112,7 +112,7 @@ def test_a_tier_without_faces_refines_none(
     restorer = _restorer(tmp_path, detector, _Forbidden())
     pixels = _grey_face_in_a_coloured_photo(portrait)
     mask = np.zeros(pixels.shape[:2], bool)
-    mask[200:204, 300:600] = True
+    mask[200:204, 250:380] = True
     lower = frozenset({Tier.CONSERVED, Tier.RESTORED})
     expected = restorer.restore(pixels, mask=mask, tier=Tier.RESTORED)
     found = restorer.restore_scan(MemoryRaster(pixels), InMemory(), lower, MemoryRaster(mask))
