@@ -154,7 +154,7 @@ def test_a_killed_run_is_finished_by_the_next_one(
     oldphoto: Command, with_server: dict[str, str], tmp_path: Path, weights: Path, executor: str
 ) -> None:
     scans, archive = tmp_path / "scans", tmp_path / "archive"
-    photos = write_photos(scans, 12, width=200, height=150)
+    photos = write_photos(scans, 10, width=160, height=120)
     command = ("restore", scans, archive, "--weights", weights, "--executor", executor, "--json")
     killed = start_oldphoto(command, with_server, tmp_path)
     try:
@@ -178,7 +178,7 @@ def test_a_killed_run_is_finished_by_the_next_one(
         stem = photo.relative_to(scans).with_suffix(".png")
         picture = cv2.imread(str(archive / "restored" / stem), cv2.IMREAD_UNCHANGED)
         assert picture is not None
-        assert picture.shape == (150, 200, 3)
+        assert picture.shape == (120, 160, 3)
     made = [path for path in (archive / "restored").rglob("*") if path.is_file()]
     assert len(made) == len(photos)
     assert not [path for path in archive.rglob("*") if path.name.startswith(".") or path.suffix == ".part"]

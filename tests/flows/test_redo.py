@@ -36,9 +36,7 @@ def restored(request_: RestoreRequest, scans: Path) -> RestoreRequest:
     exif[274] = ORIENTATION
     Image.fromarray(aged_photo(1)).save(scans / "turned.jpg", exif=exif, quality=95)
     Image.fromarray(aged_photo(2)).save(scans / "plain.png")
-    restore_archive(
-        request_.source, request_.destination, collection="album", weights=request_.weights, executor="inline"
-    )
+    restore_inline(replace(request_, collection="album"))
     return request_
 
 
