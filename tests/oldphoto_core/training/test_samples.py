@@ -82,9 +82,11 @@ def test_worn_photographs_are_sure_of_added_damage_only(training_data: Path) -> 
         assert changed[marked].mean() > 3 * changed[~marked].mean()
 
 
-def test_no_worn_photograph_is_one_that_measures(training_data: Path) -> None:
+@pytest.mark.parametrize("pattern", ["old-{}", "box.{}"])
+def test_no_worn_photograph_is_one_that_measures(training_data: Path, pattern: str) -> None:
     drawn = {p.stem for p in WornSamples(training_data, 96).photos.paths}
-    measuring = next(f"old-{n}" for n in range(99) if _only_annotated_validation(f"old-{n}"))
+    names = (pattern.format(number) for number in range(99))
+    measuring = next(name for name in names if _only_annotated_validation(f"{name}.jpg"))
     unmarked = next(f"more-{n}" for n in range(99) if _only_annotated_validation(f"more-{n}"))
     picture = np.zeros((120, 160, 3), np.uint8)
     for name in (measuring, unmarked):
