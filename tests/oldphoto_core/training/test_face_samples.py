@@ -66,6 +66,13 @@ def test_samples_are_aligned_pairs_of_the_wanted_size(faces: Path) -> None:
     assert all((again[name] == drawn[0][name]).all() for name in again)
 
 
+def test_a_folder_without_any_face_is_refused(faces: Path) -> None:
+    """Looking for one must not go on for ever."""
+    (faces / "faces" / "boxes.csv").unlink()
+    with pytest.raises(UsageError, match=r"No face is found in the 2 photographs of .*faces"):
+        FaceSamples(faces, 64, NO_STAGE).draw(np.random.default_rng(0))
+
+
 def test_the_target_takes_the_tone_of_the_degraded_face() -> None:
     clean = cv2.resize(np.random.default_rng(0).integers(60, 200, (8, 8, 3), dtype=np.uint8), (64, 64))
     faded = np.rint(clean * np.array([0.5, 0.6, 0.4]) + 70).astype(np.uint8)
