@@ -75,9 +75,12 @@ def training_photographs(data: Path, sources: Iterable[str]) -> dict[str, int]:
     """Return how many photographs each folder gave to training; those held out are not counted."""
     counts = {}
     for source in sources:
-        names = {p.stem.removesuffix("_mask") for p in (data / _FOLDERS[source]).glob("*.[jp][pn]g")}
-        names = {name for name in names if not name.endswith("_ignore")}
-        counts[_FOLDERS[source]] = sum(not _held_out(data, source)(name) for name in names)
+        held_out = _held_out(data, source)
+        folder = data / ("old" if source == "annotated" else _FOLDERS[source])
+        taken = [path for path in folder.glob("*.jpg") if not held_out(path.name)]
+        if source == "annotated":
+            taken = [path for path in taken if (data / "annotated" / f"{path.stem}_mask.png").is_file()]
+        counts[_FOLDERS[source]] = len(taken)
     return counts
 
 
