@@ -112,14 +112,28 @@ class FaceSamples:
 
 
 def read_boxes(path: Path) -> dict[str, Box]:
-    """Return the face boxes of ``boxes.csv`` by file name; none where the file is missing."""
+    """Return the face boxes of ``boxes.csv`` by file name; none where the file is missing.
+
+    Raises:
+        UsageError: a row that is not a name and four numbers, or a box that has no area.
+    """
     if not path.is_file():
         return {}
-    with path.open(newline="", encoding="utf-8") as stream:
-        return {
-            row["file"]: (float(row["x"]), float(row["y"]), float(row["w"]), float(row["h"]))
-            for row in csv.DictReader(stream)
-        }
+    boxes: dict[str, Box] = {}
+    # Spreadsheets begin a file in UTF-8 with a mark.
+    with path.open(newline="", encoding="utf-8-sig") as stream:
+        for number, row in enumerate(csv.DictReader(stream), start=2):
+            try:
+                x, y, width, height = (float(row[name]) for name in "xywh")
+                boxes[row["file"]] = (x, y, width, height)
+            except (KeyError, TypeError, ValueError):
+                width = height = 0.0
+            if min(width, height) <= 0:
+                raise UsageError(
+                    f"{path}, line {number}: want the columns file, x, y, w and h, parted by commas: a name, and "
+                    "left, top, width and height of its face in pixels."
+                )
+    return boxes
 
 
 def alignment_of_box(box: Box, crop: int) -> Alignment:
