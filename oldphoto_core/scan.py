@@ -72,14 +72,16 @@ def restore_scan(
         WeightsError: a stage that this needs has no trained weights.
         StorageError: the scratch disk is full.
     """
-    if restorer.detector is None or restorer.translator is None:
-        raise WeightsError("The detector or the translation has no trained weights. Train them first.")
+    if restorer.translator is None:
+        raise WeightsError("The latent translation has no trained weights. Train its networks first.")
     settings, size = restorer.settings, pixels.shape[:2]
     probability, mask = workspace.new(size, "float32"), workspace.new(size, bool)
-    if given is None:
+    if given is not None:
+        facts = _taken(given, probability, mask, settings)
+    elif restorer.detector is not None:
         facts = detect_into(restorer.detector, settings, pixels, probability, mask)
     else:
-        facts = _taken(given, probability, mask, settings)
+        raise WeightsError("The detector has no trained weights. Train it, or give a mask.")
     grown, restored = workspace.new(size, bool), workspace.new(pixels.shape, pixels.dtype)
     dilate_into(mask, grown, settings.dilation)
     fill_only = tiers == {Tier.CONSERVED}
@@ -115,5 +117,6 @@ def _taken(given: Raster, probability: Raster, mask: Raster, settings: RestoreSe
         raise UsageError(f"The mask is {given.shape}, the photo {mask.shape}. Give one of the photo's size.")
     height, width = mask.shape
     for top, bottom in bands(height, width):
-        probability.write(top, 0, given.read(top, 0, bottom, width).astype("float32"))
+        # Through bool, as `restore.given_mask` does: one drawn in 0 and 255 has no probability of 255.
+        probability.write(top, 0, given.read(top, 0, bottom, width).astype(bool).astype("float32"))
     return hysteresis_into(probability, mask, replace(settings, least_defect=1), drawn=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from math import inf
 from typing import Any, Literal
 
 from oldphoto_core.errors import UsageError
@@ -18,6 +19,32 @@ def check_config(name: str) -> None:
         raise UsageError(f"No configuration is called {name!r}. Choose one of: {', '.join(CONFIGS)}.")
 
 
+TILE_MULTIPLE = 16
+"""Tiles begin at multiples of so many pixels, where the networks' halved pictures have whole pixels."""
+
+_SHARES = (
+    *(
+        "seed_probability",
+        "grow_probability",
+        "line_probability",
+        "suspected_probability",
+        "dense_probability",
+    ),
+    *("codec_cancelling", "translation_error", "texture_level", "tone_change", "strength", "tone_strength"),
+    *("fading_strength", "needed_mask", "needed_change", "dense_share"),
+)
+_RANGES: tuple[tuple[str, float, float], ...] = (
+    *((name, 0, 1) for name in _SHARES),
+    ("sparse_share", 1e-12, 1),
+    ("tile", TILE_MULTIPLE, inf),
+    ("halo", 0, inf),
+    ("least_defect", 0, inf),
+    ("dilation", 0, inf),
+    ("max_keys", 1, inf),
+)
+"""Each number with its least and greatest value; thresholds move with the logarithm of ``sparse_share``."""
+
+
 @dataclass(frozen=True)
 class RestoreSettings:
     """How a photo is restored.
@@ -25,7 +52,7 @@ class RestoreSettings:
     Lengths are pixels of the scan, shares and probabilities lie in [0, 1].
 
     Attributes:
-        tile, halo: side of a tile's kept square, and the context read around it.
+        tile, halo: side of a tile's kept square, and the context read around it; multiples of 16.
         seed_probability: a defect needs at least one pixel this likely …
         grow_probability: … and then takes in every connected pixel this likely (hysteresis).
         line_probability: a long thin defect needs one pixel this likely: poles, wires and edges are lines too.
@@ -77,6 +104,18 @@ class RestoreSettings:
     needed_change: float = 0.004
     autocast: bool = True
     max_keys: int = 2048
+
+    def __post_init__(self) -> None:
+        """Raise :class:`UsageError` for a number that means nothing: computed with, it would give a wrong picture."""
+        for name, least, most in _RANGES:
+            if not least <= getattr(self, name) <= most:
+                wanted = f"at least {least}" if most == inf else f"between {least} and {most}"
+                raise UsageError(f"The setting {name} is {getattr(self, name)}. Choose one {wanted}.")
+        for name in ("tile", "halo"):
+            if getattr(self, name) % TILE_MULTIPLE:
+                raise UsageError(
+                    f"The setting {name} is {getattr(self, name)}. Choose a multiple of {TILE_MULTIPLE}."
+                )
 
     def parameters(self) -> dict[str, Any]:
         """Return the settings as JSON-safe parameters."""

@@ -77,11 +77,12 @@ class Grid:
         columns = self._mirrored(window.left, window.right, self.width)
         top, left = int(rows.min()), int(columns.min())
         block = raster.read(top, left, int(rows.max()) + 1, int(columns.max()) + 1)
-        if block.shape[:2] == (len(rows), len(columns)):
-            return block
         above, inside_rows, below = self._outside(window.top, window.bottom, self.height)
         before, inside_columns, after = self._outside(window.left, window.right, self.width)
-        if max(above, below) >= inside_rows or max(before, after) >= inside_columns:
+        if not (above or below or before or after):
+            return block
+        narrow = self._repeated(self.height) or self._repeated(self.width)
+        if narrow or max(above, below) >= inside_rows or max(before, after) >= inside_columns:
             return block[np.ix_(rows - top, columns - left)]
         # The same pixels as by their positions, a hundred times faster.
         first = (max(0, window.top - self.border) - top, max(0, window.left - self.border) - left)
@@ -103,13 +104,14 @@ class Grid:
         first, last = first - self.border, last - self.border
         return max(0, -first), min(last, length) - max(first, 0), max(0, last - length)
 
-    def _mirrored(self, first: int, last: int, length: int) -> NDArray[np.intp]:
-        """Return the positions in a picture's side that the padded positions ``first … last`` show.
+    def _repeated(self, length: int) -> bool:
+        """Say whether a side is shorter than its border: it is repeated at the edge, having nothing to mirror."""
+        return self._padded(length) - self.border - length >= length
 
-        A side shorter than its border is repeated at the edge instead: it has nothing to mirror.
-        """
+    def _mirrored(self, first: int, last: int, length: int) -> NDArray[np.intp]:
+        """Return the positions in a picture's side that the padded positions ``first … last`` show."""
         positions = np.arange(first - self.border, last - self.border)
-        if self._padded(length) - self.border - length >= length:
+        if self._repeated(length):
             return np.clip(positions, 0, length - 1)
         positions = np.abs(positions)
         return np.where(positions >= length, 2 * (length - 1) - positions, positions)

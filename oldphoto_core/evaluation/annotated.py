@@ -49,8 +49,11 @@ def evaluate_detection(
         photo, truth = read_photo(photos[name]), read_mask(annotated_dir / f"{name}_mask.png")
         ignored = annotated_dir / f"{name}_ignore.png"
         ignore = read_mask(ignored) if ignored.is_file() else None
-        if truth.shape != photo.shape[:2]:
-            raise UsageError(f"{name}: mask {truth.shape} and photograph {photo.shape[:2]} differ in size.")
+        for mask in (truth, ignore):
+            if mask is not None and mask.shape != photo.shape[:2]:
+                raise UsageError(
+                    f"{name}: mask {mask.shape} and photograph {photo.shape[:2]} differ in size."
+                )
         damaged += int(truth.any())
         for method, detector in methods.items():
             found = detector.detect(photo)

@@ -113,7 +113,7 @@ class FaceEnhancer:
             )
         faces = self.detector.detect(restored)
         compared = compare_faces(self.detector, original, restored, faces)
-        return faces, {**_measurements(faces, Counter()), **compared}
+        return faces, {**face_measurements(faces, Counter()), **compared}
 
     def refine(
         self,
@@ -128,7 +128,7 @@ class FaceEnhancer:
         ``luminance_only`` says whether the photo has one tone only, where these pixels are a part of it.
         """
         if self.generator is None or not faces:
-            return restored, faces, _measurements(faces, Counter())
+            return restored, faces, face_measurements(faces, Counter())
         if luminance_only is None:
             luminance_only = is_monochrome(restored)
         return self._refine_all(self.generator, original, restored, faces, luminance_only)
@@ -155,21 +155,30 @@ class FaceEnhancer:
                 counts[f"faces_refused_{verdict.refusal.value.replace('-', '_')}"] += 1
             recorded.append(replace(face, drift=verdict.drift, applied=verdict.passed))
         picture = canvas if any(face.applied for face in recorded) else restored
-        return picture, tuple(recorded), _measurements(tuple(recorded), counts)
+        return picture, tuple(recorded), face_measurements(tuple(recorded), counts)
+
+    def obstacle(self, face: Face) -> str:
+        """Return the measurement that counts why a face is not to be refined, as far as no pixels say; "" if none."""
+        if face.score < self.settings.minimum_score:
+            return "faces_unsure"
+        if len(face.landmarks) != 5:
+            return "faces_without_landmarks"
+        if self._alignment(face).magnification < self.settings.smallest_magnification:
+            return "faces_too_large"
+        return ""
 
     def _placed(self, face: Face, original: Pixels, restored: Pixels) -> tuple[Alignment | None, str]:
         """Return the alignment of a face to be refined, or None and the measurement that counts why it is not."""
-        assert self.generator is not None
-        if face.score < self.settings.minimum_score:
-            return None, "faces_unsure"
-        if len(face.landmarks) != 5:
-            return None, "faces_without_landmarks"
-        alignment = Alignment.from_landmarks(np.array(face.landmarks, dtype=np.float64), self.generator.crop)
-        if alignment.magnification < self.settings.smallest_magnification:
-            return None, "faces_too_large"
+        if obstacle := self.obstacle(face):
+            return None, obstacle
+        alignment = self._alignment(face)
         if _restored(original, restored, alignment) < self.settings.least_restored:
             return None, "faces_sound"
         return alignment, ""
+
+    def _alignment(self, face: Face) -> Alignment:
+        assert self.generator is not None
+        return Alignment.from_landmarks(np.array(face.landmarks, dtype=np.float64), self.generator.crop)
 
     def _refine(
         self,
@@ -227,7 +236,8 @@ def _restored(original: Pixels, restored: Pixels, alignment: Alignment) -> float
     return float(np.sqrt(np.square(change[margin:-margin, margin:-margin]).mean()))
 
 
-def _measurements(faces: tuple[Face, ...], counts: Counter[str]) -> dict[str, float]:
+def face_measurements(faces: tuple[Face, ...], counts: Counter[str]) -> dict[str, float]:
+    """Return the measurements of faces as they were recorded; ``counts`` says how many were left out for what."""
     refused = sum(number for name, number in counts.items() if name.startswith("faces_refused_"))
     return {
         "faces_found": float(len(faces)),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 from oldphoto_core.faces.blend import is_monochrome
-from oldphoto_core.faces.enhance import FaceEnhancer
+from oldphoto_core.faces.enhance import FaceEnhancer, face_measurements
 from oldphoto_core.photo import Face
 from oldphoto_core.raster import Raster, copied, reduced, whole
 
@@ -35,7 +36,7 @@ def enhance_into(
     if enhanced is None:
         return faces, measured
     copied(restored, enhanced)
-    if faces:
+    if faces and enhancer.generator is not None:
         # Whether there is colour is asked of the whole photo: a face before a grey wall may have none.
         faces, refined = _refined(enhancer, original, enhanced, faces, is_monochrome(small))
         measured |= refined
@@ -46,27 +47,38 @@ def _refined(
     enhancer: FaceEnhancer, original: Raster, canvas: Raster, faces: tuple[Face, ...], luminance_only: bool
 ) -> tuple[tuple[Face, ...], dict[str, float]]:
     """Refine each face of the canvas within a part that holds it and its surroundings."""
-    height, width = canvas.shape[:2]
     recorded: list[Face] = []
     measured: dict[str, float] = {}
     drift = 0.0
     for face in faces:
-        x, y, w, h = face.box
-        margin = max(w, h)
-        top, left = max(0, int(y - margin)), max(0, int(x - margin))
-        bottom, right = min(height, int(y + h + margin) + 1), min(width, int(x + w + margin) + 1)
-        part, (seen,), facts = enhancer.refine(
-            original.read(top, left, bottom, right),
-            canvas.read(top, left, bottom, right),
-            (_moved(face, -left, -top),),
-            luminance_only=luminance_only,
-        )
+        if obstacle := enhancer.obstacle(face):
+            # Its pixels are not asked for: a face that is too large may fill most of the scan.
+            seen, facts = face, face_measurements((face,), Counter([obstacle]))
+        else:
+            seen, facts = _refined_one(enhancer, original, canvas, face, luminance_only)
         drift = max(drift, facts.pop("face_drift_max"))
         measured |= {name: measured.get(name, 0.0) + value for name, value in facts.items()}
-        recorded.append(_moved(seen, left, top))
-        if seen.applied:
-            canvas.write(top, left, part)
+        recorded.append(seen)
     return tuple(recorded), {**measured, "face_drift_max": drift}
+
+
+def _refined_one(
+    enhancer: FaceEnhancer, original: Raster, canvas: Raster, face: Face, luminance_only: bool
+) -> tuple[Face, dict[str, float]]:
+    height, width = canvas.shape[:2]
+    x, y, w, h = face.box
+    margin = max(w, h)
+    top, left = max(0, int(y - margin)), max(0, int(x - margin))
+    bottom, right = min(height, int(y + h + margin) + 1), min(width, int(x + w + margin) + 1)
+    part, (seen,), facts = enhancer.refine(
+        original.read(top, left, bottom, right),
+        canvas.read(top, left, bottom, right),
+        (_moved(face, -left, -top),),
+        luminance_only=luminance_only,
+    )
+    if seen.applied:
+        canvas.write(top, left, part)
+    return _moved(seen, left, top), facts
 
 
 def _enlarged(face: Face, factor: int) -> Face:

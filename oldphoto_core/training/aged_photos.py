@@ -21,6 +21,8 @@ from oldphoto_core.degradation.library import DefectLibrary
 from oldphoto_core.degradation.profiles import PROFILES, sample_recipe
 from oldphoto_core.degradation.synthesize import age
 from oldphoto_core.errors import UsageError
+from oldphoto_core.latent.overview import overview
+from oldphoto_core.raster import MemoryRaster
 from oldphoto_core.training.samples import PhotoFolder
 from oldphoto_core.training.split import in_validation
 
@@ -34,12 +36,27 @@ Example = TypeVar("Example")
 
 @dataclass(frozen=True)
 class AgedPhoto:
-    """A photo ``h×w×3`` as it is and as it was: ``kind`` is a profile's name or :data:`SOUND`; toned or not."""
+    """A photo ``h×w×3`` as it is and as it was: ``kind`` is a profile's name or :data:`SOUND`; toned or not.
 
+    ``path`` is the file that it comes from.
+    """
+
+    path: Path
     aged: Photo
     clean: Photo
     kind: str
     toned: bool
+
+    def overview(self) -> NDArray[np.float32]:
+        """Return the overview of the aged photo; UsageError if it is too narrow for one."""
+        seen = overview(MemoryRaster(self.aged))
+        if seen is None:
+            height, width = self.aged.shape[:2]
+            raise UsageError(
+                f"{self.path}: {width}×{height} pixels of it are too narrow to learn from. "
+                "Remove it from the training folder."
+            )
+        return seen
 
 
 Report = Callable[[int, int], None]
@@ -110,12 +127,12 @@ class Ageing(Generic[Example]):
         photo = _cut(read_photo(path), rng)
         kind = kind or str(rng.choice([name for name, _ in self.kinds], p=[share for _, share in self.kinds]))
         if kind == SOUND:
-            return self.describe(AgedPhoto(photo, photo, SOUND, toned=False), rng)
+            return self.describe(AgedPhoto(path, photo, photo, SOUND, toned=False), rng)
         recipe = sample_recipe(int(rng.integers(1 << 40)), PROFILES[kind])
         pair = age(photo, recipe, _library)
         toned = any(step.name == "tone" for step in recipe.operations)
         aged, clean = (np.asarray(np.rint(np.clip(p, 0, 1) * 255), np.uint8) for p in (pair.aged, pair.clean))
-        return self.describe(AgedPhoto(aged, clean, kind, toned), rng)
+        return self.describe(AgedPhoto(path, aged, clean, kind, toned), rng)
 
 
 _Job = tuple[Path, int, str | None]

@@ -14,7 +14,7 @@ import torch
 from oldphoto_core import __version__
 from oldphoto_core.training.settings import TrainingSettings
 from oldphoto_core.training.split import held_out_of_wear, in_annotated_validation, in_validation
-from oldphoto_core.weights.cards import LICENCE, read_card
+from oldphoto_core.weights.cards import LICENCE
 
 _FOLDERS = {"aged": "clean", "old": "old", "worn": "old", "annotated": "annotated", "faces": "faces"}
 """Source of samples → the folder of its photographs."""
@@ -29,6 +29,7 @@ def model_card(
     features: str,
     ablations: list[str],
     curve: dict[str, list[float]],
+    started_from: str | None,
 ) -> dict[str, Any]:
     """Return the card: who, from what, how, how long, on what. The store adds the SHA-256.
 
@@ -39,13 +40,14 @@ def model_card(
         features: the network that feature matching used, or "none".
         ablations: parts of the method that this network was trained without.
         curve: the loss over the steps, thinned.
+        started_from: SHA-256 of the weights that the network started from, if not from new ones.
     """
     return {
         "name": f"{settings.network}-{settings.config}",
         "version": __version__,
         "licence": LICENCE,
         "settings": settings.summary(),
-        "started_from": read_card(settings.start)["sha256"] if settings.start else None,
+        "started_from": started_from,
         "data": training_photographs(settings.data, sources),
         "collections": collections(settings.data, sources),
         "rights": "as each collection states them; see MODEL_CARD.md",
@@ -75,9 +77,12 @@ def training_photographs(data: Path, sources: Iterable[str]) -> dict[str, int]:
     """Return how many photographs each folder gave to training; those held out are not counted."""
     counts = {}
     for source in sources:
-        names = {p.stem.removesuffix("_mask") for p in (data / _FOLDERS[source]).glob("*.[jp][pn]g")}
-        names = {name for name in names if not name.endswith("_ignore")}
-        counts[_FOLDERS[source]] = sum(not _held_out(data, source)(name) for name in names)
+        held_out = _held_out(data, source)
+        folder = data / ("old" if source == "annotated" else _FOLDERS[source])
+        taken = [path for path in folder.glob("*.jpg") if not held_out(path.name)]
+        if source == "annotated":
+            taken = [path for path in taken if (data / "annotated" / f"{path.stem}_mask.png").is_file()]
+        counts[_FOLDERS[source]] = len(taken)
     return counts
 
 

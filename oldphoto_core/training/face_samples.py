@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from oldphoto_core.degradation import PROFILES, DegradationRecipe, age, sample_recipe
 from oldphoto_core.degradation.library import DefectLibrary
+from oldphoto_core.errors import UsageError
 from oldphoto_core.faces.align import Alignment, Points, apply_similarity, invert_similarity, umeyama
 from oldphoto_core.faces.detect import FaceDetector
 from oldphoto_core.faces.enhance import BOX_IN_CROP
@@ -72,9 +73,10 @@ class FaceSamples:
         self._placed: dict[Path, Alignment | None] = {}
 
     def draw(self, rng: np.random.Generator) -> Sample:
-        """Return one aligned face, degraded and clean."""
+        """Return one aligned face, degraded and clean. Raises UsageError if no photograph shows a face."""
         path, photo = self.photos.draw(rng)
         while (placed := self._alignment(path, photo)) is None:
+            self._check_that_there_are_faces(path.parent)
             path, photo = self.photos.draw(rng)
         alignment = _unsteady(placed, rng)
         side = round(self.size * float(np.exp(rng.uniform(np.log(_SMALLEST), 0.0))))
@@ -94,6 +96,14 @@ class FaceSamples:
             self._placed[path] = None if box is None else self._aligned(photo, box)
         return self._placed[path]
 
+    def _check_that_there_are_faces(self, folder: Path) -> None:
+        """Raise UsageError once every photograph was looked at, and none has a face."""
+        if len(self._placed) == len(self.photos.paths) and not any(self._placed.values()):
+            raise UsageError(
+                f"No face is found in the {len(self._placed)} photographs of {folder}. Put portraits there, or "
+                "say in boxes.csv (file, x, y, w, h) where their faces are."
+            )
+
     def _aligned(self, photo: NDArray[np.uint8], box: Box) -> Alignment:
         landmarks = self._finder.landmarks(GreyView(photo, max(photo.shape[:2])), box)
         if landmarks:
@@ -102,14 +112,28 @@ class FaceSamples:
 
 
 def read_boxes(path: Path) -> dict[str, Box]:
-    """Return the face boxes of ``boxes.csv`` by file name; none where the file is missing."""
+    """Return the face boxes of ``boxes.csv`` by file name; none where the file is missing.
+
+    Raises:
+        UsageError: a row that is not a name and four numbers, or a box that has no area.
+    """
     if not path.is_file():
         return {}
-    with path.open(newline="", encoding="utf-8") as stream:
-        return {
-            row["file"]: (float(row["x"]), float(row["y"]), float(row["w"]), float(row["h"]))
-            for row in csv.DictReader(stream)
-        }
+    boxes: dict[str, Box] = {}
+    # Spreadsheets begin a file in UTF-8 with a mark.
+    with path.open(newline="", encoding="utf-8-sig") as stream:
+        for number, row in enumerate(csv.DictReader(stream), start=2):
+            try:
+                x, y, width, height = (float(row[name]) for name in "xywh")
+                boxes[row["file"]] = (x, y, width, height)
+            except (KeyError, TypeError, ValueError):
+                width = height = 0.0
+            if min(width, height) <= 0:
+                raise UsageError(
+                    f"{path}, line {number}: want the columns file, x, y, w and h, parted by commas: a name, and "
+                    "left, top, width and height of its face in pixels."
+                )
+    return boxes
 
 
 def alignment_of_box(box: Box, crop: int) -> Alignment:

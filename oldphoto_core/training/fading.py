@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -21,7 +21,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from oldphoto_core.errors import UsageError
 from oldphoto_core.latent.fading import Levels, fading_features, used_range, within
 from oldphoto_core.latent.overview import overview
 from oldphoto_core.models.build import build_fading_estimator
@@ -160,9 +159,7 @@ def _described(photo: AgedPhoto, rng: np.random.Generator) -> Example:
     aged, clean = photo.aged, photo.clean
     if photo.kind == SOUND and rng.random() < _GREY_SHARE:
         aged = clean = _grey(aged)
-    seen = overview(MemoryRaster(aged))
-    if seen is None:
-        raise UsageError(f"A photograph of {aged.shape[1]}×{aged.shape[0]} is too narrow to learn from.")
+    seen = replace(photo, aged=aged).overview()
     taken = moments(_cells(to_unit(aged)), _cells(to_unit(clean)))
     return Example(fading_features(seen), taken, used_range(seen))
 

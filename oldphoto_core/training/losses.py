@@ -45,7 +45,10 @@ def segmentation(
     return balanced + beta * focal(logits, target, weight, gamma)
 
 
-def pyramid_l1(picture: Tensor, truth: Tensor, levels: int = 3) -> Tensor:
+PYRAMID_LEVELS = 3
+
+
+def pyramid_l1(picture: Tensor, truth: Tensor, levels: int = PYRAMID_LEVELS) -> Tensor:
     """Return the L1 distance of two ``B×C×H×W`` pictures, summed over the bands of a pyramid.
 
     Plain L1 is blind to grain on a photo whose tone is off: the sign of the error is the tone's everywhere.

@@ -147,15 +147,15 @@ class AnnotatedSamples:
         self.photos = PhotoFolder(data / "old", in_annotated_validation)
         marked = {p.name.removesuffix("_mask.png") for p in folder.glob("*_mask.png")}
         paths = [p for p in self.photos.paths if p.stem in marked]
-        self.items = [(self.photos.read(p), *_marks(folder, p.stem)) for p in paths]
+        self.items = [_marked(folder, p.stem, self.photos.read(p)) for p in paths]
         if not self.items:
             raise UsageError(f"{folder} holds no masks for the training photographs beside it.")
         self.damaged = [item for item in self.items if item[1].any()]
         self.size = size
 
     def draw(self, rng: np.random.Generator) -> Sample:
-        """Return one patch; two of three from a damaged photograph and around a mark."""
-        pool = self.damaged if rng.random() < 0.67 else self.items
+        """Return one patch; two of three from a damaged photograph, if there is one, and around a mark."""
+        pool = self.damaged if rng.random() < 0.67 and self.damaged else self.items
         photo, mask, weight = pool[rng.integers(len(pool))]
         whole = {"aged": photo, "mask": mask, "weight": weight}
         scale = float(np.exp(rng.uniform(np.log(0.75), np.log(1.6))))
@@ -242,14 +242,21 @@ def _retoned(patch: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.u
     return _bytes(values)
 
 
-def _marks(folder: Path, stem: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Return mask (1 = damage) and weight (0 = undecidable) of one annotated photograph."""
+def _marked(
+    folder: Path, stem: str, photo: NDArray[np.uint8]
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
+    """Return an annotated photograph with its mask (1 = damage) and weight (0 = undecidable)."""
     mask = cv2.imread(str(folder / f"{stem}_mask.png"), cv2.IMREAD_GRAYSCALE)
     ignored = cv2.imread(str(folder / f"{stem}_ignore.png"), cv2.IMREAD_GRAYSCALE)
     if mask is None:
         raise UsageError(f"{folder / stem}_mask.png cannot be decoded.")
-    weight = np.ones_like(mask) if ignored is None else (ignored < 128).astype(np.uint8)
-    return (mask > 127).astype(np.uint8), weight  # type: ignore[return-value]
+    weight = np.ones(mask.shape, np.uint8) if ignored is None else (ignored < 128).astype(np.uint8)
+    if not photo.shape[:2] == mask.shape == weight.shape:
+        raise UsageError(
+            f"The masks {folder / stem}_*.png are {mask.shape} and {weight.shape}, their photograph is "
+            f"{photo.shape[:2]}. Give masks of its size."
+        )
+    return photo, (mask > 127).astype(np.uint8), weight
 
 
 def _library(data: Path) -> DefectLibrary:

@@ -9,18 +9,22 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 VALIDATION_SHARE = 0.12
 ANNOTATED_VALIDATION_SHARE = 0.5
 """Hand-annotated photographs are few: half of them measure, half of them teach."""
 
+_FOLDERS_AND_ENDING = re.compile(r"^.*/|\.(jpe?g|png|tiff?|bmp|webp)$", re.IGNORECASE)
 _SISTER_PLATE = re.compile(r"^(prokudingorskiiplates-\d+)[bgr]$")
 
 
 def split_group(name: str) -> str:
-    """Return the group of a photograph: its stem, or the exposure that sister plates share."""
-    stem = PurePosixPath(name).stem
+    """Return the group of a photograph: its name without a picture's ending, or the exposure of sister plates.
+
+    It is the same with that ending and without: "scan.001" is no "scan" with an ending.
+    """
+    stem = _FOLDERS_AND_ENDING.sub("", name)
     plate = _SISTER_PLATE.match(stem)
     return plate.group(1) if plate else stem
 

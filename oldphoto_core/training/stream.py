@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from oldphoto_core.errors import OldPhotoError
 from oldphoto_core.training.interrupts import left_to_the_trainer
 from oldphoto_core.training.samples import Sample, cut, turned
 
@@ -117,6 +118,19 @@ class BlockDataset(Dataset[list[Batch]]):
         return crops
 
 
+class _Answers(Dataset[list[Batch] | OldPhotoError]):
+    """Blocks, or what is wrong with the data: raised in a worker, it would come wrapped in the worker's traceback."""
+
+    def __init__(self, blocks: BlockDataset) -> None:
+        self.blocks = blocks
+
+    def __getitem__(self, number: int) -> list[Batch] | OldPhotoError:
+        try:
+            return self.blocks[number]
+        except OldPhotoError as error:
+            return error
+
+
 class _From(Sampler[int]):
     """Counts up from a number, for ever."""
 
@@ -136,12 +150,13 @@ def batches_from(
     """Yield the batches of step ``step``, ``step + 1``, … for ever, on ``device`` (None: the CPU).
 
     Pictures are ``B×3×H×W`` float32 in [-1, 1], channels last; masks ``B×1×H×W`` in {0, 1}, weights in
-    {0, 1, 2, 3} (see ``verdicts``). :data:`UNAGED` stays on the CPU.
+    {0, 1, 2, 3} (see ``verdicts``). :data:`UNAGED` stays on the CPU. What a source raises is raised here as it is,
+    whatever process it was raised in.
     """
     where = device or torch.device("cpu")
     block, inside = divmod(step, dataset.batches_per_block)
-    loader: DataLoader[list[Batch]] = DataLoader(
-        dataset,
+    loader: DataLoader[list[Batch] | OldPhotoError] = DataLoader(
+        _Answers(dataset),
         batch_size=None,
         sampler=_From(block),
         num_workers=workers,
@@ -151,6 +166,8 @@ def batches_from(
         worker_init_fn=left_to_the_trainer,
     )
     for block_of_batches in loader:
+        if isinstance(block_of_batches, OldPhotoError):
+            raise block_of_batches
         for batch in block_of_batches[inside:]:
             yield {name: _moved(name, tensor, where) for name, tensor in batch.items()}
         inside = 0

@@ -18,7 +18,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from oldphoto_core.errors import UsageError
 from oldphoto_core.latent.overview import overview
 from oldphoto_core.latent.tone import decided, has_colour, tone_features
 from oldphoto_core.models.build import build_tone_estimator
@@ -129,10 +128,7 @@ def _described(photo: AgedPhoto, rng: np.random.Generator) -> Example:
     difference = (photo.clean.astype(np.float32) - photo.aged) / np.float32(255)
     shift = difference.mean(axis=(0, 1), dtype=np.float64).astype(np.float32)
     rest = float(np.clip((difference - shift).var(), _LEAST_REST, _MOST_REST))
-    unit = overview(MemoryRaster(photo.aged))
-    if unit is None:
-        height, width = photo.aged.shape[:2]
-        raise UsageError(f"A photograph of {width}×{height} is too narrow to learn from.")
+    unit = photo.overview()
     # What toned a print belongs to it.
     return Example(tone_features(unit), np.zeros_like(shift) if photo.toned else shift, rest)
 

@@ -12,13 +12,14 @@ from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
 from torch import nn
 
 from oldphoto_core.device import computes_in_bfloat16
-from oldphoto_core.errors import TrainingError
+from oldphoto_core.errors import TrainingError, UsageError
 from oldphoto_core.training.card import ablations, model_card
 from oldphoto_core.training.curves import Curves
 from oldphoto_core.training.interrupts import held_back
@@ -27,6 +28,7 @@ from oldphoto_core.training.muon import Muon
 from oldphoto_core.training.settings import TrainingSettings
 from oldphoto_core.training.stream import UNAGED, Batch, BlockDataset, batches_from
 from oldphoto_core.training.tasks import Losses, Task, make_task
+from oldphoto_core.weights.cards import read_card
 from oldphoto_core.weights.store import save_weights, start_from
 
 _LOG_EVERY = 20
@@ -59,11 +61,19 @@ class Trainer:
         self.device = torch.device(settings.device)
         self.rounded = computes_in_bfloat16(self.device)
         self.task: Task = make_task(settings)
+        if self.task.crop % self.task.multiple:
+            raise UsageError(
+                f"A crop of {self.task.crop} pixels does not fit {settings.network}. Choose a multiple of "
+                f"{self.task.multiple} for --crop."
+            )
         self.task.to(self.device)
         self.network = self.task.network
         self.judges = self.task.judges
+        self.started_from: str | None = None
         if settings.start is not None:
             start_from(self.network, settings.start)
+            # Now: where the training writes to the file that it starts from, the card there will be its own.
+            self.started_from = read_card(settings.start)["sha256"]
         if self.device.type == "cuda":
             # Every step has the same shapes: the fastest convolution is looked for once.
             torch.backends.cudnn.benchmark = True
@@ -155,6 +165,7 @@ class Trainer:
             "optimiser_name": self.settings.optimiser,
             "step": self.step,
             "seconds": self.seconds,
+            "started_from": self.started_from,
         }
         if self.judge_optimiser is not None:
             state |= {
@@ -241,7 +252,16 @@ class Trainer:
             report(Status(self.step, self.progress, dict(self.smoothed), speed, left))
 
     def _resume(self) -> None:
-        state: dict[str, Any] = torch.load(self.checkpoint_path, map_location=self.device, weights_only=True)
+        try:
+            self._go_on_from(torch.load(self.checkpoint_path, map_location=self.device, weights_only=True))
+        except (OSError, RuntimeError, ValueError, LookupError, EOFError, UnpicklingError) as error:
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            raise UsageError(
+                f"{self.checkpoint_path} is no checkpoint that {self.settings.network} can go on from ({reason}). "
+                "Name the --out and the options of the training that wrote it, or leave --resume out to begin anew."
+            ) from error
+
+    def _go_on_from(self, state: dict[str, Any]) -> None:
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         # A run that began with the other optimiser goes on with fresh momentum.
@@ -252,6 +272,7 @@ class Trainer:
             self.judges.load_state_dict(state["judges"])
             self.judge_optimiser.load_state_dict(state["judge_optimiser"])
         self.step, self.seconds_before = state["step"], state["seconds"]
+        self.started_from = state.get("started_from", self.started_from)
         self._logged = (self.step, self.started)
 
     def _card(self) -> dict[str, Any]:
@@ -263,6 +284,7 @@ class Trainer:
             features=self.task.features,
             ablations=ablations(self.settings),
             curve=self.curves.thinned(),
+            started_from=self.started_from,
         )
 
 

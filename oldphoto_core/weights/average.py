@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
 
 from oldphoto_core.errors import WeightsError
-from oldphoto_core.models.build import build
+from oldphoto_core.models.build import build, build_mapping
+from oldphoto_core.settings import Config
 from oldphoto_core.weights.cards import read_card
 from oldphoto_core.weights.store import save_weights
 
@@ -35,10 +37,11 @@ def average(paths: list[Path], out: Path, importance: list[float] | None = None)
     counts = torch.tensor(importance or [1.0] * len(paths))
     shares = counts / counts.sum()
     cards = [read_card(path) for path in paths]
-    kinds = {(card["settings"]["network"], card["settings"]["config"]) for card in cards}
+    kinds = {_kind(card) for card in cards}
     if len(kinds) != 1:
         raise WeightsError(f"Only one network's weights can be averaged, these are of {sorted(kinds)}.")
-    network = build(*kinds.pop())
+    name, config, nonlocal_branch = kinds.pop()
+    network = build(name, config) if nonlocal_branch else build_mapping(config, nonlocal_branch=False)
     states = [load_file(path) for path in paths]
     mean = {
         name: torch.stack(
@@ -55,6 +58,15 @@ def average(paths: list[Path], out: Path, importance: list[float] | None = None)
     ]
     kept = {name: value for name, value in cards[-1].items() if name not in ("sha256", "metrics")}
     save_weights(network, out, {**kept, "averaged": sources})
+
+
+def _kind(card: dict[str, Any]) -> tuple[str, Config, bool]:
+    """Return the network, its configuration, and whether it has all its parts (see `training.card`)."""
+    settings = card["settings"]
+    if "network" not in settings:
+        raise WeightsError(f"{card['name']} is fitted as a whole: it has no checkpoints to be averaged.")
+    whole = settings["network"] != "mapping" or settings.get("nonlocal_branch", True)
+    return settings["network"], settings["config"], bool(whole)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from oldphoto_core import steps
-from oldphoto_core.errors import StorageError, UsageError
+from oldphoto_core.errors import StorageError, UsageError, WeightsError
 from oldphoto_core.photo import Pixels, Tier
-from oldphoto_core.raster import FileRaster, MemoryRaster, OnDisk, reduced, whole
+from oldphoto_core.raster import FileRaster, InMemory, MemoryRaster, OnDisk, reduced, whole
 from oldphoto_core.restore import Restorer, load_restorer
 from oldphoto_core.scan import restore_scan
 from oldphoto_core.settings import RestoreSettings
@@ -142,6 +142,25 @@ def test_a_drawn_mask_replaces_the_detected_one(restorer: Restorer) -> None:
         with pytest.raises(UsageError, match="size"):
             restorer.restore_scan(_on_disk(pixels), workspace, ALL, MemoryRaster(mask[1:]))
     assert found.measurements == pytest.approx(expected.measurements)
+
+
+@pytest.mark.parametrize("drawn", [1, 255])
+def test_a_drawn_mask_needs_no_detector_and_may_be_drawn_in_any_number(
+    tmp_path: Path, restorer: Restorer, drawn: int
+) -> None:
+    blind = load_restorer(device="cpu", weights=write_weights(tmp_path), settings=restorer.settings)
+    blind.detector = None
+    pixels = aged_photo(7, width=150, height=120)
+    mask = np.zeros(pixels.shape[:2], np.uint8)
+    mask[30:34, 20:90] = drawn
+    expected = restorer.restore(pixels, mask=mask.astype(bool))
+    found = blind.restore_scan(MemoryRaster(pixels), InMemory(), ALL, MemoryRaster(mask))
+    assert np.array_equal(whole(found.probability), expected.defect_probability)
+    assert found.measurements == pytest.approx(expected.measurements)
+    for tier, made in expected.tiers.items():
+        assert np.array_equal(whole(found.tiers[tier]), made)
+    with pytest.raises(WeightsError, match="give a mask"):
+        blind.restore_scan(MemoryRaster(pixels), InMemory(), ALL)
 
 
 def test_a_drawn_mask_of_many_like_marks_is_taken_as_drawn(restorer: Restorer) -> None:

@@ -26,12 +26,15 @@ def test_size_is_kept_whatever_it_is(height: int, width: int) -> None:
     assert torch.equal(same, picture)
 
 
+@pytest.mark.parametrize(("tile", "halo"), [(64, 16), (32, 16), (32, 0)])
 @pytest.mark.parametrize("border", [0, 16])
-@pytest.mark.parametrize(("height", "width"), [(21, 45), (1, 300), (130, 257)])
-def test_tiles_are_read_as_from_a_mirrored_picture(height: int, width: int, border: int) -> None:
+@pytest.mark.parametrize(("height", "width"), [(21, 45), (1, 300), (130, 257), (49, 81), (300, 20)])
+def test_tiles_are_read_as_from_a_mirrored_picture(
+    height: int, width: int, border: int, tile: int, halo: int
+) -> None:
     """What NumPy's own padding makes of the whole picture, each tile finds in its part of it."""
     pixels = np.random.default_rng(0).integers(0, 255, (height, width, 3), dtype=np.uint8)
-    grid = Grid(height, width, tile=64, halo=16, multiple=16, border=border)
+    grid = Grid(height, width, tile=tile, halo=halo, multiple=16, border=border)
     rows, columns = ((border, border + (-side) % 16) for side in (height, width))
     padded = np.pad(pixels, (rows, (0, 0), (0, 0)), mode="reflect" if rows[1] < height else "edge")
     padded = np.pad(padded, ((0, 0), columns, (0, 0)), mode="reflect" if columns[1] < width else "edge")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as functional
 from torch import Tensor
 
-from oldphoto_core.models.autoencoder import Autoencoder, Posterior
+from oldphoto_core.models.autoencoder import LATENT_STRIDE, Autoencoder, Posterior
 from oldphoto_core.models.build import build_autoencoder, build_latent_judge, build_picture_judge
 from oldphoto_core.training.losses import reconstruction
 from oldphoto_core.training.settings import TrainingSettings
@@ -24,6 +24,7 @@ class AutoencoderTask(Task):
 
     def __init__(self, settings: TrainingSettings) -> None:
         super().__init__(settings)
+        self.multiple = LATENT_STRIDE
         self.domain = "clean" if settings.network == "vae-clean" else "aged"
         shares = {"aged": 1.0} if self.domain == "clean" else {"aged": 0.5, "old": 0.5}
         self.mixes = mixed(settings, shares)

@@ -27,7 +27,7 @@ class Task(ABC):
     Attributes:
         network: what is trained and shipped.
         mixes: where its samples come from, and in which shares.
-        crop: side of a training crop in pixels.
+        crop: side of a training crop in pixels, a multiple of ``multiple``.
         adversaries: discriminators, trained beside the network; empty where there is no adversarial term.
         frozen: networks that take part and are not trained.
         features: the frozen network that feature matching uses, for the card.
@@ -36,6 +36,7 @@ class Task(ABC):
     network: nn.Module
     mixes: dict[str, Mix]
     features: str = "none"
+    multiple: int = 1
 
     def __init__(self, settings: TrainingSettings) -> None:
         self.settings = settings

@@ -20,6 +20,7 @@ class DetectorTask(Task):
     def __init__(self, settings: TrainingSettings) -> None:
         super().__init__(settings)
         self.network = build_detector(settings.config)
+        self.multiple = self.network.stride
         added = 1 - settings.real_share
         shares = {"aged": added / 2, "worn": added / 2, "annotated": settings.real_share}
         self.mixes = mixed(settings, shares)

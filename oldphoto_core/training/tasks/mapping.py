@@ -10,7 +10,7 @@ from oldphoto_core.latent.restraint import steadied
 from oldphoto_core.models.build import build_mapping, build_picture_judge
 from oldphoto_core.models.interpolation import interpolated
 from oldphoto_core.models.latent_mapping import latent_mask
-from oldphoto_core.training.losses import feature_matching, log_square_error, pyramid_l1
+from oldphoto_core.training.losses import PYRAMID_LEVELS, feature_matching, log_square_error, pyramid_l1
 from oldphoto_core.training.perceptual import perceptual_network
 from oldphoto_core.training.settings import TrainingSettings
 from oldphoto_core.training.stream import Batch
@@ -27,6 +27,7 @@ class MappingTask(Task):
 
     def __init__(self, settings: TrainingSettings) -> None:
         super().__init__(settings)
+        self.multiple = 2**PYRAMID_LEVELS
         self.mixes = mixed(settings, {"aged": 1.0})
         self.network = build_mapping(settings.config, nonlocal_branch=settings.nonlocal_branch)
         self.old = frozen_autoencoder(settings, "vae_old")

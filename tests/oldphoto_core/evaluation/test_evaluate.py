@@ -167,6 +167,14 @@ def test_annotated_photographs_are_scored_outside_the_ignored(tmp_path: Path) ->
     assert evaluate_detection(photos, annotated, None, lambda name: name.endswith("2")).damaged == 0
 
 
+@pytest.mark.parametrize("which", ["mask", "ignore"])
+def test_annotations_of_another_size_are_refused(tmp_path: Path, which: str) -> None:
+    photos, annotated = _annotated(tmp_path)
+    write(annotated / f"portrait-0002_{which}.png", np.zeros((9, 12), np.uint8))
+    with pytest.raises(UsageError, match=r"portrait-0002: mask \(9, 12\)"):
+        evaluate_detection(photos, annotated, None)
+
+
 def test_annotations_without_their_photograph_are_refused(tmp_path: Path) -> None:
     photos, annotated = _annotated(tmp_path)
     (photos / "portrait-0002.png").unlink()

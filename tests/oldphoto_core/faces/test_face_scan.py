@@ -79,6 +79,30 @@ def test_a_picture_larger_than_what_is_searched_comes_out_alike_by_parts(
     assert np.abs(change).max() > 0, "the whole photo has colour: the face was refined in colour"
 
 
+class _Unread(MemoryRaster):
+    """A target whose parts nobody asks for."""
+
+    def read(self, top: int, left: int, bottom: int, right: int) -> NDArray[np.uint8]:
+        raise AssertionError(f"rows {top} to {bottom}, columns {left} to {right} were read into memory")
+
+
+def test_a_face_that_is_too_large_is_not_read_into_memory(
+    monkeypatch: pytest.MonkeyPatch, portrait: NDArray[np.uint8], detector: FaceDetector
+) -> None:
+    """On a large scan it may be most of it."""
+    large = np.asarray(cv2.resize(portrait, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC), np.uint8)
+    enhancer = FaceEnhancer(detector, _Forbidden(), FaceSettings())
+    _, expected, measured = enhancer.enhance(large, large)
+    monkeypatch.setattr(scan, "SEARCHED_SIDE", max(large.shape) - 1)
+    target = _Unread(np.zeros_like(large))
+    faces, by_parts = scan.enhance_into(enhancer, MemoryRaster(large), MemoryRaster(large), target)
+    assert (
+        (len(faces), by_parts["faces_too_large"]) == (len(expected), measured["faces_too_large"]) == (1, 1.0)
+    )
+    assert by_parts.keys() == measured.keys()
+    assert np.array_equal(target.pixels, large)
+
+
 @pytest.mark.parametrize(("tier", "lost"), [(Tier.RESTORED, 1), (Tier.CONSERVED, 0)])
 def test_a_face_that_only_a_higher_tier_paints_over_is_not_lost(
     tmp_path: Path, portrait: NDArray[np.uint8], detector: FaceDetector, tier: Tier, lost: int

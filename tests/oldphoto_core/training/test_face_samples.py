@@ -66,6 +66,30 @@ def test_samples_are_aligned_pairs_of_the_wanted_size(faces: Path) -> None:
     assert all((again[name] == drawn[0][name]).all() for name in again)
 
 
+def test_boxes_are_read_as_a_spreadsheet_writes_them(tmp_path: Path) -> None:
+    path = tmp_path / "boxes.csv"
+    assert read_boxes(path) == {}
+    path.write_text("\ufefffile,x,y,w,h\na.jpg,1,2,30.5,40\n", encoding="utf-8")
+    assert read_boxes(path) == {"a.jpg": (1.0, 2.0, 30.5, 40.0)}
+
+
+@pytest.mark.parametrize(
+    "rows",
+    ["file;x;y;w;h\na.jpg;1;2;30;40\n", "file,x,y,w,h\na.jpg,1,2,30\n", "file,x,y,w,h\na.jpg,1,2,30,0\n"],
+)
+def test_boxes_that_are_none_are_refused_by_line(tmp_path: Path, rows: str) -> None:
+    (tmp_path / "boxes.csv").write_text(rows, encoding="utf-8")
+    with pytest.raises(UsageError, match=r"boxes\.csv, line 2: want"):
+        read_boxes(tmp_path / "boxes.csv")
+
+
+def test_a_folder_without_any_face_is_refused(faces: Path) -> None:
+    """Looking for one must not go on for ever."""
+    (faces / "faces" / "boxes.csv").unlink()
+    with pytest.raises(UsageError, match=r"No face is found in the 2 photographs of .*faces"):
+        FaceSamples(faces, 64, NO_STAGE).draw(np.random.default_rng(0))
+
+
 def test_the_target_takes_the_tone_of_the_degraded_face() -> None:
     clean = cv2.resize(np.random.default_rng(0).integers(60, 200, (8, 8, 3), dtype=np.uint8), (64, 64))
     faded = np.rint(clean * np.array([0.5, 0.6, 0.4]) + 70).astype(np.uint8)

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from oldphoto_core.errors import UsageError
 from oldphoto_core.training.samples import AnnotatedSamples, PhotoFolder, WornSamples, cut, turned
 from oldphoto_core.training.split import in_annotated_validation, in_validation, split_group
 from oldphoto_core.training.verdicts import CERTAIN, UNCERTAIN, Place
@@ -82,9 +83,26 @@ def test_worn_photographs_are_sure_of_added_damage_only(training_data: Path) -> 
         assert changed[marked].mean() > 3 * changed[~marked].mean()
 
 
-def test_no_worn_photograph_is_one_that_measures(training_data: Path) -> None:
+def test_undamaged_annotated_photographs_alone_can_be_learnt_from(training_data: Path) -> None:
+    for path in (training_data / "annotated").glob("*_mask.png"):
+        cv2.imwrite(str(path), np.zeros((120, 160), np.uint8))
+    source, rng = AnnotatedSamples(training_data, 64), np.random.default_rng(0)
+    assert not any(source.draw(rng)["mask"].any() for _ in range(8))
+
+
+@pytest.mark.parametrize("which", ["mask", "ignore"])
+def test_marks_of_another_size_are_refused(training_data: Path, which: str) -> None:
+    path = sorted((training_data / "annotated").glob(f"*_{which}.png"))[0]
+    cv2.imwrite(str(path), np.zeros((60, 80), np.uint8))
+    with pytest.raises(UsageError, match=rf"{path.name.removesuffix(f'_{which}.png')}.*\(120, 160\)"):
+        AnnotatedSamples(training_data, 64)
+
+
+@pytest.mark.parametrize("pattern", ["old-{}", "box.{}"])
+def test_no_worn_photograph_is_one_that_measures(training_data: Path, pattern: str) -> None:
     drawn = {p.stem for p in WornSamples(training_data, 96).photos.paths}
-    measuring = next(f"old-{n}" for n in range(99) if _only_annotated_validation(f"old-{n}"))
+    names = (pattern.format(number) for number in range(99))
+    measuring = next(name for name in names if _only_annotated_validation(f"{name}.jpg"))
     unmarked = next(f"more-{n}" for n in range(99) if _only_annotated_validation(f"more-{n}"))
     picture = np.zeros((120, 160, 3), np.uint8)
     for name in (measuring, unmarked):

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import pytest
+
 from oldphoto_core.training.split import in_annotated_validation, in_validation, position, split_group
 
 
 def test_the_suffix_and_the_folder_do_not_matter() -> None:
     assert in_validation("a/b/view-0001.jpg") == in_validation("view-0001.png") == in_validation("view-0001")
+
+
+@pytest.mark.parametrize("name", ["scan.001", "Page 3. Verso", "view-0001"])
+def test_a_dot_in_a_name_is_no_ending(name: str) -> None:
+    """Else masks (NAME_mask.png) and photographs (NAME.jpg) of one name are on two sides."""
+    assert split_group(name) == split_group(f"{name}.jpg") == split_group(f"old/{name}.JPEG") == name
 
 
 def test_sister_plates_share_a_side() -> None:

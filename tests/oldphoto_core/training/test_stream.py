@@ -7,8 +7,10 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
+from oldphoto_core.errors import UsageError
 from oldphoto_core.training.samples import Sample
 from oldphoto_core.training.settings import TrainingSettings
 from oldphoto_core.training.stream import Batch, BlockDataset, Mix, batches_from, mirrored
@@ -56,6 +58,17 @@ def test_starting_at_a_step_is_going_on_from_there() -> None:
     everything = _first(_dataset(), block + 4)
     for step in (3, block, block + 1):
         assert _equal(_first(_dataset(), 3, step=step), everything[step : step + 3])
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_what_is_wrong_with_the_data_is_told_in_one_line(training_data: Path, workers: int) -> None:
+    for path in (training_data / "clean").iterdir():
+        path.write_text("saved under a wrong name")
+    dataset = BlockDataset(mixed(_settings(training_data), {"aged": 1.0}), batch=2, crop=64, seed=0)
+    with pytest.raises(
+        UsageError, match=r"^\S+clean-\d+\.jpg cannot be decoded\. Remove it from the [a-z ]+\.$"
+    ):
+        _first(dataset, 1, workers=workers)
 
 
 def test_another_seed_gives_other_data() -> None:

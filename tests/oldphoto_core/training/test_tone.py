@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
 from oldphoto_core.errors import UsageError
+from oldphoto_core.training.fading import fit_fading
 from oldphoto_core.training.tone import fit_tone, gain
 from oldphoto_core.weights.cards import read_card
 from oldphoto_core.weights.load import load_networks
@@ -30,6 +33,16 @@ def test_too_few_photographs_are_refused(tmp_path: Path) -> None:
     write_views(tmp_path / "clean", 3)
     with pytest.raises(UsageError, match="3 photographs"):
         fit_tone(tmp_path, tmp_path / "a.safetensors")
+
+
+@pytest.mark.parametrize("fit", [fit_tone, fit_fading])
+def test_a_photograph_that_is_too_narrow_is_named(
+    few_views: Path, tmp_path: Path, fit: Callable[..., Path]
+) -> None:
+    path = sorted((few_views / "clean").iterdir())[0]
+    cv2.imwrite(str(path), np.full((300, 20, 3), 128, np.uint8))
+    with pytest.raises(UsageError, match=rf"{path.name}: 20×\d+ .*Remove it"):
+        fit(few_views, tmp_path / "a.safetensors", examples=30)
 
 
 def test_the_gain_is_that_of_psnr() -> None:

@@ -70,6 +70,37 @@ def test_a_training_starts_from_given_weights_and_says_so(training_data: Path) -
     assert read_card(trainer.run())["started_from"] == read_card(first)["sha256"]
 
 
+def test_weights_that_are_replaced_by_what_starts_from_them_are_named(training_data: Path) -> None:
+    settings = _settings("detector", training_data, 2)
+    first = read_card(Trainer(replace(settings, max_steps=1)).run())["sha256"]
+    again = replace(settings, start=settings.out, seed=1)
+    Trainer(again).run(until=1)
+    assert read_card(settings.out)["sha256"] != first
+    assert read_card(Trainer(replace(again, resume=True)).run())["started_from"] == first
+
+
+@pytest.mark.parametrize(("network", "multiple"), [("detector", 16), ("vae-old", 4)])
+def test_a_crop_that_the_network_cannot_halve_is_refused(
+    training_data: Path, network: str, multiple: int
+) -> None:
+    with pytest.raises(UsageError, match=f"multiple of {multiple} for --crop"):
+        Trainer(_settings(network, training_data, crop=2 * multiple + 1))
+
+
+def test_a_checkpoint_of_something_else_is_refused(training_data: Path) -> None:
+    settings = _settings("detector", training_data, 1)
+    Trainer(settings).run()
+    other = replace(settings, network="vae-old", resume=True)
+    with pytest.raises(
+        UsageError, match=r"detector\.checkpoint\.pt is no checkpoint that vae-old can go on from"
+    ):
+        Trainer(other)
+    checkpoint = settings.out.with_suffix(".checkpoint.pt")
+    checkpoint.write_bytes(checkpoint.read_bytes()[:5000])
+    with pytest.raises(UsageError, match="leave --resume out"):
+        Trainer(replace(settings, resume=True))
+
+
 def test_mapping_trains_between_two_frozen_autoencoders(training_data: Path) -> None:
     pair = {}
     for name in ("vae-old", "vae-clean"):

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from oldphoto_core.errors import WeightsError
-from oldphoto_core.models.build import build
+from oldphoto_core.models.build import build, build_mapping
 from oldphoto_core.weights.average import average, main
 from oldphoto_core.weights.cards import read_card
 from oldphoto_core.weights.store import load_weights, save_weights
@@ -24,6 +24,34 @@ def _checkpoint(folder: Path, name: str, steps: int, value: float, network: str 
     card = {"name": "x", "version": "0", "licence": "Apache-2.0", "settings": settings, "steps": steps}
     save_weights(made, path, card)
     return path
+
+
+def test_a_mapping_without_its_nonlocal_block_is_averaged_as_one(tmp_path: Path) -> None:
+    paths = []
+    for name in "ab":
+        path = tmp_path / f"{name}.safetensors"
+        settings = {"network": "mapping", "config": "compact", "nonlocal_branch": False}
+        card = {"name": "x", "version": "0", "licence": "Apache-2.0", "settings": settings, "steps": 1}
+        save_weights(build_mapping("compact", nonlocal_branch=False), path, card)
+        paths.append(path)
+    out = tmp_path / "mean.safetensors"
+    average(paths, out)
+    load_weights(build_mapping("compact", nonlocal_branch=False), out)
+    with pytest.raises(WeightsError, match="Only one network"):
+        average([paths[0], _checkpoint(tmp_path, "c", 1, 0.5, "mapping")], out)
+
+
+def test_what_has_no_checkpoints_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "tone.safetensors"
+    card = {
+        "name": "tone-compact",
+        "version": "0",
+        "licence": "Apache-2.0",
+        "settings": {"config": "compact"},
+    }
+    save_weights(build("tone", "compact"), path, card)
+    with pytest.raises(WeightsError, match="tone-compact is fitted as a whole"):
+        average([path, path], tmp_path / "mean.safetensors")
 
 
 def test_weights_are_averaged_and_the_card_says_of_what(tmp_path: Path) -> None:
