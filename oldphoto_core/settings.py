@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from math import inf
 from typing import Any, Literal
 
@@ -22,27 +22,8 @@ def check_config(name: str) -> None:
 TILE_MULTIPLE = 16
 """Tiles begin at multiples of so many pixels, where the networks' halved pictures have whole pixels."""
 
-_SHARES = (
-    *(
-        "seed_probability",
-        "grow_probability",
-        "line_probability",
-        "suspected_probability",
-        "dense_probability",
-    ),
-    *("codec_cancelling", "translation_error", "texture_level", "tone_change", "strength", "tone_strength"),
-    *("fading_strength", "needed_mask", "needed_change", "dense_share"),
-)
-_RANGES: tuple[tuple[str, float, float], ...] = (
-    *((name, 0, 1) for name in _SHARES),
-    ("sparse_share", 1e-12, 1),
-    ("tile", TILE_MULTIPLE, inf),
-    ("halo", 0, inf),
-    ("least_defect", 0, inf),
-    ("dilation", 0, inf),
-    ("max_keys", 1, inf),
-)
-"""Each number with its least and greatest value; thresholds move with the logarithm of ``sparse_share``."""
+_LEAST: dict[str, float] = {"tile": TILE_MULTIPLE, "max_keys": 1, "sparse_share": 1e-12}
+"""Where 0 has no meaning; thresholds move with the logarithm of ``sparse_share``."""
 
 
 @dataclass(frozen=True)
@@ -107,10 +88,13 @@ class RestoreSettings:
 
     def __post_init__(self) -> None:
         """Raise :class:`UsageError` for a number that means nothing: computed with, it would give a wrong picture."""
-        for name, least, most in _RANGES:
-            if not least <= getattr(self, name) <= most:
+        for field in fields(self):
+            value, least = getattr(self, field.name), _LEAST.get(field.name, 0)
+            # Every number with a fraction is a share or a probability.
+            most = 1 if field.type == "float" else inf
+            if not least <= value <= most:
                 wanted = f"at least {least}" if most == inf else f"between {least} and {most}"
-                raise UsageError(f"The setting {name} is {getattr(self, name)}. Choose one {wanted}.")
+                raise UsageError(f"The setting {field.name} is {value}. Choose one {wanted}.")
         for name in ("tile", "halo"):
             if getattr(self, name) % TILE_MULTIPLE:
                 raise UsageError(
