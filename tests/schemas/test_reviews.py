@@ -240,12 +240,23 @@ def test_reviews_only_grow(archive: Archive) -> None:
                 connection.execute(sa.text(statement))
 
 
-def test_decisions_are_events_of_the_reviewer(archive: Archive) -> None:
+def test_decisions_are_events_of_the_reviewer_and_stand_in_the_chain(archive: Archive) -> None:
     row = _row(archive, "05.tif")
-    _approve(archive, row, "Ada Ångström")
-    event = archive.catalog.show("05.tif")[0]["events"][-1]
-    assert (event["type"], event["agent"], event["work_item"]) == ("appraisal", "Ada Ångström", row.item_id)
-    assert event["detail"]["decision"] == "approve"
+    review = _approve(archive, row, "Ada Ångström")
+    undo = archive.catalog.undo(review, "ben", "too soon").review_id
+    events = archive.catalog.show("05.tif")[0]["events"][-2:]
+    assert [(one["type"], one["agent"], one["work_item"], one["run"]) for one in events] == [
+        ("appraisal", name, row.item_id, row.run) for name in ("Ada Ångström", "ben")
+    ]
+    output = {"output_sha256": row.output_sha256}
+    approved = {"decision": "approve", "reason": "fine", "review": review, **output}
+    undone = {"decision": "undo", "reason": "too soon", "review": undo, "undoes": review, **output}
+    assert [one["detail"] for one in events] == [approved, undone]
+    chained = archive.catalog.audit_entries()
+    assert [(one["actor"], one["action"], one["subject"], one["detail"]) for one in chained] == [
+        (name, "review", f"work item {row.item_id}", detail)
+        for name, detail in (("ben", undone), ("Ada Ångström", approved))
+    ]
 
 
 def test_redo_waits_for_a_run(archive: Archive) -> None:
