@@ -319,6 +319,25 @@ def test_a_request_counts_while_it_is_the_current_decision(archive: Archive) -> 
     assert wanted() == [second], "asked for twice, done once"
 
 
+def test_a_decision_on_one_photo_is_no_answer_to_what_was_asked_of_another(archive: Archive) -> None:
+    """Requests are handed out oldest first, page by page, and by collection."""
+    catalog = archive.catalog
+    reviews = {}
+    for key in ("06.tif", "05.tif", "07.tif"):
+        row = _row(archive, key)
+        reviews[key] = catalog.decide(
+            row.item_id, Decision.REDO, "", "ada", row.output_sha256, None
+        ).review_id
+    _approve(archive, _row(archive, "08.tif"))
+    assert {one.key: one.review_id for one in catalog.pending_redos(archive.name)} == reviews
+    (first,) = catalog.pending_redos(archive.name, limit=1)
+    assert first.key == "06.tif"
+    rest = catalog.pending_redos(archive.name, after=first.review_id)
+    assert [one.key for one in rest] == ["05.tif", "07.tif"]
+    Archive(catalog, name="prints").run([photo("06.tif")])
+    assert catalog.pending_redos("prints") == []
+
+
 def test_two_masks_for_one_photo_at_once_are_one_redo_and_one_conflict(archive: Archive) -> None:
     """Neither waits for the other in a circle."""
     catalog, row = archive.catalog, _row(archive, "05.tif")
