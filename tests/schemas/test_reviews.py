@@ -103,6 +103,16 @@ def test_filters_of_the_queue(archive: Archive) -> None:
         catalog.review_queue(after="'; DROP TABLE review; --")
 
 
+def test_a_notice_is_a_flag_as_well(catalog: Catalog) -> None:
+    notice = flag("detector-uncertainty", 0.06, "notice")
+    Archive(catalog).run(
+        [photo("a.tif"), photo("b.tif")],
+        lambda item: done(item, flags=(notice,) if item.key == "a.tif" else ()),
+    )
+    assert [row.key for row in catalog.review_queue().rows] == ["a.tif"]
+    assert [row["key"] for row in catalog.flagged()] == ["a.tif"]
+
+
 @pytest.mark.parametrize("size", [1, 2, 5])
 @pytest.mark.parametrize(
     "wanted",
