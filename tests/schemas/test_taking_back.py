@@ -67,8 +67,14 @@ def test_a_result_is_recorded_as_its_sidecar_tells(catalog: Catalog) -> None:
 def test_the_next_run_finds_nothing_to_do(catalog: Catalog) -> None:
     archive = Archive(catalog)
     take_back(archive, [rebuilt(archive, key, "/new") for key in ("a.tif", "b.tif")])
-    _, plan = archive.start([photo("a.tif"), photo("b.tif"), photo("c.tif")])
+    scans = [photo("a.tif"), photo("b.tif"), photo("c.tif")]
+    _, plan = archive.start(scans)
     assert plan == Plan(inputs=3, already_done=2, pending=1)
+    other = Archive(catalog, settings={"tier": "conserved"})
+    prefixes = {item.key: item.prefix for item in other.work(other.start(scans)[0])}
+    assert prefixes["a.tif"] == prefixes["b.tif"] == f"recipes/{other.recipe_sha[:12]}/", (
+        "their place is taken"
+    )
     assert_true(catalog)
 
 
