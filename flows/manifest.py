@@ -19,13 +19,13 @@ class Manifest:
     lack that first part, so ``data/x`` is found under ``x`` too.
 
     Args:
-        entries: path → digest.
+        entries: path → digest, lower-case.
         name: file name, for messages.
     """
 
     def __init__(self, entries: dict[str, str], name: str) -> None:
         self.name = name
-        self._entries = {_tidy(path): digest.lower() for path, digest in entries.items()}
+        self._entries = {_tidy(path): digest for path, digest in entries.items()}
         self._unseen = set(self._entries)
         self._lock = threading.Lock()
 

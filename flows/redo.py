@@ -30,7 +30,7 @@ from flows.request import OUTPUT_FOLDERS, RestoreRequest, absolute_place, relati
 from flows.workplace import Decision, Workplace, decide
 from oldphoto_core.errors import OldPhotoError
 from schemas.errors import CatalogError
-from schemas.records import FIXITY_ERROR, WITH_OUTPUT
+from schemas.records import FIXITY_ERROR
 from schemas.repository import Catalog
 from schemas.review_records import QueueRow, RedoRecord
 
@@ -156,9 +156,9 @@ class Redoer:
             return None
         history = self.catalog.history(record.item_id)
         number = history["present"]
-        present = next(one for one in history["work_items"] if one["work_item"] == number)
-        if number == record.item_id or present["outcome"] not in WITH_OUTPUT:
+        if number == record.item_id:
             return None
+        present = next(one for one in history["work_items"] if one["work_item"] == number)
         self.catalog.redo_taken([record.review_id], present["run"])
         return "another result is the present one: decide on that"
 

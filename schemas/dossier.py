@@ -60,8 +60,9 @@ def history(connection: Connection, item: int) -> Record:
         select(Recipe.document).join(WorkItem, WorkItem.recipe_id == Recipe.id).where(WorkItem.id == item)
     ).scalar_one()
     queued = queue_rows.rows(connection, [(item, None)])
-    current = found["locations"][0]["sha256"] if found["locations"] else None
-    present = _best(found["work_items"], _set_aside(connection, [asset]), current)
+    # Whatever bytes were seen last: a scan of which nothing was made yet, or that failed, takes nobody's place.
+    results = [one for one in found["work_items"] if one["outcome"] in WITH_OUTPUT]
+    present = _best(results, _set_aside(connection, [asset]))
     return {
         **found,
         "recipe_document": json.loads(document),
@@ -163,7 +164,7 @@ def _set_aside(connection: Connection, assets: Sequence[int]) -> set[int]:
 def _best(
     items: list[Record],
     aside: Set[int],
-    current: str | None,
+    current: str | None = None,
     digest: str | None = None,
     number: int | None = None,
 ) -> Record | None:

@@ -114,7 +114,7 @@ def _take_in(connection: Connection, batch: _Batch, records: list[AssetRecord]) 
     counts = IngestCounts()
     events: list[dict[str, Any]] = []
     for record in records:
-        previous = before.get(assets[record.key]) if record.key in old else None
+        previous = before.get(assets[record.key])
         found = _events(record, previous, is_new=record.key not in old)
         links = {
             "asset_id": assets[record.key],

@@ -83,11 +83,11 @@ def members(connection: Connection, number: int) -> list[int]:
     return list(connection.scalars(query))
 
 
-def verdict(sample: int, accept: int, nonconforming: int, undecided: int) -> Verdict:
+def verdict(accept: int, nonconforming: int, undecided: int) -> Verdict:
     """Judge a sample of which some members are not decided yet."""
     if nonconforming > accept:
         return Verdict.REJECTED
-    if nonconforming + undecided <= accept or undecided == 0:
+    if nonconforming + undecided <= accept:
         return Verdict.ACCEPTED
     return Verdict.OPEN
 
@@ -106,7 +106,7 @@ def _record(connection: Connection, row: Any) -> LotRecord:
     return LotRecord(
         lot_id=row.id,
         **values,
-        verdict=verdict(row.sample_size, row.accept_number, bad, undecided),
+        verdict=verdict(row.accept_number, bad, undecided),
         conforming=good,
         nonconforming=bad,
         undecided=undecided,

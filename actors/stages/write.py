@@ -172,7 +172,7 @@ class WriteStage:
 
     def _flags(self, photo: PhotoRow, written: _Written) -> tuple[Flag, ...]:
         flags = list(photo.flags)
-        if photo.warnings and not any(flag.code == "decode-warnings" for flag in flags):
+        if photo.warnings:
             flags.append(decode_warnings(photo.warnings))
         if written.conflicts:
             flags.append(name_conflict(written.conflicts))

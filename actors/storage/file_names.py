@@ -11,15 +11,14 @@ def text_names(names: Collection[str]) -> dict[str, str]:
     """Return for each file name of a folder one that can be stored as text, no two the same.
 
     Most stay as they are. In odd ones the bytes that are not UTF-8 become ``%XX``, or ``%xx`` where a file is
-    really called so.
+    really called so. An odd name in which such a ``%XX`` is written as well stays odd: nothing would lead back to it.
     """
     found = {name: name for name in names if name == readable(name)}
     taken = set(found)
     for name in sorted(set(names) - taken):
-        # The last is no text: the catalog refuses it.
-        found[name] = next(
-            text for text in (readable(name), readable(name, "02x"), name) if text not in taken
-        )
+        texts = (text for text in (readable(name), readable(name, "02x")) if odd_name(text) == name)
+        # The name itself is no text: the catalog refuses it.
+        found[name] = next((text for text in texts if text not in taken), name)
         taken.add(found[name])
     return found
 

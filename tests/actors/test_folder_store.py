@@ -138,6 +138,18 @@ def test_an_odd_name_and_one_that_looks_like_it_are_two_files(folder: FolderStor
     }
 
 
+def test_odd_names_that_are_also_written_like_odd_ones_are_several_files(folder: FolderStore) -> None:
+    """Each is read under the name that it is listed by; a name that text cannot tell from another stays odd."""
+    names = [b"\xfe%FF.tif", b"%FE\xff.tif", b"\xfe\xff.tif"]
+    for name in names:
+        (folder.root / os.fsdecode(name)).write_bytes(name)
+    assert {key: folder.read(key) for key in keys(folder)} == {
+        os.fsdecode(names[0]): names[0],
+        os.fsdecode(names[1]): names[1],
+        "%FE%FF.tif": names[2],
+    }
+
+
 @pytest.mark.parametrize("seconds", [10**12, -(10**12)])
 def test_a_time_beyond_all_dates_is_a_time(folder: FolderStore, seconds: int) -> None:
     first, second = (

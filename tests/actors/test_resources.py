@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.resources import GIB, EngineSettings, Machine, plan_resources
-from actors.stages.fused import ALL_STAGES, NETWORK_STAGES
+from actors.resources import GIB, EngineSettings, Machine, Resources, plan_resources
+from actors.stages.fused import ALL_STAGES, NETWORK_STAGES, StageName
 
 MACHINES = st.lists(
     st.builds(
@@ -88,9 +88,21 @@ def test_workers_are_added_within_bounds_only() -> None:
 
 def test_a_gpu_is_shared_by_network_workers_only() -> None:
     plan = plan_resources([Machine(16, 1, 128 * GIB)], photos=1000)
-    assert [group.resources.gpus for group in plan] == [0, 0.5, 0]
+    assert [group.stages for group in plan[::2]] == [(StageName.READ,), (StageName.WRITE,)]
     assert plan[1].stages == NETWORK_STAGES
-    assert plan[1].resources.concurrency == 2
+    # Half a processor for each of the two network workers; a third of the others read, two thirds write.
+    assert [group.resources for group in plan] == [
+        Resources(1.0, 0, 1, 5),
+        Resources(0.5, 0.5, 4, 2, memory=3 * GIB, most=2),
+        Resources(1.0, 0, 1, 10),
+    ]
+
+
+def test_network_workers_beside_a_gpu_share_its_nodes_memory_and_may_grow() -> None:
+    settings = EngineSettings(worker_bytes=8 * GIB, most_workers=6)
+    machines = [Machine(4, 1, 10 * GIB), Machine(4, 0, GIB)]
+    networks = plan_resources(machines, photos=5, settings=settings)[1].resources
+    assert (networks.concurrency, networks.most, networks.memory) == (2, 5, 5 * GIB)
 
 
 def test_a_gpu_is_left_alone_when_the_cpu_is_asked_for() -> None:

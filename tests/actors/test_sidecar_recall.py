@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,9 @@ import pytest
 from actors.inline import run_inline
 from actors.job import RestoreJob
 from actors.rows import InputRow, OutcomeRow
+from actors.sidecar import read_sidecar
+from actors.storage import FolderStore
+from oldphoto_core.errors import StorageError
 from oldphoto_core.photo import DefectDetection, Outcome, Pixels
 from tests.actors.median_restorer import MedianRestorer, median_restorer
 from tests.actors.photos import clean, job_for, rows, save, scratched
@@ -133,6 +137,42 @@ def test_another_recipe_or_request_is_other_work(
     for other in (replace(job, recipe_id="0" * 64), replace(job, keep_tiers=True)):
         with pytest.raises(AssertionError):
             raise_if_restored(items[0], other)
+
+
+def test_what_another_photo_left_under_a_name_is_not_taken_over(
+    items: list[InputRow], job: RestoreJob, tmp_path: Path
+) -> None:
+    """Another key, as where a file was renamed, or other bytes."""
+    list(run_inline(items, job, median_restorer))
+    save(tmp_path / "scans/other.png", scratched())
+    save(tmp_path / "scans/a.png", scratched(41))
+    for key in ("other.png", "a.png"):
+        (item,) = rows(tmp_path / "scans", [key])
+        with pytest.raises(AssertionError):
+            raise_if_restored(replace(item, stem="a"), job)
+
+
+def test_what_a_sidecar_says_is_read_again(items: list[InputRow], job: RestoreJob, tmp_path: Path) -> None:
+    row = next(iter(run_inline(items, replace(job, collection="plates"), median_restorer)))
+    store = FolderStore(tmp_path / "out")
+    told = read_sidecar(store, "sidecars/a.json")
+    assert facts(replace(told.outcome, work_item_id=row.work_item_id)) == facts(row)
+    assert (told.key, told.stem, told.prefix, told.sha256) == ("a.png", "a", "", items[0].sha256)
+    assert (told.collection, told.source, told.recipe) == ("plates", items[0].uri, job.recipe_id)
+    assert (told.header["width"], told.header["height"], told.software) == (56, 40, job.software)
+
+
+@pytest.mark.parametrize(
+    "change", [{"format": "oldphoto-sidecar/99"}, {"outcome": "failed"}, {"derivatives": [{"path": "x"}]}]
+)
+def test_a_sidecar_that_cannot_be_read_is_named(
+    items: list[InputRow], job: RestoreJob, tmp_path: Path, change: dict[str, object]
+) -> None:
+    list(run_inline(items, job, median_restorer))
+    path = tmp_path / "out/sidecars/a.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(StorageError, match=r"sidecars/a\.json is no sidecar"):
+        read_sidecar(FolderStore(tmp_path / "out"), "sidecars/a.json")
 
 
 def raise_if_restored(item: InputRow, job: RestoreJob) -> None:

@@ -7,11 +7,12 @@ import json
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from actors.inline import run_inline
@@ -104,8 +105,15 @@ def test_the_record_suits_the_catalog(source: Path, destination: Path) -> None:
     save(source / "a.png", scratched())
     row = restore(rows(source, ["a.png"]), job_for(source, destination))["a.png"]
     record = to_outcome(row)
-    assert (record.work_item_id, record.outcome, record.derivatives) == (1, "done", row.derivatives)
-    assert [str(event.type) for event in record.events] == ["fixity check", "modification"]
+    assert (record.work_item_id, record.outcome) == (1, "done")
+    for name in {one.name for one in fields(record)} - {"outcome"}:
+        assert getattr(record, name) == getattr(row, name)
+    check, change = record.events
+    assert (check.type, change.type, change.outcome) == ("fixity check", "modification", "success")
+    assert check.detail == {"algorithm": "sha256", "digest": row.sha256}
+    assert change.detail == {
+        "files": [f"{one}/a.png" for one in ("restored", "masks", "probability")] + ["sidecars/a.json"]
+    }
 
 
 @pytest.mark.parametrize("tier", list(Tier))
@@ -198,7 +206,21 @@ def test_broken_files_are_quarantined_and_cost_nobody_else(source: Path, destina
     assert len(snapshot(destination)) == 4
 
 
-def test_a_file_larger_than_allowed_is_not_decoded(source: Path, destination: Path) -> None:
+def test_what_the_decoder_remarks_is_flagged_and_told(source: Path, destination: Path) -> None:
+    tifffile.imwrite(source / "a.tif", np.stack([scratched()[..., 0]] * 2), photometric="minisblack")
+    row = restore(rows(source, ["a.tif"]), job_for(source, destination))["a.tif"]
+    (flag,) = (flag for flag in row.flags if flag.code == "decode-warnings")
+    facts = json.loads((destination / "sidecars/a.json").read_bytes())
+    (warning,) = facts["warnings"]
+    assert warning in flag.explanation
+    assert (flag.value, flag.severity) == (1.0, "notice")
+
+
+@pytest.mark.parametrize("at_once", [1 << 20, 1])
+def test_a_file_larger_than_allowed_is_not_decoded(
+    source: Path, destination: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr("actors.stages.read._READ_AT_ONCE", at_once)
     save(source / "a.png", scratched())
     job = replace(job_for(source, destination), limits=DecodeLimits(max_bytes=100))
     assert restore(rows(source, ["a.png"]), job)["a.png"].error_class == "oversized"
@@ -251,6 +273,7 @@ def test_our_own_mistake_is_a_failure_with_its_trace(source: Path, destination: 
     row = restore(rows(source, ["a.png"]), job_for(source, destination))["a.png"]
     assert (row.outcome, row.error_class) == (Outcome.FAILED, "RuntimeError")
     assert row.reason == "RuntimeError: this detector cannot stand fourteen"
+    assert [str(event.type) for event in row.events] == ["fixity check", "modification"]
     assert "median_restorer.py" in row.events[-1].detail["trace"]
 
 

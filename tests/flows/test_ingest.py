@@ -62,6 +62,8 @@ def test_every_file_becomes_an_input(catalog: Catalog, scans: Path) -> None:
     write_broken(scans)
     result, run, _ = ingested(catalog, FolderStore(scans))
     assert (result.counts.seen, result.counts.new, result.counts.unreadable) == (9, 9, 1)
+    with read(catalog.engine) as connection:
+        assert connection.scalars(select(Event.id).where(Event.asset_id.is_(None))).all() == []
     counts = catalog.counts(run)
     assert counts["inputs"] == 9
     assert counts["quarantined"] + counts["pending"] == 9
@@ -102,7 +104,12 @@ def test_a_manifest_that_disagrees_quarantines(catalog: Catalog, scans: Path) ->
     assert found in row["reason"]
     assert [(one.kind, one.path) for one in result.remarks.named] == [("missing", "lost.tif")]
     assert catalog.counts(run)["pending"] == 2
-    assert unnamed.exists()
+    (strange,) = catalog.show(unnamed.relative_to(scans).as_posix())
+    assert strange["content"]["warnings"] == ["not named in the manifest manifest-sha256.txt"]
+    (sound,) = catalog.show(good.name)
+    assert sound["content"]["warnings"] == []
+    (check,) = (event for event in sound["events"] if event["type"] == "fixity check")
+    assert check["detail"] == {"algorithm": "sha256", "digest": digest, "manifest": "manifest-sha256.txt"}
 
 
 def test_a_manifest_is_compared_with_known_files_too(catalog: Catalog, scans: Path) -> None:

@@ -30,6 +30,15 @@ def test_entries_that_nobody_asked_for_are_missing_files(tmp_path: Path) -> None
     assert manifest.unseen() == ["b.tif"]
 
 
+def test_what_nobody_looks_at_is_not_called_missing(tmp_path: Path) -> None:
+    """One file, or all below a folder; a name that only begins like it is another. Hidden files neither."""
+    names = ["a.tif", "box/b.tif", "data/box/c.tif", "boxer/d.tif", "old box/box/e.tif", ".DS_Store", "f.tif"]
+    manifest = Manifest(dict.fromkeys(names, DIGEST), "manifest")
+    manifest.set_aside("a.tif")
+    manifest.set_aside("box/")
+    assert manifest.unseen() == ["boxer/d.tif", "f.tif", "old box/box/e.tif"]
+
+
 @pytest.mark.parametrize(
     "text", ["", "# nothing\n", "abc  a.tif\n", f"{DIGEST}\n", "d41d8cd98f00b204e9800998ecf8427e  a\n"]
 )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -8,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from actors.rows import InputRow, OutcomeRow
-from flows.recording import OutcomeRecorder, Run, claim, recorded_run
+from flows.recording import RECIPE_FORMAT, OutcomeRecorder, Run, claim, recorded_run
 from flows.request import RestoreRequest
 from flows.workplace import Workplace, ingest_of, open_workplace
+from oldphoto_core.fixity import sha256_bytes
 from oldphoto_core.photo import Outcome
 from schemas.errors import CatalogUnavailableError
 from schemas.records import FlagRecord, PendingItem
@@ -44,6 +46,7 @@ def test_outcomes_wait_for_a_batch(request_: RestoreRequest) -> None:
         recorder.add([outcome(rows[2])])
         recorder.flush()
         assert place.catalog.counts(run.id)["done"] == 3
+        assert recorder.outcomes == {"done": 3}
 
 
 def break_after_one_photo(request: RestoreRequest) -> None:
@@ -83,8 +86,13 @@ def test_a_run_that_ends_well_is_completed(request_: RestoreRequest) -> None:
         pass
     with open_workplace(request_) as place:
         (told,) = place.catalog.runs()
+        recipe = place.decision.recipe
     assert told["state"] == "completed"
     assert told["seconds"] >= 0
+    left = json.loads(Path(request_.destination, "recipes", f"{recipe.sha256}.json").read_bytes())
+    assert (left["format"], left["sha256"]) == (RECIPE_FORMAT, recipe.sha256)
+    assert sha256_bytes(left["document"].encode()) == recipe.sha256, "a lost catalog is made of it again"
+    assert [model["name"] for model in left["models"]] == [model.name for model in place.models] != []
 
 
 def test_flags_are_counted_by_code_and_by_photo(request_: RestoreRequest) -> None:

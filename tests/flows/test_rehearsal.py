@@ -51,6 +51,21 @@ def test_a_dry_run_foretells_the_plan(request_: RestoreRequest, scans: Path) -> 
             assert foretold[name] == planned[name]
 
 
+def test_another_collections_work_is_not_taken_for_ones_own(request_: RestoreRequest, scans: Path) -> None:
+    """The same photos by the same recipe in the same catalog, under another collection's name."""
+    write_photos(scans, 2)
+    with open_workplace(request_) as place, recorded_run(place, None) as run:
+        ingest_of(request_, place.source).run(place.catalog, run.collection_id, run.id)
+        place.catalog.plan(run.collection_id, run.recipe_id, run.id)
+        for page in place.catalog.iter_pending(run.id):
+            done = [OutcomeRecord(item.work_item_id, "skipped") for item in page]
+            place.catalog.record_outcomes(run.id, done)
+    other = replace(request_, collection="prints")
+    plan_for_real(replace(other, tier="conserved"))
+    assert rehearse(request_)["already_done"] == 2
+    assert (rehearse(other)["already_done"], rehearse(other)["pending"]) == (0, 2)
+
+
 def test_a_dry_run_keeps_to_the_limit(request_: RestoreRequest, scans: Path) -> None:
     write_photos(scans, 5)
     assert rehearse(replace(request_, limit=2))["inputs"] == 2

@@ -2,16 +2,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from flows.request import RestoreRequest, relative_place, without_password
+from flows.request import LEAST_MEMORY, RestoreRequest, relative_place, without_password
 from oldphoto_core.errors import UsageError
 from schemas.repository import Catalog
 
 
-def test_a_plain_request_passes(request_: RestoreRequest) -> None:
-    request_.check()
+@pytest.mark.parametrize(
+    "change", [{}, {"weights": None}, {"limit": 1, "workers": 1, "memory": LEAST_MEMORY}]
+)
+def test_a_plain_request_passes(request_: RestoreRequest, change: dict[str, Any]) -> None:
+    replace(request_, **change).check()
 
 
 @pytest.mark.parametrize(
@@ -25,6 +29,9 @@ def test_a_plain_request_passes(request_: RestoreRequest) -> None:
         {"executor": "slurm"},
         {"config": "huge"},
         {"limit": 0},
+        {"workers": 0},
+        {"memory": 1.49},
+        {"memory": float("nan")},
         {"manifest": "/no/such/manifest"},
         {"weights": "/no/such/weights"},
         {"catalog": "/no/such/folder"},
@@ -106,13 +113,15 @@ def test_recorded_parameters_mean_the_same_from_any_folder(
     assert recorded["catalog"] == f"sqlite:///{tmp_path / 'catalog.db'}"
     relative = replace(given, catalog="sqlite:///some/catalog.db").parameters()
     assert relative["catalog"] == f"sqlite:///{weights.parent / 'some/catalog.db'}"
-    assert request_.parameters()["catalog"] is None
+    left_out = replace(request_, weights=None).parameters()
+    assert (left_out["catalog"], left_out["manifest"], left_out["weights"]) == (None, None, None)
 
 
 def test_two_archives_of_one_name_are_two_collections(request_: RestoreRequest, tmp_path: Path) -> None:
     other = replace(request_, source=str(tmp_path / "elsewhere" / "scans"))
     assert other.collection_name() != request_.collection_name()
     assert replace(request_, source=request_.source + "/").collection_name() == request_.collection_name()
+    assert replace(request_, collection="plates").collection_name() == "plates"
 
 
 def test_our_own_files_in_the_source_are_no_masters(request_: RestoreRequest, scans: Path) -> None:

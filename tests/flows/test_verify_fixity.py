@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 
-from flows.fixity import check_files
+from flows.fixity import FixityReport, check_files
 from oldphoto_core.errors import UsageError
+from schemas.errors import CatalogUseError
+from schemas.fixity import FixityResult
 from schemas.records import DerivativeRecord, OutcomeRecord, PendingItem
 from schemas.repository import Catalog
 from tests.actors.conftest import bucket, s3_endpoint  # noqa: F401
-from tests.schemas.archive import Archive, AssetRecord
+from tests.schemas.archive import Archive, AssetRecord, failed
 
 KEYS = ("a.tif", "b c/d.tif", "=1+1.tif")
 
@@ -29,7 +32,7 @@ class Files:
     def __init__(self, root: Path, catalog: Catalog) -> None:
         self.root, self.catalog = root, catalog
         archive = Archive(catalog)
-        archive.run([self._master(key) for key in KEYS], self._made)
+        archive.run([self.record(key) for key in KEYS], self._made)
 
     def _write(self, name: str, data: bytes) -> Path:
         path = self.root / name
@@ -37,7 +40,7 @@ class Files:
         path.write_bytes(data)
         return path
 
-    def _master(self, key: str) -> AssetRecord:
+    def record(self, key: str) -> AssetRecord:
         data = f"master {key}".encode()
         path = self._write(f"masters/{key}", data)
         return AssetRecord(key, str(path), len(data), "now", _digest(data), format="TIFF")
@@ -73,12 +76,35 @@ def test_what_is_wrong_is_named_with_its_remedy(files: Files) -> None:
     assert (found["missing"], found["changed"], found["unreadable"]) == (1, 1, 0)
     changed, missing = found["problems"]
     assert (changed["key"], changed["role"], changed["problem"]) == ("a.tif", "master", "changed")
+    assert (changed["collection"], changed["uri"]) == ("glass plates", str(files.root / "masters/a.tif"))
     assert changed["found"] == _digest(b"master b.tif") != changed["expected"] == _digest(b"master a.tif")
     assert (missing["key"], missing["role"]) == ("b c/d.tif", "restored")
     assert "backup" in missing["remedy"]
     event = files.catalog.show("a.tif")[0]["events"][-1]
     assert (event["outcome"], event["detail"]["problems"][0]["problem"]) == ("fail", "changed")
     assert files.check(masters_only=True)["missing"] == 0
+
+
+def test_one_collection_can_be_checked(files: Files) -> None:
+    (files.root / "masters/a.tif").unlink()
+    prints = Archive(files.catalog, name="prints")
+    prints.run([replace(files.record("b.tif"), key="a.tif")], failed)
+    assert (files.check()["photos"], files.check()["missing"]) == (4, 1)
+    found = files.check(collection="prints")
+    assert (found["photos"], found["files"], found["missing"]) == (1, 1, 0)
+    with pytest.raises(CatalogUseError, match="no collection"):
+        files.check(collection="films")
+
+
+def test_a_report_counts_every_problem_and_names_the_first() -> None:
+    report = FixityReport(kept=2)
+    for asset in (1, 2):
+        wrong = ({"problem": "missing", "key": f"{asset}"}, {"problem": "changed", "key": f"{asset}"})
+        report.add(FixityResult(asset, 5, wrong), read=100)
+    told = report.summary(seconds=1.5)
+    assert (told["photos"], told["files"], told["bytes"], told["seconds"]) == (2, 10, 200, 1.5)
+    assert (told["missing"], told["changed"], told["unreadable"]) == (2, 2, 0)
+    assert [problem["key"] for problem in told["problems"]] == ["1", "1"]
 
 
 def test_what_cannot_be_looked_at_is_not_called_missing(files: Files) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from oldphoto_core.flags import RULES, assess
+from oldphoto_core.errors import UsageError
+from oldphoto_core.flags import RULES, assess, with_thresholds
 from oldphoto_core.measure import ChangeMeter, measure_detection
 from oldphoto_core.photo import DefectDetection, Mask
 
@@ -29,6 +33,14 @@ def test_codes_are_unique_and_every_explanation_is_a_sentence() -> None:
     assert all(rule.explanation.endswith(".") for rule in RULES)
 
 
+def test_a_threshold_is_changed_for_its_code_alone() -> None:
+    (changed,) = with_thresholds({"colour-drift": 2.0})
+    (known,) = (rule for rule in RULES if rule.code == "colour-drift")
+    assert changed == replace(known, threshold=2.0)
+    with pytest.raises(UsageError, match=r"'sharpness'\. Choose one of: mask-share"):
+        with_thresholds({"sharpness": 1.0})
+
+
 def _change(before: NDArray[np.float32], after: NDArray[np.float32], mask: Mask) -> dict[str, float]:
     meter = ChangeMeter(*mask.shape)
     meter.add(0, 0, before, after, mask)
@@ -42,6 +54,25 @@ def test_change_is_measured_outside_the_mask_only() -> None:
     after[mask] = 1.0
     assert _change(before, after, mask)["mean_change"] == 0
     assert _change(before, after + 0.1, mask)["mean_change"] == pytest.approx(0.1, abs=1e-6)
+
+
+@pytest.mark.parametrize(("height", "width"), [(40, 2100), (3100, 40)])
+def test_a_large_photo_is_measured_alike_in_whatever_blocks_it_passes(height: int, width: int) -> None:
+    """Blocks of odd sizes, so that those pixels that are compared lie elsewhere in each."""
+    rng = np.random.default_rng(0)
+    before = cv2.blur(rng.random((height, width, 3), np.float32), (15, 15))
+    after = np.clip(before + rng.normal(0.02, 0.1, before.shape).astype(np.float32), 0, 1)
+    mask = rng.random((height, width)) < 0.1
+    meter = ChangeMeter(height, width)
+    for top in reversed(range(0, height, 17)):
+        for left in range(0, width, 1013):
+            block = np.s_[top : top + 17, left : left + 1013]
+            meter.add(top, left, before[block], after[block], mask[block])
+    assert meter.measurements() == _change(before, after, mask)
+    step = max(height, width) // 1024
+    seen = np.s_[::step, ::step]
+    change = np.abs(after - before)[seen][~mask[seen]].mean()
+    assert meter.measurements()["mean_change"] == pytest.approx(change, rel=1e-4)
 
 
 def test_removed_grain_is_no_colour_drift_but_a_cast_is() -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from oldphoto_core.models.build import build_autoencoder, build_detector, build_mapping
-from oldphoto_core.raster import MemoryRaster
+from oldphoto_core.raster import MemoryRaster, bands
 from oldphoto_core.tiling import Grid, run_tiled, windows
 
 
@@ -47,6 +47,26 @@ def test_tiles_are_read_as_from_a_mirrored_picture(
                 seen, (expected[..., 0] > 99) if other.dtype == bool else expected[..., : other.shape[-1]]
             )
         assert all(side % 16 == 0 for side in expected.shape[:2])
+
+
+@pytest.mark.parametrize("border", [0, 16])
+@pytest.mark.parametrize(("height", "width"), [(21, 45), (1, 300), (130, 257)])
+def test_what_tiles_keep_is_the_picture_once(height: int, width: int, border: int) -> None:
+    pixels = np.random.default_rng(0).random((height, width, 1), np.float32)
+    grid = Grid(height, width, tile=64, halo=16, multiple=16, border=border)
+    kept = np.zeros_like(pixels)
+    for window in grid.windows():
+        top, left, bottom, right = grid.kept(window)
+        tile = torch.from_numpy(grid.read(MemoryRaster(pixels), window).copy()).permute(2, 0, 1)
+        kept[top:bottom, left:right, 0] += grid.crop(window, tile)[0].numpy()
+    assert np.array_equal(kept, pixels)
+
+
+@pytest.mark.parametrize(("width", "rows"), [(10, 3), (30, 1), (31, 1), (1, 30)])
+def test_bands_are_whole_rows_that_hold_no_more_than_asked_for(width: int, rows: int) -> None:
+    spans = list(bands(50, width, 30))
+    assert [top for top, _ in spans] == list(range(0, 50, rows))
+    assert [bottom for _, bottom in spans] == [*range(rows, 50, rows), 50]
 
 
 @torch.no_grad()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
+from schemas import audit, lots
 from schemas.errors import CatalogUseError, UnknownAccountError
 from schemas.repository import Catalog
 from schemas.review_records import Decision, QueueFilter, Role, Verdict
@@ -91,7 +92,8 @@ def test_drawing_is_repeatable_and_fair() -> None:
     assert max(hits) < 140
 
 
-def test_a_lot_is_judged_by_its_sample(catalog: Catalog) -> None:
+def test_a_lot_is_judged_by_its_sample(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lots, "_PAGE", 7)
     archive = Archive(catalog)
     archive.run([photo(f"{number:03}.tif") for number in range(40)], done)
     lot = catalog.draw_lot(EVERYTHING, aql=2.5, created_by="ada", seed=3)
@@ -112,10 +114,31 @@ def test_a_lot_is_judged_by_its_sample(catalog: Catalog) -> None:
     seen = catalog.queue_row(last.item_id).last_review
     catalog.decide(last.item_id, Decision.APPROVE, "", "ada", last.output_sha256, seen)
     assert [one.verdict for one in catalog.lots()] == [Verdict.ACCEPTED] * 2
+    seen = catalog.queue_row(last.item_id).last_review
+    catalog.decide(last.item_id, Decision.REDO, "", "ada", last.output_sha256, seen)
+    redone = catalog.lot(lot.lot_id)
+    assert (redone.verdict, redone.conforming, redone.nonconforming) == (Verdict.REJECTED, 4, 1)
+    assert [one.lot_id for one in catalog.lots()] == [again.lot_id, lot.lot_id]
+    assert [one.lot_id for one in catalog.lots(limit=1)] == [again.lot_id]
+    assert [one.lot_id for one in catalog.lots(before=again.lot_id)] == [lot.lot_id]
     with pytest.raises(CatalogUseError, match="no lot"):
         catalog.lot(99)
     with pytest.raises(CatalogUseError, match="empty lot"):
         catalog.draw_lot(QueueFilter(run=99), aql=1.0, created_by="ada")
+
+
+@pytest.mark.parametrize(
+    ("nonconforming", "undecided", "judged"),
+    [
+        (0, 3, Verdict.OPEN),
+        (0, 2, Verdict.ACCEPTED),
+        (2, 0, Verdict.ACCEPTED),
+        (2, 1, Verdict.OPEN),
+        (3, 9, Verdict.REJECTED),
+    ],
+)
+def test_a_sample_is_judged_as_soon_as_it_can_be(nonconforming: int, undecided: int, judged: Verdict) -> None:
+    assert lots.verdict(2, nonconforming, undecided) is judged
 
 
 def _tampered(catalog: Catalog, statement: str) -> int | None:
@@ -148,7 +171,10 @@ def _chained(catalog: Catalog) -> None:
         ("DELETE FROM audit WHERE id = 4", None),
     ],
 )
-def test_the_chain_shows_where_it_was_broken(catalog: Catalog, statement: str, broken: int | None) -> None:
+def test_the_chain_shows_where_it_was_broken(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch, statement: str, broken: int | None
+) -> None:
+    monkeypatch.setattr(audit, "_PAGE", 2)
     _chained(catalog)
     assert _tampered(catalog, statement) == broken
 

@@ -28,11 +28,43 @@ def test_first_sight(catalog: Catalog) -> None:
     counts = catalog.record_assets(archive.collection, iter(SOURCE), run, batch=2)
     assert counts == IngestCounts(seen=5, new=5, changed=0, unreadable=2)
     (dossier,) = catalog.show("a.tif")
-    assert dossier["content"]["metadata"] == {"exif": {"Model": "Epson"}}
-    assert [event["type"] for event in dossier["events"]] == [
-        "ingestion",
-        "message digest calculation",
-        "validation",
+    assert dossier["content"] == {
+        "sha256": digest("a.tif"),
+        "size": 5,
+        "format": "TIFF",
+        "width": 40,
+        "height": 30,
+        "bit_depth": 16,
+        "metadata": {"exif": {"Model": "Epson"}},
+        "warnings": [],
+    }
+    assert [(event["type"], event["outcome"], event["detail"]) for event in dossier["events"]] == [
+        ("ingestion", "success", {"uri": "file:///masters/a.tif"}),
+        (
+            "message digest calculation",
+            "success",
+            {"algorithm": "SHA-256", "digest": digest("a.tif"), "size": 5},
+        ),
+        ("validation", "success", {"format": "TIFF"}),
+    ]
+
+
+def test_what_is_wrong_with_a_file_is_recorded_with_its_place_and_told(catalog: Catalog) -> None:
+    archive = Archive(catalog)
+    odd = photo("odd.tif", warnings=("two pages",))
+    catalog.record_assets(archive.collection, [*SOURCE, odd], _new_run(archive))
+    (locked,), (strange,) = catalog.show("locked.tif"), catalog.show("odd.tif")
+    (place,) = locked["locations"]
+    assert (place["size"], place["modified"], place["error"], place["error_class"]) == (
+        3,
+        "mark",
+        "permission denied",
+        "StorageError",
+    )
+    told = [dossier["events"][-1] for dossier in (locked, strange)]
+    assert [(event["type"], event["outcome"], event["detail"]) for event in told] == [
+        ("validation", "fail", {"error": "permission denied", "error_class": "StorageError"}),
+        ("validation", "warning", {"format": "TIFF", "warnings": ["two pages"]}),
     ]
 
 
@@ -51,7 +83,7 @@ def test_the_same_again_adds_only_the_time(catalog: Catalog) -> None:
 def test_a_known_photo_given_back_adds_only_the_time(catalog: Catalog) -> None:
     archive = Archive(catalog)
     catalog.record_assets(archive.collection, SOURCE, _new_run(archive))
-    before = table_sizes(catalog)
+    before, seen = table_sizes(catalog), catalog.show("a.tif")[0]["locations"][0]
     known = catalog.known(archive.collection, [record.key for record in SOURCE]).values()
     assert sorted(one.key for one in known) == ["a.tif", "b/c.tif", "b/d.jpg"], "only what was read"
     run = _new_run(archive)
@@ -59,6 +91,9 @@ def test_a_known_photo_given_back_adds_only_the_time(catalog: Catalog) -> None:
     sizes = table_sizes(catalog)
     assert sizes["run_input"] == before["run_input"] + 3
     assert {**sizes, "run": 1, "run_input": 5} == before
+    again = catalog.show("a.tif")[0]["locations"][0]
+    assert again["last_seen"] > seen["last_seen"]
+    assert {**again, "last_seen": None} == {**seen, "last_seen": None}
 
 
 def test_what_is_known_tells_unchanged_from_changed(catalog: Catalog) -> None:

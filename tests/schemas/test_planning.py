@@ -164,6 +164,8 @@ def test_a_run_is_told_who_took_its_work(catalog: Catalog) -> None:
         catalog.plan(archive.collection, archive.recipe, listing)
     last, _ = archive.start(SOURCE)
     assert [catalog.taken_over_by(run) for run in (listing, planned, last)] == [planned, last, None]
+    catalog.finish_run(last, seconds=1, state=RunState.CRASHED)
+    assert catalog.taken_over_by(last) is None, "it was interrupted, and those before it had ended"
 
 
 def test_two_recipes_at_a_time_keep_apart(catalog: Catalog) -> None:

@@ -104,6 +104,24 @@ def test_a_failure_takes_no_results_place(first: Archive) -> None:
     assert_present(first.catalog, before, [])
 
 
+def test_a_new_scan_takes_no_place_before_it_has_a_result(first: Archive) -> None:
+    catalog, before = first.catalog, shown(first.catalog)
+    for verdict in (None, failed):
+        run, _ = first.start([photo("a.tif", "scanned again"), SCANS[1]])
+        if verdict is not None:
+            first.work(run, verdict)
+        assert shown(catalog) > before, "it is told of, and that nothing came of it yet"
+        assert {catalog.history(one)["present"] for one in (before, shown(catalog))} == {before}
+        assert ("a.tif", before) in queued(catalog)
+    first.work(first.start([photo("a.tif", "scanned again"), SCANS[1]])[0], full)
+    assert_present(catalog, shown(catalog), [before])
+
+
+def test_a_photo_without_any_result_has_no_present_one(catalog: Catalog) -> None:
+    Archive(catalog).run(SCANS, failed)
+    assert catalog.history(shown(catalog))["present"] is None
+
+
 def test_a_profile_that_was_tried_is_left_by_asking_for_the_former_one(first: Archive) -> None:
     catalog = first.catalog
     before, tried = shown(catalog), other(first)

@@ -14,7 +14,7 @@ from schemas.errors import CatalogUseError
 from schemas.queries import STATS, FlaggedFilter, flagged_ids
 from schemas.records import DerivativeRecord, OutcomeRecord, PendingItem
 from schemas.repository import Catalog
-from schemas.review_records import Decision
+from schemas.review_records import Decision, QueueFilter
 from schemas.tables import Run
 from tests.schemas.archive import Archive, digest, done, flag, full, photo, refused, unread
 
@@ -57,6 +57,34 @@ def test_closed_flags_are_not_asked_for(archive: Archive) -> None:
     assert _keys(catalog.flagged(flag="colour-drift")) == ["06.tif", "00.tif"]
     assert _keys(catalog.flagged()) == ["06.tif", "00.tif"]
     assert len(catalog.show("09.tif")[0]["flags"]) == 2, "the dossier tells all"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "keys"), [(None, ["00.tif"]), ("done", ["00.tif"]), ("failed", ["03.tif"])]
+)
+def test_a_collection_is_listed_by_itself(archive: Archive, outcome: str | None, keys: list[str]) -> None:
+    catalog = archive.catalog
+    before = catalog.flagged(outcome=outcome, collection=archive.name)
+    Archive(catalog, name="prints").run([photo("00.tif"), photo("03.tif")], _verdict)
+    assert _keys(catalog.flagged(outcome=outcome, collection="prints")) == keys
+    assert catalog.flagged(outcome=outcome, collection=archive.name) == before != []
+
+
+def test_what_a_run_a_recipe_or_a_day_made_is_listed_by_itself(archive: Archive) -> None:
+    catalog, moment = archive.catalog, datetime.now(UTC)
+    other = Archive(catalog, settings={"tier": "conserved"})
+    run, _ = other.start([photo("00b.tif"), photo("03b.tif")])
+    other.work(run, _verdict)
+    catalog.finish_run(run, seconds=1)
+    for narrowed in ({"run_id": run}, {"recipe": other.recipe_sha[:9]}, {"since": moment}):
+        for outcome, key in ((None, "00b.tif"), ("done", "00b.tif"), ("failed", "03b.tif")):
+            assert _keys(catalog.flagged(outcome=outcome, **narrowed)) == [key]  # type: ignore[arg-type]
+        assert _keys(catalog.flagged(outcome="done", minimum=10, **narrowed)) == ["00b.tif"]  # type: ignore[arg-type]
+    counted = catalog.queue_counts(QueueFilter(run=run))
+    assert sorted((one.flag, one.photos) for one in counted if one.flag) == [
+        ("colour-drift", 1),
+        ("mask-share", 1),
+    ]
 
 
 def test_filters_narrow(archive: Archive) -> None:

@@ -103,6 +103,16 @@ def test_filters_of_the_queue(archive: Archive) -> None:
         catalog.review_queue(after="'; DROP TABLE review; --")
 
 
+def test_a_notice_is_a_flag_as_well(catalog: Catalog) -> None:
+    notice = flag("detector-uncertainty", 0.06, "notice")
+    Archive(catalog).run(
+        [photo("a.tif"), photo("b.tif")],
+        lambda item: done(item, flags=(notice,) if item.key == "a.tif" else ()),
+    )
+    assert [row.key for row in catalog.review_queue().rows] == ["a.tif"]
+    assert [row["key"] for row in catalog.flagged()] == ["a.tif"]
+
+
 @pytest.mark.parametrize("size", [1, 2, 5])
 @pytest.mark.parametrize(
     "wanted",
@@ -240,12 +250,23 @@ def test_reviews_only_grow(archive: Archive) -> None:
                 connection.execute(sa.text(statement))
 
 
-def test_decisions_are_events_of_the_reviewer(archive: Archive) -> None:
+def test_decisions_are_events_of_the_reviewer_and_stand_in_the_chain(archive: Archive) -> None:
     row = _row(archive, "05.tif")
-    _approve(archive, row, "Ada Ångström")
-    event = archive.catalog.show("05.tif")[0]["events"][-1]
-    assert (event["type"], event["agent"], event["work_item"]) == ("appraisal", "Ada Ångström", row.item_id)
-    assert event["detail"]["decision"] == "approve"
+    review = _approve(archive, row, "Ada Ångström")
+    undo = archive.catalog.undo(review, "ben", "too soon").review_id
+    events = archive.catalog.show("05.tif")[0]["events"][-2:]
+    assert [(one["type"], one["agent"], one["work_item"], one["run"]) for one in events] == [
+        ("appraisal", name, row.item_id, row.run) for name in ("Ada Ångström", "ben")
+    ]
+    output = {"output_sha256": row.output_sha256}
+    approved = {"decision": "approve", "reason": "fine", "review": review, **output}
+    undone = {"decision": "undo", "reason": "too soon", "review": undo, "undoes": review, **output}
+    assert [one["detail"] for one in events] == [approved, undone]
+    chained = archive.catalog.audit_entries()
+    assert [(one["actor"], one["action"], one["subject"], one["detail"]) for one in chained] == [
+        (name, "review", f"work item {row.item_id}", detail)
+        for name, detail in (("ben", undone), ("Ada Ångström", approved))
+    ]
 
 
 def test_redo_waits_for_a_run(archive: Archive) -> None:
@@ -306,6 +327,25 @@ def test_a_request_counts_while_it_is_the_current_decision(archive: Archive) -> 
     assert wanted() == [first]
     second = decide(Decision.REDO)
     assert wanted() == [second], "asked for twice, done once"
+
+
+def test_a_decision_on_one_photo_is_no_answer_to_what_was_asked_of_another(archive: Archive) -> None:
+    """Requests are handed out oldest first, page by page, and by collection."""
+    catalog = archive.catalog
+    reviews = {}
+    for key in ("06.tif", "05.tif", "07.tif"):
+        row = _row(archive, key)
+        reviews[key] = catalog.decide(
+            row.item_id, Decision.REDO, "", "ada", row.output_sha256, None
+        ).review_id
+    _approve(archive, _row(archive, "08.tif"))
+    assert {one.key: one.review_id for one in catalog.pending_redos(archive.name)} == reviews
+    (first,) = catalog.pending_redos(archive.name, limit=1)
+    assert first.key == "06.tif"
+    rest = catalog.pending_redos(archive.name, after=first.review_id)
+    assert [one.key for one in rest] == ["05.tif", "07.tif"]
+    Archive(catalog, name="prints").run([photo("06.tif")])
+    assert catalog.pending_redos("prints") == []
 
 
 def test_two_masks_for_one_photo_at_once_are_one_redo_and_one_conflict(archive: Archive) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
@@ -12,7 +13,7 @@ from schemas.errors import ReviewConflictError
 from schemas.records import OutcomeRecord, PendingItem
 from schemas.repository import Catalog
 from schemas.review_records import Decision, FlagRuleRecord, QueueFilter, QueueRow
-from tests.schemas.archive import Archive, done, failed, flag, full, photo, refused, unread
+from tests.schemas.archive import Archive, done, flag, full, photo, refused, unread
 
 KEPT_AND_COUNTED = {
     "outcome_tally": (
@@ -49,7 +50,8 @@ def assert_true(catalog: Catalog) -> None:
 
 
 def _sometimes(item: PendingItem) -> OutcomeRecord:
-    return failed(item, seconds=0.5) if item.key.startswith("f") else full(item)
+    """A failure may have findings as well; they are nobody's to look at."""
+    return replace(full(item), outcome="failed", seconds=0.5) if item.key.startswith("f") else full(item)
 
 
 def test_every_kind_of_write_keeps_the_counts(catalog: Catalog) -> None:

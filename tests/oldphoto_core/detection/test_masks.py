@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from oldphoto_core.detection.banded import hysteresis, hysteresis_into
-from oldphoto_core.detection.masks import count_components, dilated
+from oldphoto_core.detection.masks import count_components, dilated, is_flock
 from oldphoto_core.raster import MemoryRaster
 from oldphoto_core.settings import RestoreSettings
 
@@ -19,6 +19,21 @@ def _probability(*spans: tuple[int, int, float]) -> np.ndarray:
     for start, stop, value in spans:
         probability[4, start:stop] = value
     return probability
+
+
+def _scattered(mean: float, spread: float, number: int = 30) -> np.ndarray:
+    """Areas that scatter by so many of their means: half of them below, half above."""
+    return np.where(np.arange(number) % 2, mean * (1 + spread), mean * (1 - spread))
+
+
+def test_a_flock_is_of_many_large_marks_that_are_alike() -> None:
+    assert is_flock(_scattered(16, 0.69))
+    assert is_flock(_scattered(200, 0.69, number=500))
+    assert not is_flock(_scattered(16, 0.71)), "damage has every size"
+    assert not is_flock(_scattered(200, 0.71))
+    assert not is_flock(_scattered(15.9, 0.1)), "dust"
+    assert not is_flock(_scattered(16, 0.1, number=29))
+    assert not is_flock(np.zeros(0))
 
 
 def test_a_weak_trail_counts_where_it_is_connected_to_a_sure_spot() -> None:

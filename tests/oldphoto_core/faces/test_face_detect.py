@@ -88,8 +88,8 @@ def test_no_landmarks_on_a_face_too_small_to_see_eyes(
     portrait: NDArray[np.uint8], detector: FaceDetector
 ) -> None:
     tiny = cv2.resize(portrait, (70, 70), interpolation=cv2.INTER_AREA).astype(np.uint8)
-    for face in detector.detect(tiny):
-        assert face.landmarks == ()
+    (face,) = detector.detect(tiny)
+    assert face.landmarks == ()
 
 
 def test_covered_eyes_give_no_landmarks(portrait: NDArray[np.uint8], detector: FaceDetector) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from oldphoto_core.errors import OversizedPhotoError, PhotoError, UnreadablePhotoError
 from oldphoto_core.image_io import DecodeLimits, decode, encode_derivative, read_header
-from oldphoto_core.image_io.boundary import observe
+from oldphoto_core.image_io.boundary import observe, summarised
 from tests.oldphoto_core.image_io.image_files import (
     deep_png,
     described_tiff,
@@ -187,3 +187,10 @@ def test_what_a_decoder_or_an_impossible_position_says_is_damage(error: Exceptio
 
     with pytest.raises(UnreadablePhotoError):
         observe("a", fails)
+
+
+def test_what_is_said_of_a_file_is_said_once_and_not_without_end() -> None:
+    assert summarised(["torn", "", "bent", "torn"]) == ("torn", "bent")
+    many = [f"mark {number}" for number in range(23)]
+    assert summarised(many) == (*many[:20], "and 3 more warnings")
+    assert summarised(many[:20]) == tuple(many[:20])

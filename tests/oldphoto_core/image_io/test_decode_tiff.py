@@ -46,6 +46,30 @@ def test_16_bit_rgb_keeps_every_bit(byteorder: Any, compression: Any, layout: di
     assert (photo.alpha, photo.warnings) == (None, ())
 
 
+@pytest.mark.parametrize("value", [0, 9])
+def test_an_orientation_that_tiff_does_not_know_is_a_warning(value: int) -> None:
+    photo = decode(through_tifffile(ramp(), extratags=[(274, "H", 1, value, True)]), key="a.tif")
+    assert photo.header.orientation == 1
+    assert photo.warnings[0].startswith(f"the orientation tag is {value}, not 1 to 8")
+
+
+def test_a_resolution_of_so_many_per_nothing_is_none() -> None:
+    data = bytearray(through_tifffile(ramp(), resolution=(300, 300)))
+    assert decode(bytes(data), key="a.tif").header.dpi == (300, 300)
+    with tifffile.TiffFile(io.BytesIO(data)) as tiff:
+        at = tiff.pages.first.tags["XResolution"].valueoffset
+    data[at + 4 : at + 8] = bytes(4)
+    assert decode(bytes(data), key="a.tif").header.dpi is None
+
+
+@pytest.mark.parametrize(("values", "block"), [(tuple(b"<x/>"), b"<x/>"), ((300, 60), None)])
+def test_a_block_that_was_written_as_numbers_is_its_bytes(
+    values: tuple[int, ...], block: bytes | None
+) -> None:
+    tag = (700, "H", len(values), values, True)
+    assert decode(through_tifffile(ramp(), extratags=[tag]), key="a.tif").header.xmp_block == block
+
+
 @pytest.mark.parametrize("pixels", [GREY16, ramp(channels=1), ramp()])
 def test_grey_stays_grey_and_8_bits_stay_8(pixels: NDArray[Any]) -> None:
     photo = decode(through_tifffile(pixels, compression="zlib", predictor=True), key="a.tif")

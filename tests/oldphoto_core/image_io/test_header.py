@@ -9,6 +9,7 @@ from PIL import Image, PngImagePlugin
 
 from oldphoto_core.errors import UnreadablePhotoError, UnsupportedPhotoError
 from oldphoto_core.image_io import read_header
+from oldphoto_core.image_io.metadata import describe
 from tests.oldphoto_core.image_io.image_files import (
     SRGB,
     deep_png,
@@ -74,6 +75,12 @@ def test_an_orientation_that_exif_does_not_know_is_a_warning() -> None:
     header = read_header(oriented_jpeg(9), key="a.jpg")
     assert header.orientation == 1
     assert any("orientation" in warning for warning in header.warnings)
+
+
+def test_an_orientation_without_a_value_is_a_warning() -> None:
+    found = describe(b"II*\0" + struct.pack("<IHHHIII", 8, 1, 274, 3, 0, 0, 0), key="a.jpg")
+    assert found.orientation == 1
+    assert "not 1 to 8" in found.warnings[0]
 
 
 def test_the_orientation_in_xmp_counts_where_exif_has_none() -> None:

@@ -58,6 +58,20 @@ def test_a_png_keeps_what_it_says_of_its_colours() -> None:
         assert image.info["chromaticity"][4] == 0.21
 
 
+def test_a_profile_stands_for_what_else_is_said_of_colours() -> None:
+    """PNG allows a profile or the word sRGB, not both; and a profile goes into a TIFF, so nothing is lost."""
+    srgb = (b"sRGB", b"\0")
+    both = png_with(through_pillow(ramp(), "PNG", icc_profile=SRGB), srgb)
+    assert (b"iCCP" in derived(both), b"sRGB" in derived(both)) == (True, False)
+    assert b"sRGB" in derived(png_with(through_pillow(ramp(), "PNG"), srgb))
+    deep = decode(png_with(deep_png(DEEP), (b"iCCP", b"p\0\0" + zlib.compress(SRGB)), GAMMA), key="a.png")
+    assert (deep.header.icc_profile, deep.warnings) == (SRGB, ())
+
+
+def test_nothing_is_said_of_a_photo_that_says_nothing() -> None:
+    assert b"eXIf" not in derived(through_pillow(ramp(), "PNG"))
+
+
 def test_an_exif_block_and_xmp_behind_a_pngs_pixels_are_found() -> None:
     exif = Image.Exif()
     exif[271] = "Kodak"

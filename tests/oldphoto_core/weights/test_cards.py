@@ -12,7 +12,7 @@ from oldphoto_core.errors import WeightsError
 from oldphoto_core.models.build import build
 from oldphoto_core.weights.cards import add_metrics, checked_card, read_card, write_card
 from oldphoto_core.weights.load import load_networks
-from oldphoto_core.weights.store import save_weights
+from oldphoto_core.weights.store import load_weights, save_weights
 
 CARD: dict[str, Any] = {"name": "tone", "version": "0", "licence": "none", "settings": {"config": "compact"}}
 
@@ -44,6 +44,25 @@ def test_a_damaged_card_is_told_with_what_to_do(path: Path, text: str, words: st
             read(path)
         assert "tone.json" in str(caught.value)
         assert "oldphoto train" in str(caught.value)
+
+
+def test_weights_are_those_that_their_card_describes(path: Path) -> None:
+    network = build("tone", "compact")
+    assert checked_card(path)["sha256"] == load_weights(network, path).sha256
+    assert path.stat().st_mode & 0o777 == 0o644, "every worker reads them"
+    sound = path.read_bytes()
+    path.write_bytes(sound[:-1] + bytes([sound[-1] ^ 1]))
+    for use in (checked_card, lambda path: load_weights(network, path), lambda path: add_metrics(path, {})):
+        with pytest.raises(WeightsError, match="SHA-256 is"):
+            use(path)
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".json"])
+def test_weights_or_a_card_alone_are_none(path: Path, suffix: str) -> None:
+    path.with_suffix(suffix).unlink()
+    for use in (read_card, checked_card, lambda path: load_weights(build("tone", "compact"), path)):
+        with pytest.raises(WeightsError, match=r"tone\.json is missing"):
+            use(path)
 
 
 def test_a_card_that_cannot_be_written_leaves_the_earlier_one(path: Path) -> None:

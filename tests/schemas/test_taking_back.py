@@ -1,0 +1,119 @@
+"""Laws of taking results back from their sidecars: as they tell it, once, and in nobody else's place."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from schemas.errors import UnstorableKeyError
+from schemas.rebuild import Taken
+from schemas.records import OutcomeRecord, Plan
+from schemas.repository import Catalog
+from tests.schemas.archive import Archive, digest, failed, photo
+from tests.schemas.test_relocation import files, rebuilt, take_back
+from tests.schemas.test_tallies import assert_true
+
+EARLY, LATE = datetime(2001, 1, 1, tzinfo=UTC), datetime(2002, 1, 1, tzinfo=UTC)
+HEADER = {"format": "TIFF", "width": 40, "height": 30, "bit_depth": 16}
+
+
+def test_a_result_is_recorded_as_its_sidecar_tells(catalog: Catalog) -> None:
+    archive = Archive(catalog)
+    one = rebuilt(archive, "a.tif", "/new", at=EARLY, header=HEADER, warnings=("two pages",))
+    recipe, run = catalog.begin_rebuild(
+        archive.collection, archive.recipe_sha, archive.document, [], "/new", {"profile": "archive"}
+    )
+    photos = [replace(one, software="oldphoto 0.1", prefix="recipes/x/")]
+    assert catalog.take_back(archive.collection, recipe, run, photos) == Taken(1, 0, 0)
+    catalog.end_rebuild([run], "ada", "/new", 1, 0)
+    (row,) = catalog.show("a.tif")
+    assert (row["outcome"], row["tier"], row["attempts"], row["finished_at"]) == (
+        "done",
+        "enhanced",
+        1,
+        EARLY,
+    )
+    assert row["restored"] == "/new/restored/a.x"
+    assert row["content"] == {
+        "sha256": digest("a.tif"),
+        "size": 5,
+        "metadata": HEADER,
+        "warnings": ["two pages"],
+        **HEADER,
+    }
+    (place,) = row["locations"]
+    assert (place["uri"], place["size"], place["modified"]) == (photo("a.tif").uri, 5, "")
+    assert place["first_seen"] == place["last_seen"] == EARLY
+    (event,) = row["events"]
+    assert (event["type"], event["work_item"], event["run"]) == ("recovery", row["work_item"], run)
+    assert event["detail"] == {
+        "note": "rebuilt from its sidecar",
+        "made_by": "oldphoto 0.1",
+        "made_at": EARLY.isoformat(),
+    }
+    (told,) = catalog.runs()
+    assert (told["state"], told["inputs"], told["done"]) == ("completed", 1, 1)
+    assert (told["already_done"], told["pending"], told["skipped"]) == (0, 0, 0)
+    assert told["parameters"] == {"profile": "archive", "rebuilt_from": "/new", "destination": "/new"}
+    assert_true(catalog)
+    other = Archive(catalog, settings={"tier": "conserved"})
+    assert {item.prefix for item in other.work(other.start([photo("a.tif")])[0])} == {""}, (
+        "that place is free"
+    )
+
+
+def test_the_next_run_finds_nothing_to_do(catalog: Catalog) -> None:
+    archive = Archive(catalog)
+    take_back(archive, [rebuilt(archive, key, "/new") for key in ("a.tif", "b.tif")])
+    scans = [photo("a.tif"), photo("b.tif"), photo("c.tif")]
+    _, plan = archive.start(scans)
+    assert plan == Plan(inputs=3, already_done=2, pending=1)
+    other = Archive(catalog, settings={"tier": "conserved"})
+    prefixes = {item.key: item.prefix for item in other.work(other.start(scans)[0])}
+    assert prefixes["a.tif"] == prefixes["b.tif"] == f"recipes/{other.recipe_sha[:12]}/", (
+        "their place is taken"
+    )
+    assert_true(catalog)
+
+
+def test_the_latest_of_several_tells_what_lay_there(catalog: Catalog) -> None:
+    """In one batch and over several, whichever comes first."""
+    archive = Archive(catalog)
+    new = rebuilt(archive, "a.tif", "/new", at=LATE)
+    old = replace(new, sha256=digest("scanned before"), at=EARLY, prefix="recipes/x/")
+    take_back(archive, [new])
+    assert take_back(archive, [old]) == Taken(1, 0, 0)
+    (place,) = catalog.show("a.tif")[0]["locations"]
+    assert (place["sha256"], place["first_seen"], place["last_seen"]) == (digest("a.tif"), EARLY, LATE)
+
+
+def test_a_stem_that_another_photo_has_is_left_to_it(catalog: Catalog) -> None:
+    archive = Archive(catalog)
+    archive.run([photo("a.tif")], failed)
+    taken = take_back(archive, [rebuilt(archive, "a.png", "/new"), rebuilt(archive, "b.tif", "/new")])
+    assert taken == Taken(1, 0, 0, refused=("a.png",))
+    assert catalog.show("a.png") == []
+    assert catalog.photo_count(archive.name) == 2
+    assert_true(catalog)
+
+
+def test_a_photo_that_is_known_and_failed_stays_as_it_is(catalog: Catalog) -> None:
+    archive = Archive(catalog)
+    archive.run([photo("a.tif")], failed)
+    assert take_back(archive, [rebuilt(archive, "a.tif", "/new")]) == Taken(0, 1, 0)
+    assert catalog.show("a.tif")[0]["outcome"] == "failed"
+
+
+def test_what_needed_nothing_comes_back_as_that(catalog: Catalog) -> None:
+    archive = Archive(catalog)
+    outcome = OutcomeRecord(0, "skipped", reason="nothing to do", derivatives=files("/new", "a")[1:])
+    take_back(archive, [rebuilt(archive, "a.tif", "/new", outcome=outcome)])
+    (row,) = catalog.show("a.tif")
+    assert (row["outcome"], row["reason"], row["restored"]) == ("skipped", "nothing to do", None)
+
+
+def test_keys_that_no_database_holds_are_refused_at_once(catalog: Catalog) -> None:
+    with pytest.raises(UnstorableKeyError):
+        rebuilt(Archive(catalog), "nul\x00.tif", "/new")
