@@ -82,6 +82,23 @@ def test_a_networks_proxy_is_not_asked_for_the_server(given: str, expected: str)
     assert done.stdout.splitlines()[-1] == f"1 {expected} {expected}"
 
 
+def test_a_configured_server_that_is_not_there_is_named_with_a_remedy() -> None:
+    told = """
+    from prefect import flow
+    @flow
+    def restore_one(): return 1
+    restore_one()
+    """
+    given = environment(PREFECT_API_URL="http://me:secret@127.0.0.1:9/api")
+    done = subprocess.run(program("inline", told), check=False, capture_output=True, text=True, env=given)
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith(
+        "actors.errors.EngineError: Prefect's server at http://127.0.0.1:9/api cannot be used"
+    )
+    assert "unset PREFECT_API_URL" in last
+    assert "secret" not in last
+
+
 def test_what_a_run_tells_prefect_is_kept(tmp_path: Path) -> None:
     """A flow run and its task runs are in Prefect's database after the command; a later server shows them."""
     told = """
