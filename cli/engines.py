@@ -77,9 +77,12 @@ def _start_ray(stack: ExitStack) -> None:
         # While Ray's processes start, this thread only waits.
         importing = threading.Thread(target=_import_flow, args=("ray",), name="import", daemon=True)
         importing.start()
-        with suppress(EngineError):
-            stack.enter_context(ray_session(EngineSettings()))
-        importing.join()
+        try:
+            with suppress(EngineError):
+                stack.enter_context(ray_session(EngineSettings()))
+        finally:
+            # Also on Ctrl-C: a process that ends while a thread of its loads libraries is aborted by the C library.
+            importing.join()
 
 
 def _import_flow(executor: str) -> None:
