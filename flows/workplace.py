@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from actors.identity import installed_code_version
 from actors.job import RestoreJob
 from actors.storage import Store, open_store
 from flows.ingest import Ingest
 from flows.manifest import Manifest
 from flows.profiles import TIER_ORDER, Profile, highest_allowed, profile_named, tier_named
-from flows.recipe import Recipe, WeightsLike, build_recipe, installed_code_version
+from flows.recipe import Recipe, WeightsLike, build_recipe
 from flows.request import RestoreRequest, local_path
 from oldphoto_core.errors import UsageError, WeightsError
 from oldphoto_core.photo import Tier
@@ -54,6 +55,12 @@ class Decision:
     recipe: Recipe
     stages_off: tuple[str, ...]
 
+    @property
+    def digests(self) -> dict[str, str | None]:
+        """The SHA-256 of the weights of each network that takes part; None where it has none."""
+        models = self.recipe.models
+        return {name: models[name].sha256 if name in models else None for name in STAGES_OF_TIER[self.tier]}
+
 
 @dataclass(frozen=True)
 class Workplace:
@@ -88,6 +95,7 @@ class Workplace:
             collection=self.request.collection_name(),
             profile=self.decision.profile.name,
             code_version=installed_code_version(),
+            models=self.decision.digests,
         )
 
 
