@@ -84,6 +84,17 @@ def show_summary(summary: RunSummary, collection: str, report: str | None, notes
     _shown(lambda: create_markdown_artifact(text, key="restore-summary", description="Summary of the run"))
 
 
+def show_fixity(problems: Sequence[Mapping[str, Any]]) -> None:
+    """Put the files that are not as recorded on the flow run's page."""
+    names = ("problem", "collection", "key", "role", "uri", "remedy")
+    rows = [{name: problem[name] for name in names} for problem in problems]
+    _shown(
+        lambda: create_table_artifact(
+            rows, key="fixity-problems", description="Files that are not as recorded (at most a thousand)"
+        )
+    )
+
+
 def summary_markdown(summary: RunSummary, collection: str, report: str | None, notes: Sequence[str]) -> str:
     """Return the summary as a page of Markdown."""
     lines = [
