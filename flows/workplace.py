@@ -6,6 +6,7 @@ not change what the recipe is called, and torch is imported in the workers only.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -135,7 +136,7 @@ def decide(request: RestoreRequest) -> Decision:
         UsageError: the profile allows only tiers that the weights cannot make, or the device does not exist.
     """
     profile, wanted = profile_named(request.profile), tier_named(request.tier)
-    if request.device == "cuda":
+    if request.device == "cuda" and not _works_elsewhere(request):
         # Only here is torch needed in this process: a run that cannot have its GPU is to end before it begins.
         from oldphoto_core.device import pick_device
 
@@ -166,6 +167,11 @@ def decide(request: RestoreRequest) -> Decision:
     cap = min(wanted, profile.highest, key=TIER_ORDER.index)
     off = tuple(stage for stage in STAGES_OF_TIER[cap] if stage not in provision.weights)
     return Decision(profile, tier, recipe, off)
+
+
+def _works_elsewhere(request: RestoreRequest) -> bool:
+    """Return whether a cluster's workers have the devices: this machine's say nothing of theirs."""
+    return request.executor == "ray" and bool(os.environ.get("RAY_ADDRESS"))
 
 
 def effects_of_missing(stages: tuple[str, ...]) -> tuple[tuple[str, str], ...]:

@@ -61,6 +61,14 @@ def test_a_gpu_that_is_not_there_is_told_before_anything_begins(request_: Restor
         decide(replace(request_, device="cuda"))
 
 
+def test_a_clusters_gpu_is_not_looked_for_here(
+    request_: RestoreRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "head:6379")
+    on_cluster = replace(request_, device="cuda", executor="ray")
+    assert decide(on_cluster).recipe.sha256 == decide(request_).recipe.sha256
+
+
 def test_a_worker_with_other_software_or_weights_refuses_to_work(
     request_: RestoreRequest, scans: Path
 ) -> None:
