@@ -236,13 +236,19 @@ def relative_place(root: str, place: str) -> str | None:
     if is_bucket(root) != is_bucket(place):
         return None
     if is_bucket(root):
-        base, other = root.rstrip("/"), place.rstrip("/")
+        base, other = _bucket_place(root), _bucket_place(place)
         return other[len(base) :].strip("/") if f"{other}/".startswith(f"{base}/") else None
     base_path, other_path = local_path(root), local_path(place)
     if not other_path.is_relative_to(base_path):
         return None
     relative = other_path.relative_to(base_path).as_posix()
     return "" if relative == "." else relative
+
+
+def _bucket_place(place: str) -> str:
+    """Return an S3 address as the store reads it: slashes around the prefix do not matter."""
+    bucket, _, prefix = place.removeprefix("s3://").partition("/")
+    return f"s3://{bucket}/{prefix.strip('/')}".rstrip("/")
 
 
 def sqlite_file(url: str) -> Path | None:

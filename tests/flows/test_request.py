@@ -144,6 +144,9 @@ def test_a_destination_elsewhere_leaves_nothing_out(request_: RestoreRequest) ->
     [
         ("s3://b/scans", "s3://b/scans/out", "out"),
         ("s3://b/scans/", "s3://b/scans", ""),
+        ("s3://b//scans", "s3://b/scans/", ""),
+        ("s3://b//scans", "s3://b/scans//out", "out"),
+        ("s3://b", "s3://b//out", "out"),
         ("s3://b/scans", "s3://b/scans-2", None),
         ("s3://b/scans", "/scans", None),
         ("/a/b", "/a/b/c/d", "c/d"),
