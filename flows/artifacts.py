@@ -30,6 +30,9 @@ _log = logging.getLogger(__name__)
 UPDATE_SECONDS = 5.0
 """A progress artifact is updated at most this often; each update is a request to Prefect's server."""
 
+RESPITE = 20
+"""After an update nothing is told for so many times as long as it took."""
+
 
 class ProgressArtifact:
     """A percentage on the flow run's page.
@@ -47,18 +50,21 @@ class ProgressArtifact:
         self.updates = 0
         self._id: UUID | None = None
         self._updated_at = clock()
+        self._pause = every
         if total:
             self._create()
 
     def update(self, finished: int) -> None:
         """Say how many photos are finished; the last one is always said."""
         now = self.clock()
-        if self._id is None or (finished < self.total and now - self._updated_at < self.every):
+        if self._id is None or (finished < self.total and now - self._updated_at < self._pause):
             return
-        self._updated_at = now
         self.updates += 1
         percent = 100.0 * min(finished, self.total) / self.total
         _shown(lambda: update_progress_artifact(self._id, progress=percent))  # type: ignore[arg-type]
+        self._updated_at = self.clock()
+        # A server that does not answer is asked for a minute each time, and photos wait meanwhile.
+        self._pause = max(self.every, RESPITE * (self._updated_at - now))
 
     def _create(self) -> None:
         def create() -> None:
