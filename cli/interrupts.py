@@ -29,14 +29,18 @@ def stopped_in_order() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
+        # Until the process is gone: at its very end Python takes back what it was told to do about signals itself.
+        for number in _STOPPING:
+            signal.signal(number, signal.SIG_IGN)
         _say("interrupted; the next run goes on where this one stopped")
         raise typer.Exit(EXIT_INTERRUPTED) from None
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     # Who stops a service or closes a terminal may send one after the other; that is not to cut the ending short.
+    # Not SIG_IGN yet: of one that has arrived already Python would complain.
     for other in _STOPPING:
-        signal.signal(other, signal.SIG_IGN)
+        signal.signal(other, lambda *_: None)
     _say("terminating")
     raise KeyboardInterrupt
 
