@@ -5,6 +5,7 @@ The flow decides it once; stages only read it. What may differ from photo to pho
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -41,7 +42,9 @@ class RestoreJob:
         at_once: how many photos a worker has in hand, one of them in the networks.
         collection: the collection's name, for the record only.
         profile: the profile's name, for the record only.
-        code_version: this software's version, for the record only.
+        code_version: this software's version, for the record, and for workers to have the same.
+        models: network → SHA-256 of the weights that the recipe names, None for a network that takes part without;
+            workers have to have the same. Empty where nothing was planned.
     """
 
     source: str
@@ -59,6 +62,7 @@ class RestoreJob:
     collection: str = ""
     profile: str = "archive"
     code_version: str = "0"
+    models: Mapping[str, str | None] = field(default_factory=dict)
 
     @property
     def photo_memory(self) -> int:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import re
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -28,6 +30,8 @@ _ENVIRONMENT = {
     # Ray has idle processes ready for the first actors: what every one of ours imports, they import ahead.
     "RAY_preload_python_modules": "actors.preload",
 }
+_HOST_AND_PORT = re.compile(r"\[?(?P<host>[^/\[\]]+)\]?:(?P<port>\d+)")
+_ANSWER_S = 15.0
 _NOTICE = b"Set ray log level from environment variable"
 
 
@@ -41,6 +45,7 @@ def ray_session(settings: EngineSettings) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
+    _require_answer(os.environ.get("RAY_ADDRESS", ""))
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     try:
@@ -55,6 +60,26 @@ def ray_session(settings: EngineSettings) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _require_answer(address: str) -> None:
+    """Do nothing where a cluster listens at ``host:port``, or where the address is of another kind.
+
+    Ray itself tries for a quarter of an hour, and says nothing meanwhile.
+
+    Raises:
+        EngineError: nothing listens there.
+    """
+    found = _HOST_AND_PORT.fullmatch(address)
+    if found is None:
+        return
+    try:
+        socket.create_connection((found["host"], int(found["port"])), timeout=_ANSWER_S).close()
+    except (OSError, OverflowError) as error:
+        raise EngineError(
+            f"No Ray cluster answers at {address} (RAY_ADDRESS): {error}. Start it with `ray start --head`, correct "
+            "the address, or unset RAY_ADDRESS to work on this machine."
+        ) from error
 
 
 @contextmanager

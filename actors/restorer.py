@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 import numpy as np
 
+from actors.identity import require_planned
 from actors.job import RestoreJob
 from oldphoto_core.errors import WeightsError
 from oldphoto_core.imports import import_uncollected
@@ -94,7 +95,8 @@ def shipped_restorer(job: RestoreJob) -> PhotoRestorer:
     """Load the networks that ``job`` asks for. This imports torch and takes seconds.
 
     Raises:
-        WeightsError: weights are missing or are not the expected ones.
+        WeightsError: weights are missing or are not what their card says.
+        EngineError: software or weights are not those that the run was planned with.
         UsageError: the device does not exist here.
     """
     # Torch comes with it, the most of a worker's start.
@@ -102,6 +104,7 @@ def shipped_restorer(job: RestoreJob) -> PhotoRestorer:
     from oldphoto_core.restore import load_restorer
 
     restorer = load_restorer(device=job.device, config=job.config, weights=job.weights, settings=job.settings)
+    require_planned(job, restorer.weights)
     if restorer.available_tiers:
         # Warm-up: kernels are chosen and memory is laid out at the first photo, which is not to be a real one.
         blank = np.full((64, 64), 128, np.uint8)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from importlib import import_module
 
+from actors.errors import EngineError
 from cli.environment import prepare_environment
 from cli.prefect_server import start_prefect_server
 from oldphoto_core.imports import uncollected
 
 _LATE = ("prefect.flow_engine", "prefect.task_engine", "fastapi.encoders")
 """What Prefect imports only when a flow is called."""
+_OF_SERVER = ("Failed to reach API", "Found incompatible versions")
+"""How Prefect begins what it says of a server, as a plain RuntimeError."""
 
 
 @contextmanager
@@ -23,7 +27,7 @@ def engines(executor: str) -> Iterator[None]:
     own, and importing the flow. What fails to start is tried again, and said, where it is needed.
 
     Raises:
-        EngineError: Prefect's server does not start.
+        EngineError: Prefect's server does not start, or the one that is configured cannot be used.
     """
     prepare_environment()
     server = start_prefect_server()
@@ -34,22 +38,51 @@ def engines(executor: str) -> Iterator[None]:
             _import_flow(executor)
         if server is not None:
             server.wait()
+        with _server_explained():
+            yield
+
+
+@contextmanager
+def _server_explained() -> Iterator[None]:
+    """Turn what Prefect raises where its server is not there, or not one for us, into a message with a remedy.
+
+    Raises:
+        EngineError: that happened.
+    """
+    import httpx
+
+    try:
         yield
+    except (httpx.HTTPError, RuntimeError) as error:
+        said = str(error).strip().partition("\n")[0]
+        # Prefect has no error of its own for these two.
+        if isinstance(error, RuntimeError) and not said.startswith(_OF_SERVER):
+            raise
+        from prefect.settings import PREFECT_API_URL
+
+        where = re.sub("//[^/@]*@", "//", str(PREFECT_API_URL.value()))
+        raise EngineError(
+            f"Prefect's server at {where} cannot be used: {said or type(error).__name__}. Check it, or unset "
+            "PREFECT_API_URL (`prefect config view` says where it is set) to do without one. What is done is "
+            "recorded; the next run goes on from there."
+        ) from error
 
 
 def _start_ray(stack: ExitStack) -> None:
     """Start Ray in this thread: its processes are made to end with the thread that started them."""
     with suppress(ImportError):
-        from actors.errors import EngineError
         from actors.ray_session import ray_session
         from actors.resources import EngineSettings
 
         # While Ray's processes start, this thread only waits.
         importing = threading.Thread(target=_import_flow, args=("ray",), name="import", daemon=True)
         importing.start()
-        with suppress(EngineError):
-            stack.enter_context(ray_session(EngineSettings()))
-        importing.join()
+        try:
+            with suppress(EngineError):
+                stack.enter_context(ray_session(EngineSettings()))
+        finally:
+            # Also on Ctrl-C: a process that ends while a thread of its loads libraries is aborted by the C library.
+            importing.join()
 
 
 def _import_flow(executor: str) -> None:

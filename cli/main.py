@@ -81,7 +81,7 @@ def main() -> None:
     except (OldPhotoError, CatalogError) as error:
         _fail(error, EXIT_FAILED)
     except KeyboardInterrupt:
-        print("interrupted; the next run goes on where this one stopped", file=sys.stderr)
+        print("interrupted", file=sys.stderr)
         sys.exit(EXIT_INTERRUPTED)
 
 

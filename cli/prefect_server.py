@@ -30,6 +30,7 @@ from typing import IO, Final
 
 PATIENCE_S: Final = 180.0
 """A first start on a busy machine makes a fresh database."""
+_HOST: Final = "127.0.0.1"
 _PR_SET_PDEATHSIG = 1
 
 
@@ -87,10 +88,11 @@ def start_prefect_server() -> PrefectServer | None:
         stderr=said,
         start_new_session=True,
     )
-    server = PrefectServer(process, f"http://127.0.0.1:{port}/api", said)
+    server = PrefectServer(process, f"http://{_HOST}:{port}/api", said)
     # Registered before Prefect is imported, and so called after what Prefect still has to tell its server.
     atexit.register(server.stop)
     os.environ["PREFECT_API_URL"] = server.url
+    _reach_without_proxy(_HOST)
     return server
 
 
@@ -109,6 +111,15 @@ def server_is_configured() -> bool:
     )
 
 
+def _reach_without_proxy(host: str) -> None:
+    """Add a host to those that are asked directly: a network's proxy (``http_proxy``) cannot reach this machine."""
+    given = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    # Nobody is asked through a proxy then; that is only understood where it stands alone.
+    if given.strip() != "*":
+        given = ",".join(filter(None, [given, host]))
+    os.environ["no_proxy"] = os.environ["NO_PROXY"] = given
+
+
 def _answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(f"{url}/health", timeout=5) as answer:
@@ -119,7 +130,7 @@ def _answers(url: str) -> bool:
 
 def _free_port() -> int:
     with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
+        one.bind((_HOST, 0))
         return int(one.getsockname()[1])
 
 
@@ -135,7 +146,7 @@ def _become_server(parent: int, port: str) -> None:
     # there to schedule anything.
     os.environ["PREFECT__SERVER_EPHEMERAL"] = "1"
     os.environ["PREFECT_SERVER_UI_ENABLED"] = "false"
-    sys.argv = ["prefect", "server", "start", "--host", "127.0.0.1", "--port", port]
+    sys.argv = ["prefect", "server", "start", "--host", _HOST, "--port", port]
     runpy.run_module("prefect", run_name="__main__", alter_sys=True)
 
 

@@ -35,10 +35,11 @@ def redo(
     """Make photos again that reviewers asked for, with the masks that they drew; nothing is overwritten."""
     from cli.engines import engines
     from cli.environment import keep_password
+    from cli.interrupts import stopped_in_order
     from cli.restore import Watcher
 
     url = keep_password(catalog)
-    with Watcher() as watcher, engines("inline"):
+    with stopped_in_order(), Watcher() as watcher, engines("inline"):
         from flows.progress import listening
         from flows.redo import redo as redo_flow
 

@@ -7,10 +7,9 @@ only.
 from __future__ import annotations
 
 import json
-import signal
 import sys
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
@@ -89,6 +88,7 @@ def restore(
 ) -> None:
     """Restore every photograph of SOURCE that has not been restored yet; results go to DESTINATION."""
     from cli.environment import keep_password
+    from cli.interrupts import stopped_in_order
     from flows.request import RestoreRequest
 
     request = RestoreRequest(
@@ -112,8 +112,7 @@ def restore(
     )
     # Before any engine starts: a typing mistake should not cost ten seconds.
     request.check()
-    signal.signal(signal.SIGTERM, _interrupt)
-    with Watcher() as watcher:
+    with stopped_in_order(), Watcher() as watcher:
         summary = run_flow(request, watcher)
     if as_json:
         print(json.dumps(summary))
@@ -248,9 +247,3 @@ def shown_catalog(request: RestoreRequest) -> str | None:
     from flows.request import without_password
 
     return without_password(request.catalog_url())
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    """End as on Ctrl-C, so that what is done is recorded and the workers are stopped."""
-    print("terminating", file=sys.stderr)
-    raise KeyboardInterrupt

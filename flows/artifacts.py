@@ -30,6 +30,9 @@ _log = logging.getLogger(__name__)
 UPDATE_SECONDS = 5.0
 """A progress artifact is updated at most this often; each update is a request to Prefect's server."""
 
+RESPITE = 20
+"""After an update nothing is told for so many times as long as it took."""
+
 
 class ProgressArtifact:
     """A percentage on the flow run's page.
@@ -47,18 +50,21 @@ class ProgressArtifact:
         self.updates = 0
         self._id: UUID | None = None
         self._updated_at = clock()
+        self._pause = every
         if total:
             self._create()
 
     def update(self, finished: int) -> None:
         """Say how many photos are finished; the last one is always said."""
         now = self.clock()
-        if self._id is None or (finished < self.total and now - self._updated_at < self.every):
+        if self._id is None or (finished < self.total and now - self._updated_at < self._pause):
             return
-        self._updated_at = now
         self.updates += 1
         percent = 100.0 * min(finished, self.total) / self.total
         _shown(lambda: update_progress_artifact(self._id, progress=percent))  # type: ignore[arg-type]
+        self._updated_at = self.clock()
+        # A server that does not answer is asked for a minute each time, and photos wait meanwhile.
+        self._pause = max(self.every, RESPITE * (self._updated_at - now))
 
     def _create(self) -> None:
         def create() -> None:
@@ -82,6 +88,17 @@ def show_summary(summary: RunSummary, collection: str, report: str | None, notes
     )
     text = summary_markdown(summary, collection, report, notes)
     _shown(lambda: create_markdown_artifact(text, key="restore-summary", description="Summary of the run"))
+
+
+def show_fixity(problems: Sequence[Mapping[str, Any]]) -> None:
+    """Put the files that are not as recorded on the flow run's page."""
+    names = ("problem", "collection", "key", "role", "uri", "remedy")
+    rows = [{name: problem[name] for name in names} for problem in problems]
+    _shown(
+        lambda: create_table_artifact(
+            rows, key="fixity-problems", description="Files that are not as recorded (at most a thousand)"
+        )
+    )
 
 
 def summary_markdown(summary: RunSummary, collection: str, report: str | None, notes: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
 from flows.packages import Form, PackageRequest, PackageSummary, export_photos
+from flows.request import catalog_url
 from oldphoto_core.errors import UsageError
 from schemas.repository import Catalog
 
@@ -24,8 +25,8 @@ def publish(
 ) -> PackageSummary:
     """Export approved photos for publication.
 
-    ``catalog`` is the catalog's URL, without a password (see `flows.restore_archive`); the other parameters are
-    those of :class:`flows.packages.PackageRequest`.
+    ``catalog`` is the catalog's URL, without a password (see `flows.restore_archive`), its file or its folder; the
+    other parameters are those of :class:`flows.packages.PackageRequest`.
     Without ``approved_only`` a photo that is not approved stops the whole export.
 
     Raises:
@@ -41,7 +42,7 @@ def publish(
         base_url=base_url,
         actor="publish flow",
     )
-    with Catalog.open(catalog, create=False) as opened:
+    with Catalog.open(catalog_url(catalog), create=False) as opened:
         summary = task(name="export", cache_policy=NO_CACHE)(export_photos)(opened, request)
     if not summary["written"]:
         first = ", ".join(one["key"] for one in summary["refused"][:10])

@@ -12,13 +12,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import metadata
-from pathlib import Path
 from typing import Any, Final, Protocol
 
+from actors.identity import installed_code_version
 from oldphoto_core.photo import Tier
 
 RECIPE_FORMAT: Final = 1
@@ -109,15 +107,6 @@ def with_given_mask(recipe: Recipe, mask_sha256: str) -> Recipe:
 def canonical_json(document: Mapping[str, Any]) -> str:
     """Return JSON with sorted keys, no spaces and no NaN: equal documents give equal bytes."""
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-
-
-def installed_code_version() -> str:
-    """Return this project's version, from the installed package or else from ``pyproject.toml``."""
-    try:
-        return metadata.version("oldphoto")
-    except metadata.PackageNotFoundError:
-        project = Path(__file__).resolve().parents[1] / "pyproject.toml"
-        return str(tomllib.loads(project.read_text(encoding="utf-8"))["project"]["version"])
 
 
 def _identity(weights: WeightsLike) -> dict[str, str]:

@@ -21,6 +21,10 @@ Config = Literal["compact", "paper"]
 
 LEAST_MEMORY = 1.5
 """GiB that a worker needs at the least: libraries, networks and a few tiles."""
+MOST_MEMORY = 2.0**32
+"""GiB that no machine has; Ray counts bytes in 64 bits."""
+LARGEST_LIMIT = 2**63 - 1
+"""What a database takes for a number."""
 OUTPUT_FOLDERS = ("restored", "masks", "probability", "faces", "sidecars", "tiers", "recipes", "reports")
 """Folders of a destination that hold what we made."""
 CATALOG_FILE = "catalog.db"
@@ -62,16 +66,16 @@ class RestoreRequest:
         _one_of("device", self.device, ("auto", "cpu", "cuda"))
         _one_of("executor", self.executor, ("ray", "inline"))
         _one_of("config", self.config, ("compact", "paper"))
-        if self.limit is not None and self.limit < 1:
+        if self.limit is not None and not 1 <= self.limit <= LARGEST_LIMIT:
             raise UsageError(
-                f"A limit of {self.limit} photos restores nothing. Give 1 or more, or leave it out."
+                f"A limit of {self.limit} photos makes no sense. Give a number of photos, or leave it out."
             )
         if self.workers is not None and self.workers < 1:
             raise UsageError(f"{self.workers} workers restore nothing. Give 1 or more, or leave it out.")
-        if not self.memory >= LEAST_MEMORY:
+        if not LEAST_MEMORY <= self.memory < MOST_MEMORY:
             raise UsageError(
-                f"A worker cannot do with {self.memory} GiB. Give --memory {LEAST_MEMORY} or more; photos that "
-                "are too large for it are restored by parts."
+                f"A worker cannot do with {self.memory} GiB. Give --memory {LEAST_MEMORY} or more, of "
+                "what there is; photos that are too large for it are restored by parts."
             )
         if not is_bucket(self.source) and not local_path(self.source).is_dir():
             raise UsageError(f"{self.source} is not a folder. Give a folder of scans or s3://bucket/prefix.")
@@ -232,13 +236,19 @@ def relative_place(root: str, place: str) -> str | None:
     if is_bucket(root) != is_bucket(place):
         return None
     if is_bucket(root):
-        base, other = root.rstrip("/"), place.rstrip("/")
+        base, other = _bucket_place(root), _bucket_place(place)
         return other[len(base) :].strip("/") if f"{other}/".startswith(f"{base}/") else None
     base_path, other_path = local_path(root), local_path(place)
     if not other_path.is_relative_to(base_path):
         return None
     relative = other_path.relative_to(base_path).as_posix()
     return "" if relative == "." else relative
+
+
+def _bucket_place(place: str) -> str:
+    """Return an S3 address as the store reads it: slashes around the prefix do not matter."""
+    bucket, _, prefix = place.removeprefix("s3://").partition("/")
+    return f"s3://{bucket}/{prefix.strip('/')}".rstrip("/")
 
 
 def sqlite_file(url: str) -> Path | None:

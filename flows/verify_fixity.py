@@ -5,8 +5,15 @@ from __future__ import annotations
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from flows.fixity import FixitySummary, check_files
+from flows.artifacts import show_fixity
+from flows.fixity import REMEDIES, FixitySummary, check_files
+from flows.request import catalog_url
+from oldphoto_core.errors import OldPhotoError
 from schemas.repository import Catalog
+
+
+class FilesWrongError(OldPhotoError):
+    """Files are not as recorded. All of them were looked at, and what was found is in the catalog."""
 
 
 @flow(name="verify-fixity", persist_result=False)
@@ -20,10 +27,24 @@ def verify_fixity(
 ) -> FixitySummary:
     """Compare every file that the catalog answers for with its recorded SHA-256.
 
-    ``catalog`` is the catalog's URL, without a password (see `flows.restore_archive`); the other parameters are
-    those of :func:`flows.fixity.check_files`.
+    ``catalog`` is the catalog's URL, without a password (see `flows.restore_archive`), its file or its folder; the
+    other parameters are those of :func:`flows.fixity.check_files`.
+
+    Raises:
+        FilesWrongError: files are missing, changed or unreadable. Whoever scheduled the check reads no summary, but
+            hears of a flow run that failed.
     """
-    with Catalog.open(catalog, create=False) as opened:
-        return task(name="check files", cache_policy=NO_CACHE)(check_files)(
+    with Catalog.open(catalog_url(catalog), create=False) as opened:
+        summary: FixitySummary = task(name="check files", cache_policy=NO_CACHE)(check_files)(
             opened, collection, sample, seed, masters_only, threads
         )
+    found = {kind: summary[kind] for kind in REMEDIES}  # type: ignore[literal-required]
+    if any(found.values()):
+        show_fixity(summary["problems"])
+        counts = ", ".join(f"{number} {kind}" for kind, number in found.items() if number)
+        first = summary["problems"][0]
+        raise FilesWrongError(
+            f"Of {summary['files']} files: {counts}. The first: {first['uri']} is {first['problem']}. The artifact "
+            "fixity-problems and the photos' events name them; `oldphoto verify` looks again."
+        )
+    return summary

@@ -6,16 +6,18 @@ not change what the recipe is called, and torch is imported in the workers only.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from actors.identity import installed_code_version
 from actors.job import RestoreJob
 from actors.storage import Store, open_store
 from flows.ingest import Ingest
 from flows.manifest import Manifest
 from flows.profiles import TIER_ORDER, Profile, highest_allowed, profile_named, tier_named
-from flows.recipe import Recipe, WeightsLike, build_recipe, installed_code_version
+from flows.recipe import Recipe, WeightsLike, build_recipe
 from flows.request import RestoreRequest, local_path
 from oldphoto_core.errors import UsageError, WeightsError
 from oldphoto_core.photo import Tier
@@ -54,6 +56,12 @@ class Decision:
     recipe: Recipe
     stages_off: tuple[str, ...]
 
+    @property
+    def digests(self) -> dict[str, str | None]:
+        """The SHA-256 of the weights of each network that takes part; None where it has none."""
+        models = self.recipe.models
+        return {name: models[name].sha256 if name in models else None for name in STAGES_OF_TIER[self.tier]}
+
 
 @dataclass(frozen=True)
 class Workplace:
@@ -88,6 +96,7 @@ class Workplace:
             collection=self.request.collection_name(),
             profile=self.decision.profile.name,
             code_version=installed_code_version(),
+            models=self.decision.digests,
         )
 
 
@@ -127,7 +136,7 @@ def decide(request: RestoreRequest) -> Decision:
         UsageError: the profile allows only tiers that the weights cannot make, or the device does not exist.
     """
     profile, wanted = profile_named(request.profile), tier_named(request.tier)
-    if request.device == "cuda":
+    if request.device == "cuda" and not _works_elsewhere(request):
         # Only here is torch needed in this process: a run that cannot have its GPU is to end before it begins.
         from oldphoto_core.device import pick_device
 
@@ -158,6 +167,11 @@ def decide(request: RestoreRequest) -> Decision:
     cap = min(wanted, profile.highest, key=TIER_ORDER.index)
     off = tuple(stage for stage in STAGES_OF_TIER[cap] if stage not in provision.weights)
     return Decision(profile, tier, recipe, off)
+
+
+def _works_elsewhere(request: RestoreRequest) -> bool:
+    """Return whether a cluster's workers have the devices: this machine's say nothing of theirs."""
+    return request.executor == "ray" and bool(os.environ.get("RAY_ADDRESS"))
 
 
 def effects_of_missing(stages: tuple[str, ...]) -> tuple[tuple[str, str], ...]:

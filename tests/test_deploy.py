@@ -27,6 +27,13 @@ def test_volumes_of_the_images_user_are_made_for_it() -> None:
     assert DOCKERFILE.rstrip().endswith("USER oldphoto")
 
 
+def test_the_services_come_back_and_the_worker_keeps_no_dead_processes() -> None:
+    """As process 1 of a container Prefect's worker would keep Ray's ended processes, some more with each run."""
+    services = yaml.safe_load(COMPOSE)["services"]
+    assert {service["restart"] for service in services.values()} == {"unless-stopped"}
+    assert services["worker"]["init"] is True
+
+
 def test_the_worker_finds_the_catalog_and_tells_nobody_its_password() -> None:
     worker = yaml.safe_load(COMPOSE)["services"]["worker"]["environment"]
     assert worker["PGPASSWORD"] == "${POSTGRES_PASSWORD}"

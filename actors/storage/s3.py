@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, cast
 
 from actors.storage.base import Created, LeftOut, StoredObject, check_key, is_hidden, tell
+from actors.storage.s3_remedies import remedy
 from oldphoto_core.errors import AlreadyExistsError, StorageError, UnwritableKeyError
 from oldphoto_core.fixity import sha256_of, sha256_stream
 
@@ -26,8 +27,10 @@ _LARGEST_PUT = 5 * 1024**3
 _LONGEST_KEY = 1024
 _RESUMES = 4
 _CHUNK = 1 << 20
-_EMPTY_PART = (
-    "Its key has an empty part (two slashes in a row, or one at its beginning). Copy it to a key without."
+_NO_NAMES = ("", ".", "..")
+_ODD_PART = (
+    "Its key has a part that is empty (two slashes in a row, or one at its beginning) or only dots. Copy it to a key "
+    "without."
 )
 
 
@@ -71,11 +74,11 @@ class S3Store:
             for page in pages:
                 for entry in page.get("Contents", ()):
                     key = entry["Key"].removeprefix(below)
-                    if not key or key.endswith("/") or is_hidden(key):
+                    if not key or key.endswith("/"):
                         continue
-                    if "" in key.split("/"):
-                        tell(left_out, key, _EMPTY_PART)
-                    else:
+                    if not set(_NO_NAMES).isdisjoint(key.split("/")):
+                        tell(left_out, key, _ODD_PART)
+                    elif not is_hidden(key):
                         etag = entry.get("ETag", "").strip('"') or None
                         yield StoredObject(key, entry["Size"], entry["LastModified"], etag)
         except self._errors as error:
@@ -184,7 +187,13 @@ class S3Store:
         # A session of our own: the module's default one must not be shared between threads.
         session = boto3.session.Session()
         region = session.region_name or "us-east-1"
-        return session.client("s3", region_name=region, endpoint_url=endpoint, config=config)
+        try:
+            return session.client("s3", region_name=region, endpoint_url=endpoint, config=config)
+        except ValueError as error:
+            if isinstance(error, self._errors):
+                raise
+            problem = f"{self.uri} cannot be reached: {error}. Write AWS_ENDPOINT_URL as https://host:port."
+            raise StorageError(problem) from error
 
     @cached_property
     def _errors(self) -> tuple[type[Exception], ...]:
@@ -194,27 +203,8 @@ class S3Store:
         return (ClientError, BotoCoreError, UnicodeError)
 
     def _refuse(self, error: Exception, uri: str, verb: str) -> NoReturn:
-        raise StorageError(f"{uri} cannot be {verb}: {error}. {self._remedy(error)}") from error
-
-    def _remedy(self, error: Exception) -> str:
-        from botocore import exceptions
-
-        code = _code(error)
-        if code == "NoSuchBucket":
-            return f"Make the bucket {self.bucket} first, or correct its name."
-        if code in ("AccessDenied", "403", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken"):
-            return (
-                "Check the credentials (AWS_ACCESS_KEY_ID …), and that they allow s3:ListBucket, s3:GetObject and, "
-                "for results, s3:PutObject."
-            )
-        if code in ("NoSuchKey", "404"):
-            return "It was moved or deleted after it had been listed: run again."
-        if isinstance(error, exceptions.NoCredentialsError | exceptions.PartialCredentialsError):
-            return "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or configure a profile."
-        if isinstance(error, exceptions.ConnectionError | exceptions.HTTPClientError):
-            endpoint = self._client.meta.endpoint_url
-            return f"Check that {endpoint} can be reached from here (AWS_ENDPOINT_URL)."
-        return "It was tried several times: check the service and run again."
+        told = remedy(error, self.bucket, lambda: str(self._client.meta.endpoint_url))
+        raise StorageError(f"{uri} cannot be {verb}: {error}. {told}") from error
 
 
 class _ObjectReader(io.RawIOBase):
@@ -259,10 +249,6 @@ class _ObjectReader(io.RawIOBase):
     def _resume(self) -> None:
         self._body.close()
         self._body = self._store.get_from(self._key, self._position)["Body"]
-
-
-def _code(error: Exception) -> str:
-    return str(getattr(error, "response", {}).get("Error", {}).get("Code", ""))
 
 
 def _status(error: Exception) -> int:

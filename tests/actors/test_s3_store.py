@@ -21,15 +21,15 @@ def test_a_prefix_is_a_folder_and_not_the_start_of_a_name(bucket: str) -> None:
     assert [one.key for one in S3Store(bucket, "/scans/").list()] == ["a.tif"]
 
 
-def test_a_key_with_an_empty_part_is_left_out_and_told(bucket: str) -> None:
+def test_a_key_with_a_part_that_is_no_name_is_left_out_and_told(bucket: str) -> None:
     client = boto3.client("s3")
-    for key in ("o/a.tif", "o//b.tif", "o//", "/lead/c.tif"):
+    for key in ("o/a.tif", "o//b.tif", "o//", "/lead/c.tif", "p/./d.tif", "p/../e.tif", "p/.hidden"):
         client.put_object(Bucket=bucket, Key=key, Body=b"x")
     told: dict[str, str] = {}
     assert [one.key for one in S3Store(bucket, "o").list(told.__setitem__)] == ["a.tif"]
     assert [one.key for one in S3Store(bucket).list(told.__setitem__)] == ["o/a.tif"]
-    assert sorted(told) == ["/b.tif", "/lead/c.tif", "o//b.tif"]
-    assert "Copy it" in told["/lead/c.tif"]
+    assert sorted(told) == ["/b.tif", "/lead/c.tif", "o//b.tif", "p/../e.tif", "p/./d.tif"]
+    assert all("Copy it" in reason for reason in told.values())
 
 
 def test_a_key_that_is_too_long_is_known_before_it_is_written() -> None:
@@ -63,6 +63,31 @@ def test_an_endpoint_out_of_reach_is_named(s3_endpoint: str, monkeypatch: pytest
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     with pytest.raises(StorageError, match=rf"127\.0\.0\.1:{port} can be reached"):
         S3Store("bucket").read("x")
+
+
+@pytest.mark.parametrize("endpoint", ["localhost:9000", "minio", "http://127.0.0.1:99999"])
+def test_an_endpoint_that_is_no_address_is_told(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    with pytest.raises(
+        StorageError, match=rf"{endpoint}.*(Write AWS_ENDPOINT_URL as https|Correct the address)"
+    ):
+        list(S3Store("bucket").list())
+
+
+def test_settings_that_are_wrong_are_not_the_services_fault(
+    s3_endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(StorageError, match="Correct the address"):
+        list(S3Store("my bucket").list())
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "no where")
+    with pytest.raises(StorageError, match=r"no where.*Correct the address or the AWS settings"):
+        list(S3Store("bucket").list())
+
+
+def test_an_object_in_an_archive_says_so(bucket: str) -> None:
+    boto3.client("s3").put_object(Bucket=bucket, Key="a.tif", Body=b"x", StorageClass="GLACIER")
+    with pytest.raises(StorageError, match="Glacier"):
+        S3Store(bucket).read("a.tif")
 
 
 def test_the_media_type_is_kept(bucket: str) -> None:

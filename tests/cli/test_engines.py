@@ -69,6 +69,36 @@ def test_a_server_that_exists_already_is_not_started_again() -> None:
     assert done.stdout.split()[-2:] == ["None", "http://127.0.0.1:9/api"]
 
 
+@pytest.mark.parametrize(("given", "expected"), [("museum.example", "museum.example,127.0.0.1"), ("*", "*")])
+def test_a_networks_proxy_is_not_asked_for_the_server(given: str, expected: str) -> None:
+    told = """
+    from prefect import flow
+    @flow
+    def restore_one(): return 1
+    print(restore_one(), os.environ["no_proxy"], os.environ["NO_PROXY"])
+    """
+    behind = environment(http_proxy="http://127.0.0.1:9", no_proxy=given)
+    done = subprocess.run(program("inline", told), check=True, capture_output=True, text=True, env=behind)
+    assert done.stdout.splitlines()[-1] == f"1 {expected} {expected}"
+
+
+def test_a_configured_server_that_is_not_there_is_named_with_a_remedy() -> None:
+    told = """
+    from prefect import flow
+    @flow
+    def restore_one(): return 1
+    restore_one()
+    """
+    given = environment(PREFECT_API_URL="http://me:secret@127.0.0.1:9/api")
+    done = subprocess.run(program("inline", told), check=False, capture_output=True, text=True, env=given)
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith(
+        "actors.errors.EngineError: Prefect's server at http://127.0.0.1:9/api cannot be used"
+    )
+    assert "unset PREFECT_API_URL" in last
+    assert "secret" not in last
+
+
 def test_what_a_run_tells_prefect_is_kept(tmp_path: Path) -> None:
     """A flow run and its task runs are in Prefect's database after the command; a later server shows them."""
     told = """
@@ -142,7 +172,8 @@ def test_a_server_that_does_not_start_says_why(tmp_path: Path, monkeypatch: pyte
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
     monkeypatch.setenv("PREFECT_HOME", str(home))
     # Put back what starting it sets.
-    monkeypatch.setitem(os.environ, "PREFECT_API_URL", "")
+    for variable in ("PREFECT_API_URL", "NO_PROXY", "no_proxy"):
+        monkeypatch.setitem(os.environ, variable, "")
     server = prefect_server.start_prefect_server()
     assert isinstance(server, PrefectServer)
     with pytest.raises(EngineError, match=r"did not start.*PREFECT_API_URL"):

@@ -260,6 +260,26 @@ def test_since() -> None:
         assert query.parse_since(text, lambda: noon) == noon - age
     assert query.parse_since("2024-05-31T12:00:00+00:00") == noon
     assert query.parse_since("2024-05-31").tzinfo is UTC
+    for beyond in ("0001-01-01T00:00+01:00", "9999-12-31T23:00-02:00"):
+        with pytest.raises(UsageError, match="before all time, or after it"):
+            query.parse_since(beyond)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("runs", "--limit"),
+        ("runs", "--after"),
+        ("flagged", "--run"),
+        ("flagged", "--after"),
+        ("show", "x", "--after"),
+    ],
+)
+def test_a_number_that_no_database_takes_is_wrong_usage(
+    destination: Path, arguments: tuple[str, ...]
+) -> None:
+    assert oldphoto(*arguments, 2**63 - 1, "--catalog", destination).exit_code == 0
+    assert oldphoto(*arguments, 2**63, "--catalog", destination).exit_code == 2
 
 
 def test_printable_keeps_letters() -> None:

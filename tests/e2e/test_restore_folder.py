@@ -191,9 +191,9 @@ def test_a_killed_run_is_finished_by_the_next_one(
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for left processes in /proc")
-@pytest.mark.parametrize("executor", ["inline", "ray"])
+@pytest.mark.parametrize(("executor", "asked"), [("inline", signal.SIGHUP), ("ray", signal.SIGTERM)])
 def test_being_asked_to_stop_is_recorded_and_leaves_nothing_behind(
-    environment: dict[str, str], tmp_path: Path, weights: Path, executor: str
+    environment: dict[str, str], tmp_path: Path, weights: Path, executor: str, asked: signal.Signals
 ) -> None:
     scans, archive = tmp_path / "scans", tmp_path / "archive"
     write_photos(scans, 200, width=320, height=240)
@@ -203,7 +203,7 @@ def test_being_asked_to_stop_is_recorded_and_leaves_nothing_behind(
     wait_until(
         lambda: any((archive / "restored").rglob("*.png")) or stopped.poll() is not None, "a first derivative"
     )
-    os.kill(stopped.pid, signal.SIGTERM)
+    os.kill(stopped.pid, asked)
     _, err = stopped.communicate(timeout=120)
     assert stopped.returncode == 130, err
     assert "Traceback" not in err

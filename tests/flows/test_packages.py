@@ -16,6 +16,7 @@ import pytest
 from iiif_prezi3 import Manifest
 from lxml import etree
 from PIL import Image
+from prefect.artifacts import Artifact
 
 from actors.storage import Anywhere
 from flows.bag import BagPackage
@@ -24,7 +25,7 @@ from flows.package_files import PART, collection_folder
 from flows.packages import PackageRequest, PackageSummary, export_photos
 from flows.publish import publish
 from flows.request import RestoreRequest
-from flows.verify_fixity import verify_fixity
+from flows.verify_fixity import FilesWrongError, verify_fixity
 from oldphoto_core.errors import FixityError, StorageError, UsageError
 from schemas.repository import Catalog
 from schemas.review_records import Decision, QueueFilter
@@ -369,3 +370,18 @@ def test_the_flows_do_the_same_under_prefect(archive: Catalog, made: RestoreRequ
     done = publish(catalog=url, destination=str(tmp_path / "bag"), approved_only=True)
     assert (done["photos"], done["left_out"]) == (5, 2)
     bagit.Bag(str(tmp_path / "bag")).validate()
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_a_scheduled_check_that_finds_a_changed_file_fails_and_names_it(made: RestoreRequest) -> None:
+    file = next(Path(made.destination, "restored").rglob("*.png"))
+    sound = file.read_bytes()
+    file.write_bytes(sound + b"rot")
+    try:
+        with pytest.raises(FilesWrongError, match=r"files: 1 changed. The first: .*png is changed"):
+            verify_fixity(catalog=made.destination)
+    finally:
+        file.write_bytes(sound)
+    shown = Artifact.get("fixity-problems")
+    assert shown is not None
+    assert [row["uri"] for row in json.loads(shown.data)] == [str(file)]

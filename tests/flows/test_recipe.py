@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from flows.recipe import Recipe, build_recipe, installed_code_version
+from actors.identity import installed_code_version
+from flows.recipe import Recipe, build_recipe
 from oldphoto_core.photo import Tier
 
 

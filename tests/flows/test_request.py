@@ -31,6 +31,8 @@ def test_a_plain_request_passes(request_: RestoreRequest, change: dict[str, Any]
         {"limit": 0},
         {"workers": 0},
         {"memory": 1.49},
+        {"limit": 2**63},
+        {"memory": float("inf")},
         {"memory": float("nan")},
         {"manifest": "/no/such/manifest"},
         {"weights": "/no/such/weights"},
@@ -150,6 +152,9 @@ def test_a_destination_elsewhere_leaves_nothing_out(request_: RestoreRequest) ->
     [
         ("s3://b/scans", "s3://b/scans/out", "out"),
         ("s3://b/scans/", "s3://b/scans", ""),
+        ("s3://b//scans", "s3://b/scans/", ""),
+        ("s3://b//scans", "s3://b/scans//out", "out"),
+        ("s3://b", "s3://b//out", "out"),
         ("s3://b/scans", "s3://b/scans-2", None),
         ("s3://b/scans", "/scans", None),
         ("/a/b", "/a/b/c/d", "c/d"),

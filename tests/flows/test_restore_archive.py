@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from actors.errors import EngineError
 from flows.progress import Progress, RunDetails, listening
 from flows.request import RestoreRequest
 from flows.restore_archive import restore_archive
@@ -169,3 +170,28 @@ def test_a_tier_that_the_weights_cannot_make_is_lowered_and_told(
 def test_the_impossible_is_a_usage_error(request_: RestoreRequest) -> None:
     with pytest.raises(UsageError):
         run(replace(request_, profile="museum"))
+
+
+class _Replacing(Ears):
+    """Replaces the weights as soon as the scans have been looked at: the run is planned by then."""
+
+    def __init__(self, weights: Path) -> None:
+        super().__init__()
+        self.weights = weights
+
+    def progress(self, progress: Progress) -> None:
+        super().progress(progress)
+        write_weights(self.weights, brighter=0.12)
+
+
+def test_weights_that_were_replaced_since_the_plan_are_not_worked_with(
+    request_: RestoreRequest, scans: Path, archive: Path, tmp_path: Path
+) -> None:
+    """What they make would stand in the catalog as made by the weights before."""
+    write_photos(scans, 1)
+    folder = write_weights(tmp_path / "own")
+    request = replace(request_, weights=str(folder))
+    with listening(_Replacing(folder)), pytest.raises(EngineError, match=r"weights .* for vae-clean"):
+        run(request)
+    assert not (archive / "restored").exists()
+    assert run(request)["done"] == 1

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from actors.errors import EngineError
+from actors.restorer import shipped_restorer
 from flows.request import RestoreRequest
-from flows.workplace import decide
+from flows.workplace import decide, open_workplace
 from oldphoto_core.errors import UsageError
 from oldphoto_core.models.build import build
 from oldphoto_core.weights.installed import NETWORKS
@@ -57,3 +59,24 @@ def test_a_gpu_that_is_not_there_is_told_before_anything_begins(request_: Restor
         pytest.skip("this machine has a GPU")
     with pytest.raises(UsageError, match="CUDA"):
         decide(replace(request_, device="cuda"))
+
+
+def test_a_clusters_gpu_is_not_looked_for_here(
+    request_: RestoreRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "head:6379")
+    on_cluster = replace(request_, device="cuda", executor="ray")
+    assert decide(on_cluster).recipe.sha256 == decide(request_).recipe.sha256
+
+
+def test_a_worker_with_other_software_or_weights_refuses_to_work(
+    request_: RestoreRequest, scans: Path
+) -> None:
+    with open_workplace(request_) as place:
+        job = place.job
+    assert shipped_restorer(job).available_tiers
+    with pytest.raises(EngineError, match=r"has oldphoto .*planned with oldphoto 0\.0\.1"):
+        shipped_restorer(replace(job, code_version="0.0.1"))
+    # The run was planned without a network that this worker has.
+    with pytest.raises(EngineError, match="for mapping, and the run was planned with no weights"):
+        shipped_restorer(replace(job, models={**job.models, "mapping": None}))

@@ -1,0 +1,42 @@
+"""What Prefect's pages show of a run costs the run next to nothing."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from flows.artifacts import ProgressArtifact
+
+
+class Clock:
+    """Tells the seconds that it is told."""
+
+    def __init__(self) -> None:
+        self.now, self.each = 0.0, 0.0
+
+    def __call__(self) -> float:
+        told = self.now
+        self.now += self.each
+        return told
+
+
+def test_a_server_that_answers_late_is_told_of_progress_rarely() -> None:
+    """One that is gone takes a minute of attempts, in which no photo is taken in."""
+    clock = Clock()
+    artifact = ProgressArtifact(1000, every=5, clock=clock)
+    artifact._id = uuid4()
+    clock.now = 10
+    artifact.update(1)
+    assert artifact.updates == 1
+    clock.now = 16
+    clock.each = 60
+    artifact.update(2)
+    assert artifact.updates == 2
+    clock.each = 0
+    clock.now = 76 + 1190
+    artifact.update(3)
+    assert artifact.updates == 2
+    clock.now = 76 + 1200
+    artifact.update(4)
+    clock.now += 5
+    artifact.update(5)
+    assert artifact.updates == 4
