@@ -71,9 +71,11 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "identity-drift",
         "face_drift_max",
-        0.08,
+        # Beyond `CheckSettings.drift` a face is refused.
+        0.05,
         Severity.WARNING,
         "A refined face moved by a visible share of its eye distance. Compare the person with the original.",
+        version=2,
     ),
     Rule(
         "faces-lost",

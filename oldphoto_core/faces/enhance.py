@@ -93,8 +93,8 @@ class FaceEnhancer:
             The picture (``restored`` itself where no face was refined; otherwise a copy, bit-identical
             outside the blend regions); every face found, the surest first; and the measurements
             ``faces_found``, ``faces_enhanced``, ``faces_too_large``, ``faces_sound``, ``faces_without_landmarks``,
-            ``faces_refused``, ``faces_refused_<reason>`` for each reason met, ``face_drift_max`` (in eye
-            distances), and those of :func:`compare_faces`, taken before anything was refined.
+            ``faces_refused``, ``faces_refused_<reason>`` for each reason met, ``face_drift_max`` (of the
+            refined ones, in eye distances), and those of :func:`compare_faces`, taken before anything was refined.
 
         Raises:
             UsageError: pixels of another type, or two pictures that do not match.
@@ -246,6 +246,7 @@ def face_measurements(faces: tuple[Face, ...], counts: Counter[str]) -> dict[str
         "faces_sound": 0.0,
         "faces_without_landmarks": float(sum(not face.landmarks for face in faces)),
         "faces_refused": float(refused),
-        "face_drift_max": max((face.drift for face in faces if face.drift is not None), default=0.0),
+        # Of what is in the picture: a face that was refused for its drift is there as it was.
+        "face_drift_max": max((face.drift or 0.0 for face in faces if face.applied), default=0.0),
         **{name: float(number) for name, number in counts.items()},
     }

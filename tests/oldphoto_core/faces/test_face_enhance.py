@@ -17,6 +17,7 @@ from oldphoto_core.faces.align import Alignment
 from oldphoto_core.faces.detect import FaceDetector
 from oldphoto_core.faces.enhance import FaceEnhancer
 from oldphoto_core.faces.settings import FaceSettings
+from oldphoto_core.flags import assess
 from oldphoto_core.models.face_generator import FaceGenerator
 from oldphoto_core.photo import Pixels
 
@@ -32,12 +33,16 @@ class _Sharpen(nn.Module):
 
 
 class _Shift(nn.Module):
-    """A harmful one: the face moves."""
+    """A harmful one: the face moves by so many rows and columns."""
 
     crop = 256
 
+    def __init__(self, *pixels: int) -> None:
+        super().__init__()
+        self.pixels = pixels
+
     def forward(self, face: Tensor) -> Tensor:
-        return torch.roll(face, (10, 14), dims=(2, 3))
+        return torch.roll(face, self.pixels, dims=(2, 3))
 
 
 class _Broken(nn.Module):
@@ -132,7 +137,7 @@ def test_a_tinted_photo_keeps_its_tint(portrait: NDArray[np.uint8], detector: Fa
 
 
 def test_a_drifting_face_falls_back_and_says_so(portrait: NDArray[np.uint8], detector: FaceDetector) -> None:
-    picture, faces, measured = _enhancer(detector, _Shift()).enhance(portrait, portrait)
+    picture, faces, measured = _enhancer(detector, _Shift(10, 14)).enhance(portrait, portrait)
     assert picture is portrait
     assert not faces[0].applied
     assert faces[0].drift is not None
@@ -140,7 +145,17 @@ def test_a_drifting_face_falls_back_and_says_so(portrait: NDArray[np.uint8], det
     assert measured["faces_enhanced"] == 0.0
     assert measured["faces_refused"] == 1.0
     assert measured["faces_refused_drift"] == 1.0
+    assert measured["face_drift_max"] == 0.0
+
+
+def test_a_refined_face_that_moved_a_little_is_flagged(
+    portrait: NDArray[np.uint8], detector: FaceDetector
+) -> None:
+    """What is refused for its drift is not in the picture: the rule has to ask for less."""
+    _, faces, measured = _enhancer(detector, _Shift(0, 5)).enhance(portrait, portrait)
+    assert faces[0].applied
     assert measured["face_drift_max"] == faces[0].drift
+    assert {"identity-drift"} == {flag.code for flag in assess(measured)}
 
 
 def test_numbers_that_are_not_finite_never_reach_the_photo(
