@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from review.routes.lots import LEVELS
 from schemas.repository import Catalog
 from schemas.review_records import Decision, QueueFilter, Standing
 from tests.review.archive import item_of
@@ -172,3 +173,10 @@ def test_a_lot_is_drawn_judged_and_shown(catalog: Catalog, signed_in: Callable[[
     for row in catalog.lot_sample(lot.lot_id):
         catalog.decide(row.item_id, Decision.APPROVE, "", "somebody", row.output_sha256, None)
     assert "accepted" in curator.get(f"/lots/{lot.lot_id}").text
+
+
+def test_a_lot_is_drawn_at_every_level_that_is_offered(signed_in: Callable[[str], Visitor]) -> None:
+    curator = signed_in("curator")
+    for level in LEVELS:
+        answer = curator.post("/lots", aql="2.5", level=level, collection="glass plates", scope="all")
+        assert answer.status_code == 303, level

@@ -70,12 +70,16 @@ def test_letters_and_arrows() -> None:
     assert code_letter(500_000) == "P"
     assert code_letter(9) == "B"
     assert code_letter(1200, "I") == "G"
+    assert [code_letter(size, "III") for size in (8, 90, 1200, 500_000)] == ["B", "F", "K", "Q"]
     assert sampling_plan(500, 1.0) == SamplingPlan("H", 50, 1, 2)
     assert sampling_plan(1200, 2.5) == SamplingPlan("J", 80, 5, 6)
     assert sampling_plan(150, 1.0) == SamplingPlan("E", 13, 0, 1), "an arrow up"
     assert sampling_plan(280, 1.0) == SamplingPlan("H", 50, 1, 2), "an arrow down"
     assert sampling_plan(500_001, 6.5) == SamplingPlan("L", 200, 21, 22), "the last number stays"
     assert sampling_plan(5, 1.0) == SamplingPlan("E", 5, 0, 1), "a small lot is inspected whole"
+    assert sampling_plan(500_001, 0.65, "III") == SamplingPlan("R", 2000, 21, 22)
+    assert sampling_plan(500_001, 0.025) == SamplingPlan("R", 2000, 1, 2), "an arrow down to the last letter"
+    assert sampling_plan(500_001, 0.015, "III") == SamplingPlan("P", 800, 0, 1), "nothing below: an arrow up"
     for size, aql, level in ((0, 1.0, "II"), (10, 1.1, "II"), (10, 1.0, "S-1")):
         with pytest.raises(CatalogUseError):
             sampling_plan(size, aql, level)
