@@ -23,7 +23,7 @@ from schemas.review_records import Standing
 from tests.review.archive import COLLECTION, PASSWORD, item_of
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Dialog, Page
 
 pytestmark = pytest.mark.integration
 
@@ -249,6 +249,82 @@ def test_marked_photos_are_rejected_with_a_reason_and_never_by_enter(
         page.wait_for_function("document.querySelectorAll('[data-mark]:checked').length === 0")
     found = [catalog.reviews(item)[0] for item in marked]
     assert [(one.decision.value, one.reason) for one in found] == [("reject", "Both blurred")] * 2
+
+
+def open_editor(page: Page, item: int) -> tuple[float, float]:
+    """Open the mask editor and return the middle of its canvas."""
+    page.goto(f"/photo/{item}/mask")
+    page.wait_for_selector("[data-mask-page][data-ready=yes]")
+    page.wait_for_selector("[data-busy]", state="hidden")
+    return middle(page, "[data-ink]")
+
+
+def sent_strokes(page: Page) -> list[dict[str, Any]]:
+    """Save the mask and return the strokes that were sent."""
+    with page.expect_request("**/mask") as sent:
+        page.get_by_role("button", name="Save and redo").click()
+    page.wait_for_url(lambda url: not url.endswith("/mask"))
+    strokes: list[dict[str, Any]] = sent.value.post_data_json["strokes"]
+    return strokes
+
+
+def test_what_was_drawn_is_not_lost_by_leaving(browser: Browser, address: str, catalog: Catalog) -> None:
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    with tab(browser, address) as page:
+        page.on("dialog", stay)
+        item = item_of(catalog, "album/first.png")
+        x, y = open_editor(page, item)
+        drag(page, (x, y), (x + 60, y + 10))
+        page.keyboard.press("Escape")
+        page.wait_for_timeout(300)
+        assert asked == ["beforeunload"]
+        assert page.url.endswith("/mask")
+        assert len(sent_strokes(page)) == 1, "saved: nothing is asked"
+        open_editor(page, item)
+        page.keyboard.press("Escape")
+        page.wait_for_url(f"**/photo/{item}")
+    assert asked == ["beforeunload"], "nothing drawn, nothing asked"
+
+
+def test_a_stroke_taken_back_while_it_is_drawn_is_gone(
+    browser: Browser, address: str, catalog: Catalog
+) -> None:
+    with tab(browser, address) as page:
+        x, y = open_editor(page, item_of(catalog, "album/first.png"))
+        for start in (x, x + 40):
+            page.mouse.move(start, y)
+            page.mouse.down()
+            page.mouse.move(start + 20, y, steps=3)
+            page.keyboard.press("z")
+            page.mouse.move(start + 20, y + 60, steps=3)
+            page.mouse.up()
+        drag(page, (x, y - 40), (x + 30, y - 40))
+        (stroke,) = sent_strokes(page)
+    assert max(place[1] for place in stroke["points"]) - min(place[1] for place in stroke["points"]) < 2
+
+
+def test_a_second_finger_does_not_draw(browser: Browser, address: str, catalog: Catalog) -> None:
+    phone: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+    with tab(browser, address, **phone) as page:
+        x, y = open_editor(page, item_of(catalog, "album/first.png"))
+        hand = page.context.new_cdp_session(page)
+
+        def touch(kind: str, *fingers: tuple[float, float]) -> None:
+            points = [{"x": left, "y": top, "id": number} for number, (left, top) in enumerate(fingers)]
+            hand.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+        touch("touchStart", (x, y))
+        touch("touchStart", (x, y), (x + 80, y + 50))
+        for step in range(1, 5):
+            touch("touchMove", (x + 5 * step, y), (x + 80 + 5 * step, y + 50))
+        touch("touchEnd")
+        (stroke,) = sent_strokes(page)
+    assert max(place[1] for place in stroke["points"]) - min(place[1] for place in stroke["points"]) < 2
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

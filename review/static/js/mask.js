@@ -12,7 +12,7 @@ const one = (selector) => document.querySelector(selector);
 const all = (selector) => [...document.querySelectorAll(selector)];
 const page = one("[data-mask-page]");
 const data = JSON.parse(one("[data-canvas-data]").dataset.canvasData);
-const state = { tool: "paint", size: 24, drawing: false };
+const state = { tool: "paint", size: 24, pointer: null, sent: false };
 
 function setTool(tool) {
   state.tool = tool;
@@ -29,16 +29,30 @@ function setSize(size) {
 function wireDrawing(ink, strokes) {
   const canvas = one("[data-ink]");
   canvas.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0 || state.tool === "move") return;
+    // A second finger, or a palm beside the pen, is no brush.
+    if (event.button !== 0 || state.tool === "move" || state.pointer !== null) return;
     canvas.setPointerCapture(event.pointerId);
-    state.drawing = true;
+    state.pointer = event.pointerId;
     strokes.begin(state.tool, state.size, ink.toPicture(event));
   });
   canvas.addEventListener("pointermove", (event) => {
-    if (!state.drawing) return;
+    if (event.pointerId !== state.pointer) return;
     for (const part of event.getCoalescedEvents?.() ?? [event]) strokes.extend(ink.toPicture(part));
   });
-  for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => (state.drawing = false));
+  for (const end of ["pointerup", "pointercancel"]) {
+    canvas.addEventListener(end, (event) => {
+      if (event.pointerId !== state.pointer) return;
+      state.pointer = null;
+      strokes.end();
+    });
+  }
+}
+
+/** Leaving would throw away what was drawn: the browser asks first. */
+function wireLeaving(strokes) {
+  addEventListener("beforeunload", (event) => {
+    if (strokes.done.length && !state.sent) event.preventDefault();
+  });
 }
 
 /** The wheel zooms while drawing, too. */
@@ -128,6 +142,7 @@ function wireSending(ink, strokes) {
         output_sha256: form.elements.output_sha256.value,
         seen_review: form.elements.seen_review.value ? Number(form.elements.seen_review.value) : null,
       });
+      state.sent = true;
       location.assign(answer.next);
     } catch (error) {
       problem.textContent = error.message;
@@ -155,6 +170,7 @@ async function open() {
   one("[data-stroke-undo]").addEventListener("click", () => strokes.undo());
   one("[data-stroke-redo]").addEventListener("click", () => strokes.redo());
   wireDrawing(ink, strokes);
+  wireLeaving(strokes);
   wireWheel(viewer);
   wireKeys(strokes, zoom);
   wirePanel(ink, pictures);
