@@ -346,6 +346,24 @@ def test_it_fits_a_phone(
         assert box["height"] >= 44
 
 
+def test_enlarged_text_and_the_narrowest_screen_cut_nothing_off(
+    browser: Browser, address: str, catalog: Catalog
+) -> None:
+    cut_off = """() => [...document.querySelectorAll('.decision-buttons .button, .bar .who')].filter((one) => {
+            const [inner, outer] = [one, one.closest('.panel, .bar')].map((it) => it.getBoundingClientRect());
+            return one.scrollWidth > one.clientWidth + 1 || inner.right > outer.right || inner.top < outer.top;
+        }).map((one) => one.textContent.trim())"""
+    photo = f"/photo/{item_of(catalog, 'album/first.png')}"
+    with tab(browser, address, viewport={"width": 1280, "height": 800}) as page:
+        page.goto(photo)
+        page.evaluate("document.documentElement.style.fontSize = '200%'")
+        assert page.evaluate(cut_off) == []
+    with tab(browser, address, viewport={"width": 320, "height": 640}) as page:
+        for path in ("/queue", "/lots", "/batch", photo, f"{photo}/mask"):
+            page.goto(path)
+            assert page.evaluate("document.documentElement.scrollWidth") <= 320, path
+
+
 def test_every_control_has_a_name_and_visible_focus(browser: Browser, address: str, catalog: Catalog) -> None:
     nameless = """() => [...document.querySelectorAll(
             'button, a[href], input:not([type=hidden]), select, textarea, img')]
