@@ -17,7 +17,7 @@ import typer
 from cli.export import EXIT_INCOMPLETE, TABLES, export_tables, user_name
 from cli.export import Form as ExportForm
 from cli.formats import Format
-from cli.query import CatalogOption, CollectionOption, FormatOption, JsonOption, catalog_url
+from cli.query import LARGEST, CatalogOption, CollectionOption, FormatOption, JsonOption, catalog_url
 from oldphoto_core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def export_catalog(
 def calibrate(
     catalog: CatalogOption = None,
     collection: CollectionOption = None,
-    run: Annotated[int | None, typer.Option(help="Only photos of this run.")] = None,
+    run: Annotated[int | None, typer.Option(max=LARGEST, help="Only photos of this run.")] = None,
     threshold: ThresholdOption = None,
     as_json: JsonOption = False,
 ) -> None:

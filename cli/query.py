@@ -29,6 +29,8 @@ CATALOG_VARIABLE = "OLDPHOTO_CATALOG"
 CATALOG_FILE = "catalog.db"
 _EXIT_FAILED, _EXIT_USAGE = 1, 2
 _AGE = re.compile(r"(\d+)\s*([mhdw])")
+LARGEST = 2**63 - 1
+"""The largest number that a catalog can be asked for."""
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 RUN_COLUMNS = (
@@ -96,8 +98,10 @@ def register(app: typer.Typer) -> None:
 def runs(
     catalog: CatalogOption = None,
     collection: CollectionOption = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
-    after: Annotated[int | None, typer.Option(metavar="RUN", help="Go on after this run.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=LARGEST, help="At most so many.")] = 20,
+    after: Annotated[
+        int | None, typer.Option(metavar="RUN", max=LARGEST, help="Go on after this run.")
+    ] = None,
     form: FormatOption = Format.TABLE,
     as_json: JsonOption = False,
     output: OutputOption = None,
@@ -126,9 +130,11 @@ def flagged(
     recipe: Annotated[
         str | None, typer.Option(metavar="SHA256", help="Of this recipe (its beginning).")
     ] = None,
-    run: Annotated[int | None, typer.Option(help="Of this run.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 100,
-    after: Annotated[int | None, typer.Option(metavar="CURSOR", help="Go on after this work item.")] = None,
+    run: Annotated[int | None, typer.Option(max=LARGEST, help="Of this run.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=LARGEST, help="At most so many.")] = 100,
+    after: Annotated[
+        int | None, typer.Option(metavar="CURSOR", max=LARGEST, help="Go on after this work item.")
+    ] = None,
     form: FormatOption = Format.TABLE,
     as_json: JsonOption = False,
     output: OutputOption = None,
@@ -160,8 +166,10 @@ def show(
     ],
     catalog: CatalogOption = None,
     collection: CollectionOption = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many photos.")] = 20,
-    after: Annotated[int | None, typer.Option(metavar="ASSET", help="Go on after this asset number.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=LARGEST, help="At most so many photos.")] = 20,
+    after: Annotated[
+        int | None, typer.Option(metavar="ASSET", max=LARGEST, help="Go on after this asset number.")
+    ] = None,
     form: FormatOption = Format.TABLE,
     as_json: JsonOption = False,
     output: OutputOption = None,
@@ -213,12 +221,12 @@ def parse_since(text: str, now: Callable[[], datetime] = lambda: datetime.now(UT
         except OverflowError:
             raise UsageError(f"--since {text!r} is before all time") from None
     try:
-        instant = datetime.fromisoformat(text.strip())
-    except ValueError:
+        # A date without a zone is of this machine's; of the first and last days there are none in UTC.
+        return datetime.fromisoformat(text.strip()).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise UsageError(
             f"--since {text!r} is neither an age such as 7d nor a date such as 2024-05-31"
         ) from None
-    return instant.astimezone(UTC)
 
 
 def _check_flag(catalog: Catalog, code: str) -> None:
