@@ -5,7 +5,7 @@
 import { Ink } from "./ink.js";
 import { bind } from "./keys.js";
 import { Strokes } from "./strokes.js";
-import { send } from "./talk.js";
+import { problemWith, send } from "./talk.js";
 import { addPicture, makeViewer, watchLoading, wireZoom } from "./viewer.js";
 
 const one = (selector) => document.querySelector(selector);
@@ -100,11 +100,24 @@ function wireKeys(strokes, zoom) {
   });
 }
 
+/** What is not shown must not be taken for an empty mask. */
+function wireMissing() {
+  const problem = one("[data-form-problem]");
+  return async (address) => {
+    if (!problem.hidden) return;
+    const words = await problemWith(address);
+    if (!words) return;
+    problem.textContent = `The mask to start from cannot be shown: ${words}`;
+    problem.hidden = false;
+  };
+}
+
 function wirePanel(ink, pictures) {
   const box = one("[data-threshold-box]");
   const showThreshold = () => box && (box.hidden = ink.base !== "probability");
   all("[data-base]").forEach((radio) =>
     radio.addEventListener("change", () => {
+      one("[data-form-problem]").hidden = true;
       ink.setBase(radio.value);
       showThreshold();
     }),
@@ -163,7 +176,7 @@ async function open() {
     one("[data-stroke-undo]").disabled = strokes.done.length === 0;
     one("[data-stroke-redo]").disabled = strokes.undone.length === 0;
   });
-  const ink = new Ink(one("[data-ink]"), viewer, data, strokes);
+  const ink = new Ink(one("[data-ink]"), viewer, data, strokes, wireMissing());
   const zoom = wireZoom(viewer, document);
   all("[data-tool]").forEach((button) => button.addEventListener("click", () => setTool(button.dataset.tool)));
   one("[data-size]").addEventListener("input", (event) => setSize(Number(event.target.value)));
