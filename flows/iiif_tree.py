@@ -19,7 +19,7 @@ from actors.storage import Anywhere
 from flows.package_files import collection_folder, missing, placed, reading, write_new
 from flows.previews import shrink
 from oldphoto_core.fixity import sha256_bytes, verify
-from oldphoto_core.image_io import Display, decode, encode_jpeg_preview, encode_mask, to_upright
+from oldphoto_core.image_io import Display, decode, encode_jpeg_preview, encode_mask, to_upright, turns
 from oldphoto_core.photo import DecodedPhoto
 from schemas.exports.approval import NO_MASTER, Dossier, file_of, master_of, output_of, unrestored
 from schemas.exports.iiif import WebImage, WebPhoto, collection, manifest
@@ -63,7 +63,8 @@ class IiifPackage:
         folder, stem = collection_folder(dossier["collection"]), dossier["stem"]
         scan = self._photo(master, dossier["key"])
         turn = scan.header.orientation
-        height, width = to_upright(scan.pixels, turn).shape[:2]
+        height, width = scan.pixels.shape[:2]
+        width, height = (height, width) if turns(turn)[0] else (width, height)
         original = self._jpeg(scan, f"{folder}/original", stem)
         restored = None
         if output is not None:

@@ -145,6 +145,8 @@ def test_a_iiif_tree(archive: Catalog, tmp_path: Path) -> None:
                 assert opened.size == (image["width"], image["height"]) == (64, 48)
     with pytest.raises(UsageError, match="--base-url"):
         export(archive, tmp_path / "other", "iiif")
+    with pytest.raises(UsageError, match="65500 or less"):
+        export(archive, tmp_path / "other", "iiif", base_url=BASE, max_side=65_501)
 
 
 def test_access_copies_show_the_colours_of_the_profile(tmp_path: Path, weights: Path) -> None:
