@@ -118,7 +118,7 @@ def reflag(
 
 
 def verify_audit(catalog: CatalogOption = None, as_json: JsonOption = False) -> None:
-    """Read the audit chain from its beginning and tell where it was broken, if anywhere."""
+    """Read the audit chain from its beginning and tell where it was broken or reviews contradict it, if anywhere."""
     from dataclasses import asdict
 
     from schemas.repository import Catalog
@@ -127,14 +127,19 @@ def verify_audit(catalog: CatalogOption = None, as_json: JsonOption = False) -> 
         report = opened.verify_audit()
     if as_json:
         typer.echo(json.dumps(asdict(report)))
-    elif report.broken is None:
+    elif report.problem is None:
         typer.echo(f"{report.entries:,} entries, all sound. Head: {report.head}")
+    elif report.broken is None:
+        typer.echo(
+            f"{report.entries:,} entries, all sound, but {report.problem}: they were not made by this program. "
+            "Compare with a backup of the catalog."
+        )
     else:
         typer.echo(
             f"Entry {report.broken} does not fit: {report.problem}. {report.entries:,} entries before it are "
             f"sound, up to {report.head}. Compare with a backup of the catalog."
         )
-    if report.broken is not None:
+    if report.problem is not None:
         raise typer.Exit(EXIT_INCOMPLETE)
 
 

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 CATALOG_VARIABLE = "OLDPHOTO_CATALOG"
 CATALOG_FILE = "catalog.db"
 _EXIT_FAILED, _EXIT_USAGE = 1, 2
-LARGEST = 2**63 - 1
-"""What a database takes for a number."""
 _AGE = re.compile(r"(\d+)\s*([mhdw])")
+LARGEST = 2**63 - 1
+"""The largest number that a catalog can be asked for."""
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 RUN_COLUMNS = (
@@ -221,15 +221,14 @@ def parse_since(text: str, now: Callable[[], datetime] = lambda: datetime.now(UT
         except OverflowError:
             raise UsageError(f"--since {text!r} is before all time") from None
     try:
-        instant = datetime.fromisoformat(text.strip())
+        # A date without a zone is of this machine's; of the first and last days there are none in UTC.
+        return datetime.fromisoformat(text.strip()).astimezone(UTC)
+    except OverflowError:
+        raise UsageError(f"--since {text!r} is before all time, or after it") from None
     except ValueError:
         raise UsageError(
             f"--since {text!r} is neither an age such as 7d nor a date such as 2024-05-31"
         ) from None
-    try:
-        return instant.astimezone(UTC)
-    except (OverflowError, ValueError):
-        raise UsageError(f"--since {text!r} is before all time, or after it") from None
 
 
 def _check_flag(catalog: Catalog, code: str) -> None:

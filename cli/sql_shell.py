@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import typer
@@ -16,6 +17,11 @@ from cli.formats import Format, printable
 from oldphoto_core.errors import UsageError
 
 _PROMPT, _MORE = "catalog> ", "    ...> "
+_PRAGMAS_THAT_READ = (
+    *("table_info", "table_xinfo", "table_list", "index_list", "index_info", "index_xinfo"),
+    *("foreign_key_list", "foreign_key_check", "integrity_check", "quick_check", "compile_options"),
+    *("database_list", "collation_list", "function_list", "module_list", "pragma_list"),
+)
 
 
 def run_prompt(url: str) -> None:
@@ -99,9 +105,12 @@ def _read(catalog: Any, sql: str) -> tuple[list[str], list[Any]]:
     is_sqlite = engine.dialect.name == "sqlite"
     one_only = {} if is_sqlite else {"prepare": True}
     with engine.execution_options(catalog_reads=True).connect() as connection:
-        cursor = connection.connection.dbapi_connection.cursor()
+        driven = connection.connection.dbapi_connection
+        cursor = driven.cursor()
         try:
             cursor.execute("PRAGMA query_only = ON" if is_sqlite else "SET TRANSACTION READ ONLY")
+            if is_sqlite:
+                driven.set_authorizer(_may_run)
             cursor.execute(sql, **one_only)
             if cursor.description is None:
                 return [], []
@@ -116,8 +125,18 @@ def _read(catalog: Any, sql: str) -> tuple[list[str], list[Any]]:
             connection.invalidate()
 
 
+def _may_run(action: int, first: str | None, second: str | None, *_: str | None) -> int:
+    """Tell SQLite what else is refused: it reckons neither other files nor its settings as writing."""
+    is_setting = action == sqlite3.SQLITE_PRAGMA and first not in _PRAGMAS_THAT_READ
+    if is_setting or action in (sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH):
+        return sqlite3.SQLITE_DENY
+    return sqlite3.SQLITE_OK
+
+
 def _plain(value: Any) -> Any:
     """Return what our formats can print: sums of PostgreSQL are Decimals, a BLOB is bytes."""
+    if isinstance(value, Decimal):
+        return int(value) if value.is_finite() and value == value.to_integral_value() else float(value)
     known = (str, int, float, datetime, list, dict)
     return value if value is None or isinstance(value, known) else str(value)
 
@@ -127,6 +146,8 @@ def _print(columns: list[str], rows: list[Any], form: Format) -> None:
     from schemas.cells import cell_text, csv_cell
 
     if form is Format.JSON:
+        if twice := sorted({name for name in columns if columns.count(name) > 1}):
+            raise UsageError(f"JSON has room for one {twice[0]!r} only. Name the columns apart: … AS name")
         typer.echo(json_lines([dict(zip(columns, row, strict=True)) for row in rows]), nl=False)
         return
     if form is Format.CSV:

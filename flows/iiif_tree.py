@@ -19,8 +19,8 @@ from actors.storage import Anywhere
 from flows.package_files import collection_folder, missing, placed, reading, write_new
 from flows.previews import shrink
 from oldphoto_core.fixity import sha256_bytes, verify
-from oldphoto_core.image_io import decode, encode_jpeg_preview, encode_mask, to_upright
-from oldphoto_core.photo import Pixels
+from oldphoto_core.image_io import Display, decode, encode_jpeg_preview, encode_mask, to_upright, turns
+from oldphoto_core.photo import DecodedPhoto
 from schemas.exports.approval import NO_MASTER, Dossier, file_of, master_of, output_of, unrestored
 from schemas.exports.iiif import WebImage, WebPhoto, collection, manifest
 from schemas.records import DerivativeKind
@@ -61,15 +61,17 @@ class IiifPackage:
 
     def _show(self, dossier: Dossier, master: File, output: File | None, mask: File | None) -> None:
         folder, stem = collection_folder(dossier["collection"]), dossier["stem"]
-        pixels, turn = self._pixels(master, dossier["key"])
-        size = (pixels.shape[1], pixels.shape[0])
-        original = self._jpeg(pixels, f"{folder}/original", stem)
+        scan = self._photo(master, dossier["key"])
+        turn = scan.header.orientation
+        height, width = scan.pixels.shape[:2]
+        width, height = (height, width) if turns(turn)[0] else (width, height)
+        original = self._jpeg(scan, f"{folder}/original", stem)
         restored = None
         if output is not None:
-            restored = self._jpeg(self._pixels(output, dossier["key"])[0], f"{folder}/restored", stem)
+            restored = self._jpeg(self._photo(output, dossier["key"]), f"{folder}/restored", stem)
         drawn = self._mask(mask, turn, f"{folder}/mask", stem, dossier["key"]) if mask and output else None
         path = f"{folder}/manifests/{stem}.json"
-        shown = WebPhoto(path, *size, original, restored, drawn)
+        shown = WebPhoto(path, width, height, original, restored, drawn)
         self._write(path, manifest(dossier, shown, self.base))
         self._page.append((path, dossier["key"]))
         if len(self._page) == PAGE:
@@ -90,24 +92,23 @@ class IiifPackage:
         self._pages.append((path, f"Page {number}"))
         self._page = []
 
-    def _pixels(self, file: File, key: str) -> tuple[Pixels, int]:
+    def _photo(self, file: File, key: str) -> DecodedPhoto:
         with self.source.open(file["uri"]) as stream, reading(file["uri"]):
             data = stream.read()
         verify(file["uri"], "SHA-256", file["sha256"], sha256_bytes(data))
-        photo = decode(data, key=key)
-        turn = photo.header.orientation
-        return to_upright(photo.pixels, turn), turn
+        return decode(data, key=key)
 
-    def _jpeg(self, pixels: Pixels, folder: str, stem: str) -> WebImage:
-        small = shrink(pixels, self.max_side)
+    def _jpeg(self, photo: DecodedPhoto, folder: str, stem: str) -> WebImage:
+        """Write an access copy, upright and in sRGB: it carries neither an orientation nor a colour profile."""
+        small = shrink(to_upright(photo.pixels, photo.header.orientation), self.max_side)
+        small = Display(photo.header.icc_profile).convert(small)
         path = f"{folder}/{stem}.jpg"
         self._write(path, encode_jpeg_preview(small, self.max_side))
         return WebImage(path, small.shape[1], small.shape[0])
 
     def _mask(self, file: File, turn: int, folder: str, stem: str, key: str) -> WebImage:
-        stored, _ = self._pixels(file, key)
         # The mask lies as the master is stored, and says nothing about the orientation itself.
-        upright: NDArray[Any] = np.ascontiguousarray(to_upright(stored, turn))
+        upright: NDArray[Any] = to_upright(self._photo(file, key).pixels, turn)
         height, width = upright.shape[:2]
         scale = min(1.0, self.max_side / max(height, width))
         size = (max(1, round(width * scale)), max(1, round(height * scale)))

@@ -24,6 +24,8 @@ from schemas.exports.approval import Dossier, objection
 from schemas.repository import Catalog
 
 PAGE = 100
+LARGEST_SIDE = 65_500
+"""Pixels; the longest side of a JPEG that libjpeg writes."""
 NAMED = 1000
 """At most so many refused photos are named in a summary."""
 
@@ -86,6 +88,8 @@ class PackageRequest:
             )
         if self.max_side < 64:
             raise UsageError(f"Access copies of {self.max_side} pixels show nothing. Give 64 or more.")
+        if self.max_side > LARGEST_SIDE:
+            raise UsageError(f"No JPEG has a side of {self.max_side} pixels. Give {LARGEST_SIDE} or less.")
 
 
 class Package(Protocol):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from actors.storage import Store
 from oldphoto_core.errors import FixityError, PhotoError, StorageError
 from oldphoto_core.fixity import sha256_stream, verify
-from oldphoto_core.image_io import decode_scan, encode_jpeg_preview, to_upright
+from oldphoto_core.image_io import Display, decode_scan, encode_jpeg_preview, to_upright
 from oldphoto_core.photo import Pixels
 from oldphoto_core.raster import OnDisk, reduced
 
@@ -99,13 +99,15 @@ class PreviewMaker:
 
     @staticmethod
     def _upright(store: Store, key: str, sha256: str | None = None) -> tuple[Pixels, int]:
-        """Return a picture, reduced where it is large, and its orientation. Raises FixityError for another one."""
+        """Return a picture for a screen, reduced where large, and its orientation. Raises FixityError for another."""
         with store.located(key) as path, OnDisk() as workspace:
             if sha256 is not None:
                 with path.open("rb") as stream:
                     verify(key, "sha256", sha256, sha256_stream(stream)[0])
             scan = decode_scan(path, key=key, workspace=workspace, memory=DECODE_BYTES)
-            return reduced(scan.pixels, _KEPT_SIDE)[0], scan.header.orientation
+            small = reduced(scan.pixels, _KEPT_SIDE)[0]
+            # The small JPEG carries no colour profile, so what it shows has to be sRGB.
+            return Display(scan.header.icc_profile).convert(small), scan.header.orientation
 
     def _mask(self, key: str, orientation: int) -> NDArray[np.bool_]:
         # The mask lies as the master is stored, and says nothing about the orientation itself.

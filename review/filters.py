@@ -96,7 +96,8 @@ def place_of(row: QueueRow, wanted: QueueFilter) -> str:
     The catalog gives such a cursor at the end of a page; a test holds the two together.
     """
     if wanted.order is QueueOrder.VALUE:
-        value = max((flag.value for flag in row.flags if flag.code == wanted.flag), default=0.0)
+        # A flag without a value lies where 0 does.
+        value = max((flag.value or 0.0 for flag in row.flags if flag.code == wanted.flag), default=0.0)
         return f"{float(value)!r}~{row.item_id}"
     ranks = [SEVERITY_RANKS.get(flag.severity, 0) for flag in row.flags if wanted.flag in (None, flag.code)]
     return f"{max(ranks, default=0)}~{row.item_id}"

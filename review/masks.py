@@ -57,7 +57,8 @@ def draw(drawing: MaskDrawing, layers: PhotoLayers, shelf: PictureShelf) -> NDAr
     canvas = _base(drawing, layers, shelf)
     for stroke in drawing.strokes:
         value = 255 if stroke.tool == "paint" else 0
-        points = np.rint(np.asarray(stroke.points, np.float64)).astype(np.int32)
+        # A place within a pixel belongs to that pixel, whose number is the whole part.
+        points = np.floor(np.asarray(stroke.points, np.float64)).astype(np.int32)
         if len(points) == 1:
             centre = (int(points[0, 0]), int(points[0, 1]))
             cv2.circle(canvas, centre, max(0, round((stroke.size - 1) / 2)), value, cv2.FILLED)

@@ -3,7 +3,8 @@
 ``sha256 = SHA-256(previous_sha256 + document)``, both as UTF-8; the first entry's predecessor is 64 zeros.
 ``document`` is canonical JSON (sorted keys, no spaces) of ``at``, ``actor``, ``action``, ``subject`` and
 ``detail``. Whoever changes an old entry has to change every later one as well, so a digest that was noted
-elsewhere (on paper, in a mail) vouches for everything before it.
+elsewhere (on paper, in a mail) vouches for everything before it. What counts as a photo's decision lies in the
+table ``review``; so each of its rows is compared with the entry that tells of it.
 """
 
 from __future__ import annotations
@@ -14,13 +15,15 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, insert, select, text
 
 from schemas.review_records import AuditEntry, AuditReport
-from schemas.tables import Audit
+from schemas.tables import Audit, Review
 from schemas.types import clean_json, clean_text
 
 FIRST = "0" * 64
+REVIEW = "review"
+"""The action of an entry that tells of a row of the table ``review``."""
 _LOCK = 0x6F6C64706175
 _PAGE = 5_000
 
@@ -44,19 +47,27 @@ def append(connection: Connection, entries: Sequence[AuditEntry], moment: dateti
 
 
 def verify(connection: Connection) -> AuditReport:
-    """Read the whole chain, a page at a time; report the first entry that does not fit."""
-    seen, last, after = 0, FIRST, 0
+    """Read the whole chain, a page at a time; report the first entry that does not fit.
+
+    To be called first in a transaction.
+    """
+    if connection.dialect.name == "postgresql":
+        # Reviews and entries as of one moment: those that are made meanwhile would seem to have no entry.
+        connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
+    seen, told, last, after = 0, 0, FIRST, 0
     while True:
         page = connection.execute(
             select(Audit.__table__).where(Audit.id > after).order_by(Audit.id).limit(_PAGE)
         ).all()
+        reviews = _reviews(connection, page)
         for row in page:
-            problem = _problem(row, last)
+            problem = _problem(row, last) or _contradiction(row, reviews)
             if problem:
                 return AuditReport(seen, last, row.id, problem)
             seen, last, after = seen + 1, row.sha256, row.id
+            told += row.action == REVIEW
         if len(page) < _PAGE:
-            return AuditReport(seen, last)
+            return AuditReport(seen, last, problem=_untold(connection, told))
 
 
 def entries(connection: Connection, *, limit: int, before: int | None) -> list[dict[str, Any]]:
@@ -103,3 +114,51 @@ def _problem(row: Any, previous: str) -> str | None:
     if told != (row.actor, row.action, row.at):
         return "its columns do not say what its text says"
     return None
+
+
+def _reviews(connection: Connection, page: Sequence[Any]) -> dict[int, Any]:
+    """Return the reviews that these entries tell of, by their numbers."""
+    numbers = [number for row in page if (number := _review_of(row)) is not None]
+    query = select(Review.__table__).where(Review.id.in_(numbers))
+    return {review.id: review for review in connection.execute(query)}
+
+
+def _review_of(row: Any) -> int | None:
+    if row.action != REVIEW:
+        return None
+    try:
+        return int(json.loads(row.document)["detail"]["review"])
+    except (ValueError, KeyError, TypeError):
+        # Text that somebody changed, which its digest tells.
+        return None
+
+
+def _contradiction(row: Any, reviews: dict[int, Any]) -> str | None:
+    """Return how the table of reviews contradicts a sound entry, or None."""
+    number = _review_of(row)
+    if number is None:
+        return None
+    if (review := reviews.get(number)) is None:
+        return f"review {number}, of which it tells, is not there any more"
+    facts = json.loads(row.document)
+    kept = {
+        "review": review.id,
+        "decision": review.decision,
+        "reason": review.reason,
+        "output_sha256": review.output_sha256,
+        "mask_edit": review.mask_edit_id,
+        "undoes": review.undoes,
+    }
+    if (
+        facts["detail"] != {name: value for name, value in kept.items() if value is not None}
+        or facts["subject"] != f"work item {review.work_item_id}"
+        or (row.actor, row.at) != (review.reviewer, review.at)
+    ):
+        return f"review {number}, of which it tells, was changed"
+    return None
+
+
+def _untold(connection: Connection, told: int) -> str | None:
+    """Return what is wrong where there are more reviews than entries that tell of them."""
+    more = int(connection.scalar(select(func.count()).select_from(Review)) or 0) - told
+    return f"the chain does not tell of {more:,} of the reviews" if more else None

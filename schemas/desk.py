@@ -9,6 +9,7 @@ Mixed into :class:`schemas.repository.Catalog`. Each method is one transaction. 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Engine
@@ -182,12 +183,14 @@ class DeskOperations:
         reviewer: str,
         *,
         limit: int | None = None,
+        until: datetime | None = None,
         chunk: int = 500,
     ) -> Iterator[list[DecisionResult]]:
         """Record one decision on everything that a filter shows, a transaction for each chunk.
 
         Yields the results of each chunk once it is committed; whoever stops iterating stops deciding.
-        ``limit``: at most so many items, in the queue's order. Raises CatalogUseError.
+        ``limit``: at most so many items, in the queue's order; ``until``: only those that ended by then, and so
+        none that nobody can have seen. Raises CatalogUseError.
         """
         opinion = Opinion(Decision(decision), reason, reviewer)
         after: str | None = None
@@ -196,7 +199,7 @@ class DeskOperations:
             size = chunk if left is None else min(chunk, left)
             with session.write(self.engine) as connection:
                 rows, after = queue.page(connection, wanted, after=after, limit=size)
-                results = reviews.decide(connection, queue_rows.requests(connection, rows), opinion)
+                results = reviews.decide(connection, queue_rows.requests(connection, rows, until), opinion)
             if results:
                 yield results
             left = None if left is None else left - len(results)

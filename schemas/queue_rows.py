@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -21,7 +22,7 @@ from schemas.review_records import (
     Standing,
 )
 from schemas.statements import MAX_PARAMETERS, batches
-from schemas.tables import QueueEntry
+from schemas.tables import QueueEntry, WorkItem
 
 
 def page(connection: Connection, wanted: QueueFilter, *, after: str | None, limit: int) -> QueuePage:
@@ -48,9 +49,15 @@ def rows(connection: Connection, items: Sequence[tuple[int, float | None]]) -> l
     return [made[item] for item, _ in items if item in made]
 
 
-def requests(connection: Connection, items: Sequence[tuple[int, float]]) -> list[DecisionRequest]:
-    """Return what to ask of :func:`schemas.reviews.decide` for items as they are now."""
+def requests(
+    connection: Connection, items: Sequence[tuple[int, float]], until: datetime | None = None
+) -> list[DecisionRequest]:
+    """Return what to ask of :func:`schemas.reviews.decide` for items as they are now, that ended by ``until``."""
     ids = [item for item, _ in items]
+    if until is not None:
+        query = select(WorkItem.id).where(WorkItem.id.in_(ids), WorkItem.finished_at <= until)
+        ended = set(connection.scalars(query))
+        ids = [item for item in ids if item in ended]
     entries = _entries(connection, ids)
     made = outputs.digests(connection, ids)
     return [DecisionRequest(item, made[item], entries[item].review_id) for item in ids if item in made]

@@ -294,7 +294,8 @@ class AuditEntry:
 
 @dataclass(frozen=True)
 class AuditReport:
-    """The state of the audit chain. ``broken`` is the first entry that does not fit; None: all fit.
+    """The state of the audit chain. ``broken`` is the first entry that does not fit; None: all fit. ``problem`` says
+    why it does not, or with ``broken`` None what the chain should tell of and does not; None: nothing is wrong.
 
     ``head`` is the last sound entry's digest: noted elsewhere, it also shows whether entries at the end are
     missing.

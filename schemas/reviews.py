@@ -305,4 +305,4 @@ def _told(record: ReviewRecord) -> AuditEntry:
         "undoes": record.undoes,
     }
     told = {name: value for name, value in detail.items() if value is not None}
-    return AuditEntry(record.reviewer, "review", f"work item {record.item_id}", told)
+    return AuditEntry(record.reviewer, audit.REVIEW, f"work item {record.item_id}", told)

@@ -1,4 +1,4 @@
-"""Acceptance sampling by attributes: single sampling plans for normal inspection, general levels I and II.
+"""Acceptance sampling by attributes: single sampling plans for normal inspection, general levels I to III.
 
 The tables are those of ISO 2859-1:1999 (tables 1 and 2-A; the same as ANSI/ASQ Z1.4 and MIL-STD-105E). Table
 2-A has a regular build, which is used here: for every AQL there is one code letter whose plan accepts with 0
@@ -15,15 +15,15 @@ from dataclasses import dataclass
 
 from schemas.errors import CatalogUseError
 
-LETTERS = "ABCDEFGHJKLMNPQ"
+LETTERS = "ABCDEFGHJKLMNPQR"
 SAMPLE_SIZES = dict(
-    zip(LETTERS, (2, 3, 5, 8, 13, 20, 32, 50, 80, 125, 200, 315, 500, 800, 1250), strict=True)
+    zip(LETTERS, (2, 3, 5, 8, 13, 20, 32, 50, 80, 125, 200, 315, 500, 800, 1250, 2000), strict=True)
 )
 
 _LOT_BOUNDS = (8, 15, 25, 50, 90, 150, 280, 500, 1200, 3200, 10_000, 35_000, 150_000, 500_000)
 """Largest lot of each row of table 1 but the last."""
 
-LEVELS = {"I": "AABCCDEFGHJKLMN", "II": "ABCDEFGHJKLMNPQ"}
+LEVELS = {"I": "AABCCDEFGHJKLMN", "II": "ABCDEFGHJKLMNPQ", "III": "BCDEFGHJKLMNPQR"}
 """Code letters of table 1, by row, for the general inspection levels."""
 
 ZERO_LETTERS = {
@@ -98,6 +98,8 @@ def _follow(place: int, zero: int) -> tuple[int, int]:
     if place <= zero + 1:
         return zero, 0  # above: an arrow down to it; one below: an arrow up
     third = max(place, zero + 3)  # two below: an arrow down
+    if third >= len(LETTERS):
+        return zero, 0  # where the table has no letter below, its arrow points up
     last = zero + 2 + len(_ACCEPT)
     found = min(third, last)  # past the last number: arrows up
     return found, _ACCEPT[found - zero - 3]

@@ -5,6 +5,7 @@
 """
 
 from oldphoto_core.image_io.decode import decode
+from oldphoto_core.image_io.display import Display
 from oldphoto_core.image_io.encode import (
     EncodedFile,
     derivative_suffix,
@@ -25,6 +26,7 @@ __all__ = [
     "AsStored",
     "DecodeLimits",
     "DecodedScan",
+    "Display",
     "EncodedFile",
     "decode",
     "decode_scan",

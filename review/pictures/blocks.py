@@ -19,10 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tifffile import TiffFile, TiffFileError, TiffPage
 
-from oldphoto_core.image_io import DecodeLimits, decode
+from oldphoto_core.image_io import DecodeLimits, Display, decode
 from oldphoto_core.image_io.boundary import observe
 from oldphoto_core.image_io.tiff_pages import main_page, pages_of, require_whole_page
-from review.pictures.display import Display
 
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _YCBCR = 0, 1, 2, 6
 _JPEG = 7

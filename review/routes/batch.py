@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Form, HTTPException, Request
+from pydantic import AwareDatetime
 from starlette.responses import RedirectResponse, Response
 
 from review.filters import QueueQuery, Wanted
@@ -39,9 +41,10 @@ def decide_all(
     person: CurrentPerson,
     decision: Annotated[str, Form()],
     expected: Annotated[int, Form(ge=1)],
+    until: Annotated[AwareDatetime, Form()],
     reason: Annotated[str, Form(max_length=MAX_REASON)] = "",
 ) -> Response:
-    """Decide on the first photos of a queue, as many as the page said."""
+    """Decide on the first photos of a queue, as many as the page said, and on none that came since."""
     desk = desk_of(request)
     if wanted.decision != Standing.UNDECIDED.value:
         raise HTTPException(400, "Only undecided photos are decided on together.")
@@ -50,7 +53,10 @@ def decide_all(
     opinion = opinion_of(decision, reason)
     results: list[DecisionResult] = []
     limit = min(expected, MOST)
-    for chunk in desk.catalog.decide_many(wanted.filter(), opinion, reason.strip(), person.name, limit=limit):
+    decided = desk.catalog.decide_many(
+        wanted.filter(), opinion, reason.strip(), person.name, limit=limit, until=until
+    )
+    for chunk in decided:
         results += chunk
     return _told(request, wanted, opinion, results)
 
@@ -86,7 +92,7 @@ def marked_request(text: str) -> DecisionRequest:
 
 
 def _form(request: Request, wanted: QueueQuery, problem: str = "") -> Response:
-    desk = desk_of(request)
+    desk, until = desk_of(request), datetime.now(UTC)
     found = sought(desk, wanted.filter(), None, 24)
     return page(
         request,
@@ -95,6 +101,7 @@ def _form(request: Request, wanted: QueueQuery, problem: str = "") -> Response:
         wanted=wanted,
         rows=found.rows,
         total=matching(desk, wanted),
+        until=until.isoformat(),
         most=MOST,
         results=None,
         problem=problem,

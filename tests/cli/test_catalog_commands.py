@@ -206,6 +206,20 @@ def test_the_audit_chain_is_checked(destination: Path) -> None:
     assert "Entry 1 does not fit" in result.stdout
 
 
+def test_a_review_without_an_entry_in_the_chain_is_told(destination: Path) -> None:
+    with (
+        Catalog.open(f"sqlite:///{destination / 'catalog.db'}") as catalog,
+        catalog.engine.begin() as connection,
+    ):
+        connection.exec_driver_sql(
+            "INSERT INTO review (work_item_id, decision, reason, reviewer, at, output_sha256) SELECT "
+            "work_item_id, 'approve', '', 'eve', created_at, sha256 FROM derivative WHERE kind = 'restored'"
+        )
+    result = oldphoto(destination, "catalog", "verify-audit")
+    assert result.exit_code == 3
+    assert "of the reviews: they were not made by this program" in result.stdout
+
+
 def test_show_prints_a_tree(destination: Path) -> None:
     result = oldphoto(destination, "show", "a.tif")
     assert "├──" in result.stdout

@@ -144,6 +144,15 @@ def test_a_missing_catalog_is_said_and_not_made(tmp_path: Path, monkeypatch: pyt
     [
         ["flagged", "--since", "last week"],
         ["flagged", "--since", "9999999999w"],
+        ["flagged", "--since", "0001-01-01T00:00:00+05:00"],
+        *(
+            [command, option, "9" * 20]
+            for command in ("runs", "flagged")
+            for option in ("--after", "--limit")
+        ),
+        ["flagged", "--run", "9" * 20],
+        ["show", "a.tif", "--after", "9" * 20],
+        ["catalog", "calibrate", "--run", "9" * 20],
         ["flagged", "--outcome", "lost"],
         ["flagged", "--flag", "mask-sahre"],
         ["flagged", "--collection", "nobody's"],

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import ImageCms
 
 from oldphoto_core.models.build import build
 from oldphoto_core.weights.store import save_weights
@@ -28,6 +29,16 @@ def aged_photo(seed: int, width: int = 96, height: int = 72) -> NDArray[np.uint8
         x = int(random.integers(0, width))
         cv2.line(picture, (x, 0), (x + int(random.integers(-9, 9)), height), (250.0, 250.0, 250.0), 1)
     return np.clip(picture, 0, 255).astype(np.uint8)
+
+
+def exchanged_profile() -> bytes:
+    """Return an RGB colour profile in which red and blue have changed places: red samples look blue."""
+    data = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    size = 128 + 4 + 12 * int.from_bytes(data[128:132], "big")
+    names = {b"rXYZ": b"bXYZ", b"bXYZ": b"rXYZ"}
+    entries = [data[at : at + 12] for at in range(132, size, 12)]
+    table = b"".join(names.get(entry[:4], entry[:4]) + entry[4:] for entry in entries)
+    return data[:132] + table + data[size:]
 
 
 def write_photos(folder: Path, number: int, *, width: int = 96, height: int = 72) -> list[Path]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import bagit
+import numpy as np
 import pytest
 from iiif_prezi3 import Manifest
 from lxml import etree
@@ -29,7 +30,7 @@ from flows.verify_fixity import FilesWrongError, verify_fixity
 from oldphoto_core.errors import FixityError, StorageError, UsageError
 from schemas.repository import Catalog
 from schemas.review_records import Decision, QueueFilter
-from tests.flows.material import write_photos
+from tests.flows.material import aged_photo, exchanged_profile, write_photos
 from tests.flows.restored import restore_inline, small_archive
 
 EVERYTHING = QueueFilter(flagged_only=False)
@@ -145,6 +146,27 @@ def test_a_iiif_tree(archive: Catalog, tmp_path: Path) -> None:
                 assert opened.size == (image["width"], image["height"]) == (64, 48)
     with pytest.raises(UsageError, match="--base-url"):
         export(archive, tmp_path / "other", "iiif")
+    with pytest.raises(UsageError, match="65500 or less"):
+        export(archive, tmp_path / "other", "iiif", base_url=BASE, max_side=65_501)
+
+
+def test_access_copies_show_the_colours_of_the_profile(tmp_path: Path, weights: Path) -> None:
+    scans = tmp_path / "scans"
+    scans.mkdir()
+    red = Image.fromarray(aged_photo(1)[..., ::-1])
+    assert np.asarray(red)[..., 0].mean() > np.asarray(red)[..., 2].mean() + 20
+    red.save(scans / "a.png", icc_profile=exchanged_profile())
+    request = RestoreRequest(str(scans), str(tmp_path / "out"), weights=str(weights), executor="inline")
+    restore_inline(request)
+    with Catalog.open(request.catalog_url()) as catalog:
+        export(catalog, tmp_path / "iiif", "iiif", base_url=BASE)
+    copies = sorted((tmp_path / "iiif").glob("*/*/a.jpg"))
+    assert [path.parent.name for path in copies] == ["original", "restored"]
+    for path in copies:
+        with Image.open(path) as opened:
+            assert "icc_profile" not in opened.info
+            shown = np.asarray(opened)
+        assert shown[..., 2].mean() > shown[..., 0].mean() + 20, path
 
 
 def _file(root: Path, address: str) -> Path:

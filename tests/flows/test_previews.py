@@ -16,7 +16,7 @@ from PIL import Image
 from actors.storage import FolderStore
 from flows.previews import MASK_COLOUR, MAX_SIDE, PreviewMaker, highlight, shrink
 from oldphoto_core.image_io import encode_mask
-from tests.flows.material import aged_photo
+from tests.flows.material import aged_photo, exchanged_profile
 
 
 @pytest.mark.parametrize("shape", [(40, 60), (40, 60, 3), (3000, 20), (900, 1200, 3)])
@@ -42,6 +42,18 @@ def test_a_scratch_of_one_pixel_is_still_seen() -> None:
 def test_without_damage_nothing_is_coloured() -> None:
     shown = highlight(np.full((20, 30, 3), 90, dtype=np.uint8), np.zeros((20, 30), dtype=bool))
     assert (shown == shown[0, 0]).all()
+
+
+def test_colours_are_those_of_the_profile(tmp_path: Path) -> None:
+    red = Image.new("RGB", (40, 30), (200, 40, 40))
+    red.save(tmp_path / "a.png", icc_profile=exchanged_profile())
+    store = FolderStore(tmp_path)
+    made = PreviewMaker(store, store).make("a.png", pixels=1200)
+    assert made.before is not None
+    data = base64.b64decode(made.before.data_uri.partition(",")[2])
+    with Image.open(io.BytesIO(data)) as shown:
+        left, _, right = np.asarray(shown)[15, 20].tolist()
+    assert right > left + 100, "red samples of such a file are blue"
 
 
 def test_a_turned_photo_is_shown_upright_with_its_mask(tmp_path: Path) -> None:

@@ -75,6 +75,7 @@ FIELDS: dict[str, Any] = {
     "output_sha256": "0" * 64,
     "marked": "1::",
     "expected": "1",
+    "until": "2999-01-01T00:00:00Z",
     "aql": "2.5",
     "level": "II",
     "name": "nobody-new",

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Callable
 
 import pytest
 
+from review.routes.lots import LEVELS
+from schemas.records import OutcomeRecord, PendingItem
 from schemas.repository import Catalog
 from schemas.review_records import Decision, QueueFilter, Standing
 from tests.review.archive import item_of
 from tests.review.conftest import Visitor
+from tests.schemas.archive import Archive, done, flag, photo
 
 PATH = "/photo/{}/decide"
 
@@ -103,6 +108,12 @@ def test_scripts_are_told_in_json(catalog: Catalog, reviewer: Visitor, first: in
     assert "problem" in refused.json()
 
 
+def batch_fields(text: str) -> dict[str, str]:
+    """Return the hidden fields of the page that decides on many."""
+    found = {name: re.search(f'name="{name}" value="([^"]*)"', text) for name in ("expected", "until")}
+    return {name: html.unescape(one[1]) for name, one in found.items() if one is not None}
+
+
 def test_a_batch_decides_on_what_the_filter_shows_and_is_undone_as_one(
     catalog: Catalog, signed_in: Callable[[str], Visitor]
 ) -> None:
@@ -115,8 +126,10 @@ def test_a_batch_decides_on_what_the_filter_shows_and_is_undone_as_one(
     ]
     assert f"Decide on {len(wanted)} photos" in page.text
     path = "/batch?flag=mask-share"
-    assert curator.post(path, decision="reject", expected=str(len(wanted))).status_code == 400
-    done = curator.post(path, decision="reject", reason="all too soft", expected=str(len(wanted)))
+    fields = {"decision": "reject", **batch_fields(page.text)}
+    assert fields["expected"] == str(len(wanted))
+    assert curator.post(path, **fields).status_code == 400
+    done = curator.post(path, reason="all too soft", **fields)
     assert done.status_code == 200
     assert {item for item in wanted if standing(catalog, item) is Standing.REJECT} == set(wanted)
     assert standing(catalog, item_of(catalog, "album/unsure.png")) is Standing.UNDECIDED
@@ -128,8 +141,8 @@ def test_a_batch_without_its_reason_is_asked_for_it_and_loses_nothing(
     catalog: Catalog, signed_in: Callable[[str], Visitor]
 ) -> None:
     curator = signed_in("curator")
-    curator.get("/batch?flag=mask-share")
-    answer = curator.post("/batch?flag=mask-share", decision="reject", expected="4", reason=" ")
+    fields = batch_fields(curator.get("/batch?flag=mask-share").text)
+    answer = curator.post("/batch?flag=mask-share", decision="reject", reason=" ", **fields)
     assert answer.status_code == 400
     assert "Say why" in answer.text
     assert 'action="/batch?flag=mask-share"' in answer.text
@@ -140,10 +153,29 @@ def test_a_batch_decides_on_no_more_than_it_said(
     catalog: Catalog, signed_in: Callable[[str], Visitor]
 ) -> None:
     curator = signed_in("curator")
-    curator.post("/batch", decision="approve", expected="2")
+    fields = batch_fields(curator.get("/batch").text)
+    curator.post("/batch", **{**fields, "decision": "approve", "expected": "2"})
     assert (
         sum(standing(catalog, row.item_id) is Standing.UNDECIDED for row in catalog.review_queue().rows) == 3
     )
+
+
+def test_a_batch_leaves_alone_what_came_after_its_page(
+    catalog: Catalog, signed_in: Callable[[str], Visitor]
+) -> None:
+    curator = signed_in("curator")
+    shown = {row.item_id for row in catalog.review_queue().rows}
+    fields = batch_fields(curator.get("/batch").text)
+    Archive(catalog, "night run").run([photo(f"{number}.tif") for number in range(3)], _grave)
+    answer = curator.post("/batch", decision="approve", **fields)
+    assert answer.status_code == 200
+    assert {row.item_id for row in catalog.review_queue(QueueFilter(decision=Standing.APPROVE)).rows} == shown
+    left = catalog.review_queue().rows
+    assert [row.collection for row in left] == ["night run"] * 3
+
+
+def _grave(item: PendingItem) -> OutcomeRecord:
+    return done(item, flags=(flag("everything-masked", 0.9, "serious"),))
 
 
 def test_marked_photos_are_decided_each_as_it_was_seen(
@@ -172,3 +204,10 @@ def test_a_lot_is_drawn_judged_and_shown(catalog: Catalog, signed_in: Callable[[
     for row in catalog.lot_sample(lot.lot_id):
         catalog.decide(row.item_id, Decision.APPROVE, "", "somebody", row.output_sha256, None)
     assert "accepted" in curator.get(f"/lots/{lot.lot_id}").text
+
+
+def test_a_lot_is_drawn_at_every_level_that_is_offered(signed_in: Callable[[str], Visitor]) -> None:
+    curator = signed_in("curator")
+    for level in LEVELS:
+        answer = curator.post("/lots", aql="2.5", level=level, collection="glass plates", scope="all")
+        assert answer.status_code == 303, level

@@ -67,6 +67,19 @@ def test_strokes_add_and_take_away(catalog: Catalog, reviewer: Visitor) -> None:
     assert mask[25, 140]
 
 
+def test_the_pixel_under_the_brush_is_painted(catalog: Catalog, reviewer: Visitor) -> None:
+    item = item_of(catalog, "album/first.png")
+    strokes = [
+        stroke("paint", 1, (200.9, 100.1)),
+        stroke("paint", 1, (220.1, 100.9)),
+        stroke("paint", 1, (230.9, 100.9), (240.9, 100.9)),
+    ]
+    assert submit(reviewer, item, base="empty", strokes=strokes).status_code == 200
+    rows, columns = np.nonzero(saved(catalog, item))
+    assert set(rows) == {100}
+    assert set(columns) == {200, 220, *range(230, 241)}
+
+
 def test_a_turned_photos_mask_is_stored_as_its_master_is(catalog: Catalog, reviewer: Visitor) -> None:
     item = item_of(catalog, "album/turned.png")
     assert submit(reviewer, item, strokes=[stroke("paint", 5, (150, 250), (190, 250))]).status_code == 200

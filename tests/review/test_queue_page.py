@@ -167,6 +167,21 @@ def test_a_rows_place_is_the_catalogs_own_cursor(wanted: QueueQuery, catalog: Ca
         assert page.next in (None, place_of(row, condition))
 
 
+def test_a_flag_without_a_value_has_a_place_and_is_shown(
+    catalog: Catalog, signed_in: Callable[[str], Visitor]
+) -> None:
+    with catalog.engine.begin() as connection:
+        connection.execute(sa.text("UPDATE flag SET value = NULL WHERE code = 'mask-share'"))
+        connection.execute(sa.text("UPDATE queue_entry SET value = 0 WHERE code = 'mask-share'"))
+    wanted = QueueQuery(flag="mask-share", order="value")
+    rows = catalog.review_queue(wanted.filter()).rows
+    assert len(rows) > 1
+    test_a_rows_place_is_the_catalogs_own_cursor(wanted, catalog)
+    viewer = signed_in("viewer")
+    for path in ("/queue", *(f"/photo/{row.item_id}" for row in rows)):
+        assert viewer.get(wanted.address(path)).status_code == 200, path
+
+
 def test_a_page_costs_the_same_number_of_statements_whatever_it_shows(
     catalog: Catalog, desk_with: Callable[..., Desk]
 ) -> None:

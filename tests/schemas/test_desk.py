@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import sqlalchemy as sa
 
@@ -70,12 +72,16 @@ def test_letters_and_arrows() -> None:
     assert code_letter(500_000) == "P"
     assert code_letter(9) == "B"
     assert code_letter(1200, "I") == "G"
+    assert [code_letter(size, "III") for size in (8, 90, 1200, 500_000)] == ["B", "F", "K", "Q"]
     assert sampling_plan(500, 1.0) == SamplingPlan("H", 50, 1, 2)
     assert sampling_plan(1200, 2.5) == SamplingPlan("J", 80, 5, 6)
     assert sampling_plan(150, 1.0) == SamplingPlan("E", 13, 0, 1), "an arrow up"
     assert sampling_plan(280, 1.0) == SamplingPlan("H", 50, 1, 2), "an arrow down"
     assert sampling_plan(500_001, 6.5) == SamplingPlan("L", 200, 21, 22), "the last number stays"
     assert sampling_plan(5, 1.0) == SamplingPlan("E", 5, 0, 1), "a small lot is inspected whole"
+    assert sampling_plan(500_001, 0.65, "III") == SamplingPlan("R", 2000, 21, 22)
+    assert sampling_plan(500_001, 0.025) == SamplingPlan("R", 2000, 1, 2), "an arrow down to the last letter"
+    assert sampling_plan(500_001, 0.015, "III") == SamplingPlan("P", 800, 0, 1), "nothing below: an arrow up"
     for size, aql, level in ((0, 1.0, "II"), (10, 1.1, "II"), (10, 1.0, "S-1")):
         with pytest.raises(CatalogUseError):
             sampling_plan(size, aql, level)
@@ -177,6 +183,57 @@ def test_the_chain_shows_where_it_was_broken(
     monkeypatch.setattr(audit, "_PAGE", 2)
     _chained(catalog)
     assert _tampered(catalog, statement) == broken
+
+
+def _reviewed(catalog: Catalog) -> None:
+    """Three photos: approved, rejected, and one whose approval was taken back."""
+    Archive(catalog).run([photo(f"{number}.tif") for number in range(3)], done)
+    rows = sorted(catalog.review_queue(EVERYTHING).rows, key=lambda row: row.item_id)
+    decisions = (Decision.APPROVE, Decision.REJECT, Decision.APPROVE)
+    made = [
+        catalog.decide(row.item_id, decision, "seen", "ada", row.output_sha256, None)
+        for row, decision in zip(rows, decisions, strict=True)
+    ]
+    catalog.undo(made[2].review_id, "ben")
+    assert [one.review_id for one in made] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("statement", "broken", "problem"),
+    [
+        ("UPDATE review SET decision = 'approve' WHERE id = 2", 2, "review 2.* changed"),
+        ("UPDATE review SET reviewer = 'eve' WHERE id = 1", 1, "review 1.* changed"),
+        ("UPDATE review SET reason = 'no' WHERE id = 3", 3, "review 3.* changed"),
+        ("UPDATE review SET work_item_id = 1 WHERE id = 2", 2, "review 2.* changed"),
+        (
+            "UPDATE queue_entry SET review_id = NULL; DELETE FROM review WHERE id = 4",
+            4,
+            "review 4.* not there",
+        ),
+        (
+            "INSERT INTO review (id, work_item_id, decision, reason, reviewer, at, output_sha256) SELECT "
+            "9, 2, 'approve', 'seen', 'ada', at, output_sha256 FROM review WHERE id = 2",
+            None,
+            "does not tell of 1 of the reviews",
+        ),
+    ],
+)
+def test_reviews_that_the_chain_contradicts(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch, statement: str, broken: int | None, problem: str
+) -> None:
+    monkeypatch.setattr(audit, "_PAGE", 2)
+    _reviewed(catalog)
+    assert catalog.verify_audit().problem is None
+    triggers = {
+        "sqlite": ["DROP TRIGGER review_no_update", "DROP TRIGGER review_no_delete"],
+        "postgresql": ["DROP TRIGGER review_only_grows ON review"],
+    }[catalog.engine.dialect.name]
+    with catalog.engine.begin() as connection:
+        for text in (*triggers, *statement.split("; ")):
+            connection.execute(sa.text(text))
+    report = catalog.verify_audit()
+    assert report.broken == broken
+    assert re.search(problem, report.problem or "")
 
 
 def test_an_empty_chain_is_sound(catalog: Catalog) -> None:

@@ -14,7 +14,9 @@ from schemas.records import OutcomeRecord, PendingItem
 from schemas.repository import Catalog
 from schemas.review_records import Decision, DecisionRequest, QueueFilter, QueueOrder, QueueRow, Standing
 from schemas.reviews import Opinion
+from schemas.session import create_engine
 from tests.schemas.archive import Archive, digest, done, flag, photo, refused
+from tests.schemas.conftest import PostgresServer
 
 EVERYTHING = QueueFilter(decision=None, flagged_only=False)
 
@@ -400,3 +402,20 @@ def test_what_no_key_can_hold_is_looked_for_and_not_found(archive: Archive, text
     assert archive.catalog.review_queue(QueueFilter(flag=text)).rows == ()
     assert archive.catalog.account(text) is None
     assert archive.catalog.show(text) == []
+
+
+def test_a_database_of_the_locale_c_finds_them_too(postgres: PostgresServer) -> None:
+    engine = create_engine(postgres.url).execution_options(isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sa.text("DROP DATABASE IF EXISTS plain WITH (FORCE)"))
+        connection.execute(
+            sa.text(
+                "CREATE DATABASE plain TEMPLATE template0 LOCALE_PROVIDER libc LOCALE 'C' ENCODING 'UTF8'"
+            )
+        )
+    engine.dispose()
+    with Catalog.open(postgres.url_of("plain")) as catalog:
+        Archive(catalog).run([photo("Ölberg.tif"), photo("a.tif")], done)
+        for text in ("Ölberg", "ölberg", "O\u0308LBERG"):
+            found = catalog.review_queue(QueueFilter(flagged_only=False, text=text)).rows
+            assert [row.key for row in found] == ["Ölberg.tif"], text

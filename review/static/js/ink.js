@@ -8,8 +8,9 @@ const COLOUR = [226, 61, 22];
 const KEPT_TILES = 400;
 
 export class Ink {
-  constructor(canvas, viewer, data, strokes) {
-    Object.assign(this, { canvas, viewer, data, strokes });
+  /** `missed` is called with the address of a tile that does not come, as often as a base is chosen. */
+  constructor(canvas, viewer, data, strokes, missed) {
+    Object.assign(this, { canvas, viewer, data, strokes, missed });
     this.base = "mask";
     this.threshold = 0.5;
     this.opacity = 0.65;
@@ -33,7 +34,13 @@ export class Ink {
 
   setBase(name) {
     this.base = name;
+    this.forget();
     this.request();
+  }
+
+  /** Ask again for tiles that did not come. */
+  forget() {
+    for (const [address, tile] of this.tiles) if (tile.failed) this.tiles.delete(address);
   }
 
   setThreshold(value) {
@@ -106,12 +113,16 @@ export class Ink {
       return found.cut;
     }
     const image = new Image();
-    const entry = { image, cut: null, loaded: false };
+    const entry = { image, cut: null, loaded: false, failed: false };
     this.tiles.set(address, entry);
     if (this.tiles.size > KEPT_TILES) this.tiles.delete(this.tiles.keys().next().value);
     image.addEventListener("load", () => {
       entry.loaded = true;
       this.request();
+    });
+    image.addEventListener("error", () => {
+      entry.failed = true;
+      this.missed(address);
     });
     image.src = address;
     return null;

@@ -5,14 +5,14 @@
 import { Ink } from "./ink.js";
 import { bind } from "./keys.js";
 import { Strokes } from "./strokes.js";
-import { send } from "./talk.js";
+import { problemWith, send } from "./talk.js";
 import { addPicture, makeViewer, watchLoading, wireZoom } from "./viewer.js";
 
 const one = (selector) => document.querySelector(selector);
 const all = (selector) => [...document.querySelectorAll(selector)];
 const page = one("[data-mask-page]");
 const data = JSON.parse(one("[data-canvas-data]").dataset.canvasData);
-const state = { tool: "paint", size: 24, drawing: false };
+const state = { tool: "paint", size: 24, pointer: null, sent: false };
 
 function setTool(tool) {
   state.tool = tool;
@@ -29,16 +29,30 @@ function setSize(size) {
 function wireDrawing(ink, strokes) {
   const canvas = one("[data-ink]");
   canvas.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0 || state.tool === "move") return;
+    // A second finger, or a palm beside the pen, is no brush.
+    if (event.button !== 0 || state.tool === "move" || state.pointer !== null) return;
     canvas.setPointerCapture(event.pointerId);
-    state.drawing = true;
+    state.pointer = event.pointerId;
     strokes.begin(state.tool, state.size, ink.toPicture(event));
   });
   canvas.addEventListener("pointermove", (event) => {
-    if (!state.drawing) return;
+    if (event.pointerId !== state.pointer) return;
     for (const part of event.getCoalescedEvents?.() ?? [event]) strokes.extend(ink.toPicture(part));
   });
-  for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => (state.drawing = false));
+  for (const end of ["pointerup", "pointercancel"]) {
+    canvas.addEventListener(end, (event) => {
+      if (event.pointerId !== state.pointer) return;
+      state.pointer = null;
+      strokes.end();
+    });
+  }
+}
+
+/** Leaving would throw away what was drawn: the browser asks first. */
+function wireLeaving(strokes) {
+  addEventListener("beforeunload", (event) => {
+    if (strokes.done.length && !state.sent) event.preventDefault();
+  });
 }
 
 /** The wheel zooms while drawing, too. */
@@ -86,11 +100,24 @@ function wireKeys(strokes, zoom) {
   });
 }
 
+/** What is not shown must not be taken for an empty mask. */
+function wireMissing() {
+  const problem = one("[data-form-problem]");
+  return async (address) => {
+    if (!problem.hidden) return;
+    const words = await problemWith(address);
+    if (!words) return;
+    problem.textContent = `The mask to start from cannot be shown: ${words}`;
+    problem.hidden = false;
+  };
+}
+
 function wirePanel(ink, pictures) {
   const box = one("[data-threshold-box]");
   const showThreshold = () => box && (box.hidden = ink.base !== "probability");
   all("[data-base]").forEach((radio) =>
     radio.addEventListener("change", () => {
+      one("[data-form-problem]").hidden = true;
       ink.setBase(radio.value);
       showThreshold();
     }),
@@ -128,6 +155,7 @@ function wireSending(ink, strokes) {
         output_sha256: form.elements.output_sha256.value,
         seen_review: form.elements.seen_review.value ? Number(form.elements.seen_review.value) : null,
       });
+      state.sent = true;
       location.assign(answer.next);
     } catch (error) {
       problem.textContent = error.message;
@@ -148,13 +176,14 @@ async function open() {
     one("[data-stroke-undo]").disabled = strokes.done.length === 0;
     one("[data-stroke-redo]").disabled = strokes.undone.length === 0;
   });
-  const ink = new Ink(one("[data-ink]"), viewer, data, strokes);
+  const ink = new Ink(one("[data-ink]"), viewer, data, strokes, wireMissing());
   const zoom = wireZoom(viewer, document);
   all("[data-tool]").forEach((button) => button.addEventListener("click", () => setTool(button.dataset.tool)));
   one("[data-size]").addEventListener("input", (event) => setSize(Number(event.target.value)));
   one("[data-stroke-undo]").addEventListener("click", () => strokes.undo());
   one("[data-stroke-redo]").addEventListener("click", () => strokes.redo());
   wireDrawing(ink, strokes);
+  wireLeaving(strokes);
   wireWheel(viewer);
   wireKeys(strokes, zoom);
   wirePanel(ink, pictures);
