@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from importlib import import_module
 
-from cli.environment import prepare_environment
+from cli.environment import check_home, prepare_environment
 from cli.prefect_server import start_prefect_server
 from oldphoto_core.imports import uncollected
 
@@ -23,9 +23,10 @@ def engines(executor: str) -> Iterator[None]:
     own, and importing the flow. What fails to start is tried again, and said, where it is needed.
 
     Raises:
-        EngineError: Prefect's server does not start.
+        EngineError: Prefect's server does not start, or there is no place for its and Ray's files.
     """
     prepare_environment()
+    check_home(executor)
     server = start_prefect_server()
     with ExitStack() as stack:
         with uncollected():
