@@ -40,9 +40,8 @@ def check_mask(mask: Mask | Raster, size: tuple[int, ...]) -> None:
     """
     dtype = getattr(mask, "dtype", None)
     if not isinstance(dtype, np.dtype) or dtype.kind not in "bui":
-        raise UsageError(
-            f"The mask is {type(mask).__qualname__} of {dtype}. Give an H×W array of bool, True = repair."
-        )
+        found = type(mask).__qualname__ if dtype is None else f"{type(mask).__qualname__} of {dtype}"
+        raise UsageError(f"The mask is {found}. Give an H×W array of bool, True = repair.")
     if mask.shape != size:
         raise UsageError(f"The mask is {mask.shape}, the photo {size}. Give one of the photo's size.")
 
