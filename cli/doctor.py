@@ -23,6 +23,7 @@ from packaging.requirements import Requirement
 
 from cli import installed
 from cli.environment import check_home
+from cli.prefect_server import server_is_configured
 from oldphoto_core import processor
 
 Level = Literal["ok", "note", "problem"]
@@ -193,7 +194,7 @@ def check_files_of_engines() -> list[Finding]:
     from actors.errors import EngineError
 
     try:
-        check_home("ray")
+        check_home("ray", own_server=not server_is_configured())
     except EngineError as error:
         found, _, remedy = str(error).partition(". ")
         return [Finding("home", "problem", found, remedy)]

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from importlib import import_module
 
 from cli.environment import check_home, prepare_environment
-from cli.prefect_server import start_prefect_server
+from cli.prefect_server import server_is_configured, start_prefect_server
 from oldphoto_core.imports import uncollected
 
 _LATE = ("prefect.flow_engine", "prefect.task_engine", "fastapi.encoders")
@@ -26,7 +26,7 @@ def engines(executor: str) -> Iterator[None]:
         EngineError: Prefect's server does not start, or there is no place for its and Ray's files.
     """
     prepare_environment()
-    check_home(executor)
+    check_home(executor, own_server=not server_is_configured())
     server = start_prefect_server()
     with ExitStack() as stack:
         with uncollected():

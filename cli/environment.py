@@ -33,10 +33,10 @@ _TOKEN: Final = ("RAY_ADDRESS", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOK
 """With one of these Ray makes no token in the user's home."""
 
 
-def check_home(executor: str) -> None:
+def check_home(executor: str, *, own_server: bool) -> None:
     """See that Prefect and Ray can keep their files; without that they fail, and say something else.
 
-    Users of services and of containers often have no home.
+    Users of services and of containers often have no home. With a server elsewhere Prefect needs none.
 
     Raises:
         EngineError: a folder that this executor needs cannot be written to.
@@ -44,7 +44,7 @@ def check_home(executor: str) -> None:
     prefect = os.path.expanduser(os.environ.get("PREFECT_HOME") or "~/.prefect")
     ray = os.path.expanduser("~/.ray")
     makes_token = executor == "ray" and not any(os.environ.get(name) for name in _TOKEN)
-    needed = {"Prefect": prefect}
+    needed = {"Prefect": prefect} if own_server else {}
     if makes_token and not os.path.exists(f"{ray}/auth_token"):
         needed["Ray"] = ray
     for engine, folder in needed.items():
@@ -52,8 +52,8 @@ def check_home(executor: str) -> None:
             from actors.errors import EngineError
 
             raise EngineError(
-                f"{engine} keeps its files in {folder}, which this user cannot write to. "
-                "Set HOME to a folder that it can."
+                f"{engine} keeps its files in {folder}, which cannot be written to. "
+                "Set HOME to a folder that this user can write to."
             )
 
 

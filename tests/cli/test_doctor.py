@@ -46,7 +46,8 @@ def test_opencv_installed_twice_is_a_problem() -> None:
 
 
 def test_a_user_without_a_home_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("PREFECT_HOME", raising=False)
+    for name in ("PREFECT_API_URL", "PREFECT_HOME"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", "/dev/null/home")
     (found,) = doctor.check_files_of_engines()
     assert found.level == "problem"

@@ -31,7 +31,7 @@ def test_what_has_no_password_stays(catalog: str | None) -> None:
 def test_engines_need_a_place_for_their_files_and_make_it_themselves(tmp_path: Path) -> None:
     os.environ.pop("PREFECT_HOME", None)
     os.environ["HOME"] = str(tmp_path / "new")
-    check_home("ray")
+    check_home("ray", own_server=True)
     assert not (tmp_path / "new").exists()
 
 
@@ -53,7 +53,12 @@ def test_without_one_it_is_said_before_they_fail(
     if prefect is not None:
         os.environ["PREFECT_HOME"] = prefect
     if lacking is None:
-        check_home(executor)
+        check_home(executor, own_server=True)
         return
     with pytest.raises(EngineError, match=rf"^{lacking} keeps its files in /\S+, .*Set HOME"):
-        check_home(executor)
+        check_home(executor, own_server=True)
+
+
+def test_with_a_server_elsewhere_prefect_needs_no_place() -> None:
+    os.environ.update(HOME="/dev/null/home", PREFECT_HOME="/dev/null")
+    check_home("inline", own_server=False)
