@@ -10,49 +10,24 @@ import importlib.util
 import json
 import os
 import platform
-import re
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+from packaging.requirements import Requirement
 
+from cli import installed
+from cli.environment import check_home
+from cli.prefect_server import server_is_configured
 from oldphoto_core import processor
 
 Level = Literal["ok", "note", "problem"]
 
-PACKAGES = (
-    "torch",
-    "ray",
-    "prefect",
-    "fastapi",
-    "sqlalchemy",
-    "alembic",
-    "boto3",
-    "pyarrow",
-    "pillow",
-    "exifread",
-    "opencv-python-headless",
-    "numpy",
-    "safetensors",
-    "scikit-image",
-    "tifffile",
-    "imagecodecs",
-    "tenacity",
-    "typer",
-    "rich",
-    "jinja2",
-)
-OPENCV_WHEELS = (
-    "opencv-python",
-    "opencv-python-headless",
-    "opencv-contrib-python",
-    "opencv-contrib-python-headless",
-)
 LOW_DISK_BYTES = 5 * 1024**3
 LOW_MEMORY_BYTES = 4 * 1024**3
 
@@ -90,12 +65,13 @@ def examine(folder: Path) -> list[Finding]:
     checks: tuple[Callable[[], list[Finding]], ...] = (
         check_python,
         check_packages,
-        lambda: check_combinations(installed_versions()),
+        lambda: check_opencv(installed.opencv_wheels()),
         check_processors,
         check_memory,
         check_accelerator,
         check_weights,
         check_postgresql,
+        check_files_of_engines,
         lambda: check_disk(folder),
     )
     return [finding for check in checks for finding in check()]
@@ -106,65 +82,32 @@ def check_python() -> list[Finding]:
     return [Finding("python", "ok", f"{platform.python_version()} ({sys.executable})")]
 
 
-def installed_versions() -> dict[str, str]:
-    """Return the installed version of every package that matters, by distribution name."""
-    versions: dict[str, str] = {}
-    for name in (*PACKAGES, *OPENCV_WHEELS, "psycopg"):
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return versions
-
-
 def check_packages() -> list[Finding]:
-    """Every package of the dependency set is there."""
-    versions = installed_versions()
-    return [
-        Finding(f"package {name}", "ok", versions[name])
-        if name in versions
-        else Finding(f"package {name}", "problem", "not installed", "Run `pip install -e .` again.")
-        for name in PACKAGES
-    ]
+    """Every package that the program asks for is there, in a version that it works with."""
+    own = installed.version_of(installed.NAME)
+    if own is None:
+        remedy = "The packages beside it are not checked: `pip install .` says what it needs."
+        return [Finding("oldphoto", "note", "runs from its source, not installed", remedy)]
+    return [Finding("oldphoto", "ok", own), *map(check_requirement, installed.requirements())]
 
 
-def check_combinations(versions: dict[str, str]) -> list[Finding]:
-    """Find combinations of versions that install without complaint and then do not work.
-
-    Args:
-        versions: distribution name → version, as `installed_versions` gives it.
-    """
-    findings: list[Finding] = []
-
-    def bad(name: str, remedy: str) -> None:
-        findings.append(Finding(f"combination {name}", "problem", f"{name} {versions[name]}", remedy))
-
-    if _at_least(versions, "fastapi", 0, 151) and "prefect" in versions:
-        bad("fastapi", "Prefect 3.8 fails every flow run with it: pip install 'fastapi<0.151'.")
-    if _at_least(versions, "sqlalchemy", 2, 1) and "prefect" in versions:
-        bad("sqlalchemy", "Prefect's scheduler never schedules with it: pip install 'sqlalchemy<2.1'.")
-    wheels = [name for name in OPENCV_WHEELS if name in versions]
-    for name in wheels:
-        if _at_least(versions, name, 5, 0):
-            bad(name, f"It has no cascade classifier: pip install '{name}<5'.")
-    if len(wheels) > 1:
-        together = " and ".join(wheels)
-        findings.append(
-            Finding(
-                "combination opencv",
-                "problem",
-                f"{together} together",
-                "They overwrite each other's files: uninstall all, then install opencv-python-headless.",
-            )
-        )
-    return findings or [Finding("combinations", "ok", "no known-bad combination of versions")]
+def check_requirement(requirement: Requirement) -> Finding:
+    """Look at one package; versions that do not fit may install without complaint and then not work."""
+    check, version = f"package {requirement.name}", installed.version_of(requirement.name)
+    remedy = f"pip install '{requirement}'"
+    if version is None:
+        return Finding(check, "problem", "not installed", remedy)
+    if not installed.fits(requirement, version):
+        return Finding(check, "problem", f"{version}, needed is {requirement.specifier}", remedy)
+    return Finding(check, "ok", version)
 
 
-def _at_least(versions: dict[str, str], name: str, major: int, minor: int) -> bool:
-    if name not in versions:
-        return False
-    numbers = [int(part) for part in re.findall(r"\d+", versions[name])[:2]]
-    return tuple(numbers) >= (major, minor)
+def check_opencv(wheels: Sequence[str]) -> list[Finding]:
+    """Find OpenCV installed more than once, which every installer allows."""
+    if len(wheels) < 2:
+        return []
+    remedy = "They overwrite each other's files: uninstall all, then install opencv-python-headless."
+    return [Finding("opencv", "problem", f"{' and '.join(wheels)} together", remedy)]
 
 
 def check_processors() -> list[Finding]:
@@ -244,6 +187,18 @@ def _postgres_program(name: str) -> str | None:
     """Return the program's path; Debian keeps it off the PATH."""
     beside = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True)
     return shutil.which(name) or (str(beside[0]) if beside else None)
+
+
+def check_files_of_engines() -> list[Finding]:
+    """Prefect and Ray can keep their files in the user's home."""
+    from actors.errors import EngineError
+
+    try:
+        check_home("ray", own_server=not server_is_configured())
+    except EngineError as error:
+        found, _, remedy = str(error).partition(". ")
+        return [Finding("home", "problem", found, remedy)]
+    return [Finding("home", "ok", "Prefect and Ray can keep their files")]
 
 
 def check_disk(folder: Path) -> list[Finding]:

@@ -9,8 +9,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from importlib import import_module
 
 from actors.errors import EngineError
-from cli.environment import prepare_environment
-from cli.prefect_server import start_prefect_server
+from cli.environment import check_home, prepare_environment
+from cli.prefect_server import server_is_configured, start_prefect_server
 from oldphoto_core.imports import uncollected
 
 _LATE = ("prefect.flow_engine", "prefect.task_engine", "fastapi.encoders")
@@ -27,9 +27,11 @@ def engines(executor: str) -> Iterator[None]:
     own, and importing the flow. What fails to start is tried again, and said, where it is needed.
 
     Raises:
-        EngineError: Prefect's server does not start, or the one that is configured cannot be used.
+        EngineError: Prefect's server does not start, the one that is configured cannot be used, or there is no place
+            for their and Ray's files.
     """
     prepare_environment()
+    check_home(executor, own_server=not server_is_configured())
     server = start_prefect_server()
     with ExitStack() as stack:
         with uncollected():

@@ -8,6 +8,7 @@ has set stays. (`actors.ray_engine` does the same for Ray.)
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Final
 
 QUIET: Final[dict[str, str]] = {
@@ -26,6 +27,43 @@ def prepare_environment() -> None:
     """Set quiet defaults; it has to be called before anything imports Prefect."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
+
+
+_TOKEN: Final = ("RAY_ADDRESS", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
+"""With one of these Ray makes no token in the user's home."""
+
+
+def check_home(executor: str, *, own_server: bool) -> None:
+    """See that Prefect and Ray can keep their files; without that they fail, and say something else.
+
+    Users of services and of containers often have no home. With a server elsewhere Prefect needs none.
+
+    Raises:
+        EngineError: a folder that this executor needs cannot be written to.
+    """
+    prefect = os.path.expanduser(os.environ.get("PREFECT_HOME") or "~/.prefect")
+    ray = os.path.expanduser("~/.ray")
+    makes_token = executor == "ray" and not any(os.environ.get(name) for name in _TOKEN)
+    needed = {"Prefect": prefect} if own_server else {}
+    if makes_token and not os.path.exists(f"{ray}/auth_token"):
+        needed["Ray"] = ray
+    for engine, folder in needed.items():
+        if not _takes_files(folder):
+            from actors.errors import EngineError
+
+            raise EngineError(
+                f"{engine} keeps its files in {folder}, which cannot be written to. "
+                "Set HOME to a folder that this user can write to."
+            )
+
+
+def _takes_files(folder: str) -> bool:
+    """Say whether files can be made in a folder that may have to be made first."""
+    if folder.startswith("~"):  # it stays where nobody knows a home
+        return False
+    path = Path(folder).absolute()
+    there = next(one for one in (path, *path.parents) if one.exists())
+    return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
 
 
 def keep_password(catalog: str | None) -> str | None:

@@ -5,7 +5,8 @@ Exit codes, the same for every command:
 * 0 – all accounted for;
 * 1 – the run itself failed, or left work pending because another run took it over;
 * 2 – wrong usage;
-* 3 – some photos were quarantined or failed, or the source is not whole, and all of that is recorded.
+* 3 – some photos were quarantined or failed, or the source is not whole, and all of that is recorded;
+* 130 – interrupted.
 
 Nothing at the top of this module or of a command's module imports torch, Ray or Prefect: ``--help`` is
 instant.

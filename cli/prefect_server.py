@@ -100,7 +100,8 @@ def server_is_configured() -> bool:
     """Say whether the environment or a file of settings may name a server: then Prefect is left to find it."""
     if os.environ.get("PREFECT_API_URL"):
         return True
-    home = Path(os.environ.get("PREFECT_HOME") or "~/.prefect").expanduser()
+    # Unlike Path.expanduser this raises nothing for a user without a home.
+    home = Path(os.path.expanduser(os.environ.get("PREFECT_HOME") or "~/.prefect"))
     profiles = Path(os.environ.get("PREFECT_PROFILES_PATH") or home / "profiles.toml")
     if Path("prefect.toml").exists():
         return True

@@ -165,6 +165,8 @@ def _password(name: str) -> str:
 
 
 def default_cache() -> Path:
-    """Return the user's folder for what may be deleted at any time."""
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "oldphoto" / "review"
+    """Return the user's folder for what may be deleted at any time. Raises UsageError for a user without a home."""
+    base = os.path.expanduser(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
+    if base.startswith("~"):
+        raise UsageError("This user has no home for copies of pictures. Name a folder with --cache.")
+    return Path(base) / "oldphoto" / "review"

@@ -14,6 +14,11 @@ __version__ = "0.4.0"
 __all__ = ["Restorer", "__version__", "load_restorer"]
 
 
+def __dir__() -> list[str]:
+    """List what is only made when it is asked for, too: notebooks complete names by this."""
+    return sorted({*globals(), *__all__})
+
+
 def __getattr__(name: str) -> Any:
     if name in ("load_restorer", "Restorer"):
         from oldphoto_core import restore

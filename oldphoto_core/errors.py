@@ -13,7 +13,6 @@
     ├── StorageError               a folder or bucket refused an operation
     │   ├── AlreadyExistsError     a create-only write met a different object
     │   └── UnwritableKeyError     what the store cannot hold, however often it is tried
-    ├── CatalogError               the catalog cannot be opened or is of another version
     └── UsageError                 the caller asked for something impossible (exit code 2)
 
 A message says what happened, to which photo or file, and what to do next.
@@ -97,10 +96,6 @@ class AlreadyExistsError(StorageError):
 
 class UnwritableKeyError(StorageError):
     """The store cannot hold this: its key is too long, hidden, no text or in the way, or it is too large."""
-
-
-class CatalogError(OldPhotoError):
-    """The catalog cannot be opened, or is of another schema version."""
 
 
 class UsageError(OldPhotoError):

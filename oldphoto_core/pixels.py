@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oldphoto_core.errors import UsageError
-from oldphoto_core.photo import Pixels
+from oldphoto_core.photo import Mask, Pixels
 from oldphoto_core.raster import Raster, bands
 
 LUMINANCE = (0.299, 0.587, 0.114)
@@ -20,12 +20,30 @@ LUMINANCE = (0.299, 0.587, 0.114)
 
 def check_pixels(pixels: Pixels) -> None:
     """Raise :class:`UsageError` unless ``pixels`` is ``H×W`` or ``H×W×3``, ``uint8`` or ``uint16``, not empty."""
+    if not isinstance(pixels, np.ndarray):
+        raise UsageError(
+            f"Pixels must be an array, H×W or H×W×3, uint8 or uint16; this is {type(pixels).__qualname__}. "
+            "`oldphoto_core.image_io.decode` makes one of a file's bytes, numpy.asarray of a picture or a list."
+        )
     shaped = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)
     if not shaped or pixels.dtype not in (np.uint8, np.uint16) or 0 in pixels.shape:
         raise UsageError(
             f"Pixels must be H×W or H×W×3, uint8 or uint16, and not empty; these are "
             f"{'×'.join(map(str, pixels.shape))} {pixels.dtype}. Convert them first."
         )
+
+
+def check_mask(mask: Mask | Raster, size: tuple[int, ...]) -> None:
+    """Raise :class:`UsageError` unless ``mask`` is ``H×W`` of ``size``, and bool or of whole numbers.
+
+    Shares are refused: every pixel of a probability above 0 would count as damage.
+    """
+    dtype = getattr(mask, "dtype", None)
+    if not isinstance(dtype, np.dtype) or dtype.kind not in "bui":
+        found = type(mask).__qualname__ if dtype is None else f"{type(mask).__qualname__} of {dtype}"
+        raise UsageError(f"The mask is {found}. Give an H×W array of bool, True = repair.")
+    if mask.shape != size:
+        raise UsageError(f"The mask is {mask.shape}, the photo {size}. Give one of the photo's size.")
 
 
 def full_scale(pixels: Pixels) -> int:

@@ -22,7 +22,7 @@ from oldphoto_core.latent.compose import conserved
 from oldphoto_core.latent.translator import LatentTranslator
 from oldphoto_core.measure import measure_detection
 from oldphoto_core.photo import DefectDetection, Face, Flag, Mask, Pixels, RestorationResult, Tier
-from oldphoto_core.pixels import check_pixels
+from oldphoto_core.pixels import check_mask, check_pixels
 from oldphoto_core.provision import Provision
 from oldphoto_core.raster import MemoryRaster, Raster, Workspace
 from oldphoto_core.scan import ScanRestoration, restore_scan
@@ -85,7 +85,7 @@ class Restorer:
 
         Args:
             pixels: the photo.
-            mask: ``H×W`` bool, True = repair; given, it replaces the detected one.
+            mask: ``H×W`` bool, True = repair (or whole numbers, all but 0); given, it replaces the detected one.
             tier: highest tier to make, capped by :attr:`available_tiers`. It decides whether the photo needs
                 anything, and what measurements and flags are about.
 
@@ -93,12 +93,12 @@ class Restorer:
             The result; its image has exactly the input's size, channels and dtype.
 
         Raises:
-            UsageError: pixels or mask of another shape or type.
+            UsageError: pixels or mask of another shape or type, or no such tier.
             WeightsError: a stage that this needs has no trained weights.
         """
         check_pixels(pixels)
-        detection = self.detect(pixels) if mask is None else given_mask(mask, pixels)
         made = self._cap(tier)
+        detection = self.detect(pixels) if mask is None else given_mask(mask, pixels)
         fill_only = made is Tier.CONSERVED
         translation = self.translate(pixels, detection, fill_only=fill_only)
         tiers: dict[Tier, Pixels] = {}
@@ -134,7 +134,8 @@ class Restorer:
         return restore_scan(self, pixels, workspace, tiers, mask)
 
     def detect(self, pixels: Pixels) -> DefectDetection:
-        """Return probability and mask of damage, ``H×W`` each."""
+        """Return probability and mask of damage, ``H×W`` each; raises as :meth:`restore` does."""
+        check_pixels(pixels)
         if self.detector is None:
             raise WeightsError("The detector has no trained weights. Train it, or give a mask.")
         height, width = pixels.shape[:2]
@@ -199,6 +200,8 @@ class Restorer:
 
     def _cap(self, tier: Tier) -> Tier:
         order = list(Tier)
+        if tier not in order:
+            raise UsageError(f"No tier is called {tier!r}. Choose one of: {', '.join(order)}.")
         return [
             t for t in order[: order.index(tier) + 1] if t in self.available_tiers or t is Tier.CONSERVED
         ][-1]
@@ -206,10 +209,7 @@ class Restorer:
 
 def given_mask(mask: Mask, pixels: Pixels) -> DefectDetection:
     """Return a mask that somebody drew as a detection (probability 0 or 1)."""
-    if mask.shape != pixels.shape[:2]:
-        raise UsageError(
-            f"The mask is {mask.shape}, the photo {pixels.shape[:2]}. Give one of the photo's size."
-        )
+    check_mask(mask, pixels.shape[:2])
     # Through bool: a mask drawn in 0 and 255 has no probability of 255.
     return DefectDetection(mask.astype(bool).astype(np.float32), mask.astype(bool))
 
@@ -218,8 +218,8 @@ def load_restorer(
     *,
     device: str = "auto",
     config: Config = "compact",
-    weights: Path | None = None,
-    lacking: Path | None = None,
+    weights: Path | str | None = None,
+    lacking: Path | str | None = None,
     settings: RestoreSettings | None = None,
 ) -> Restorer:
     """Return a restorer with the shipped weights, or those of the folder ``weights``.
@@ -229,11 +229,11 @@ def load_restorer(
 
     Raises:
         WeightsError: weights that are there but are not what their card says.
-        UsageError: an unknown device or configuration.
+        UsageError: an unknown device or configuration, or ``weights`` is no folder.
     """
     chosen = settings or RestoreSettings()
     where = pick_device(device)
-    networks = load_networks(config, weights, lacking=lacking)
+    networks = load_networks(config, _folder(weights), lacking=_folder(lacking))
     translator = (
         LatentTranslator(
             networks.vae_old,
@@ -259,3 +259,7 @@ def load_restorer(
         enhancer=enhancer,
         provision=Provision(config, chosen, networks.identities, enhancer.settings, enhancer.detector.name),
     )
+
+
+def _folder(given: Path | str | None) -> Path | None:
+    return None if given is None else Path(given)

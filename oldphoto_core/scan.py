@@ -12,12 +12,13 @@ from typing import Protocol
 from oldphoto_core import flags
 from oldphoto_core.detection.banded import MaskFacts, dilate_into, hysteresis_into
 from oldphoto_core.detection.detector import DefectDetector
-from oldphoto_core.errors import UsageError, WeightsError
+from oldphoto_core.errors import WeightsError
 from oldphoto_core.faces.enhance import FaceEnhancer
 from oldphoto_core.faces.scan import enhance_into
 from oldphoto_core.latent.compose import conserve_into
 from oldphoto_core.latent.translator import LatentTranslator
 from oldphoto_core.photo import Face, Flag, Tier
+from oldphoto_core.pixels import check_mask
 from oldphoto_core.raster import Raster, Workspace, bands
 from oldphoto_core.settings import RestoreSettings
 from oldphoto_core.steps import detect_into, translate_into
@@ -68,7 +69,7 @@ def restore_scan(
         given: a mask that somebody drew (``H×W`` bool); then no damage is looked for.
 
     Raises:
-        UsageError: the given mask is of another size.
+        UsageError: the given mask is of another size or type.
         WeightsError: a stage that this needs has no trained weights.
         StorageError: the scratch disk is full.
     """
@@ -113,8 +114,7 @@ def restore_scan(
 
 def _taken(given: Raster, probability: Raster, mask: Raster, settings: RestoreSettings) -> MaskFacts:
     """Take a drawn mask for what was detected: each of its pixels is certain, and none is too small."""
-    if given.shape != mask.shape:
-        raise UsageError(f"The mask is {given.shape}, the photo {mask.shape}. Give one of the photo's size.")
+    check_mask(given, mask.shape)
     height, width = mask.shape
     for top, bottom in bands(height, width):
         # Through bool, as `restore.given_mask` does: one drawn in 0 and 255 has no probability of 255.

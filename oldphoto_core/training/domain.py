@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -30,6 +29,7 @@ from oldphoto_core.models.latent_domain import LatentDomain, latent_features
 from oldphoto_core.raster import MemoryRaster
 from oldphoto_core.settings import Config
 from oldphoto_core.tensors import to_tensor
+from oldphoto_core.training.aged_photos import read_photo
 from oldphoto_core.training.card import collections, training_photographs
 from oldphoto_core.training.samples import PhotoFolder
 from oldphoto_core.weights.cards import LICENCE, shipped
@@ -99,12 +99,12 @@ def measure_domain(
 
 def _photographs(data: Path, old: list[Path], clean: list[Path], seed: int) -> Iterator[NDArray[np.uint8]]:
     """Yield the old photographs, then the clean ones, each aged by its own recipe."""
-    yield from (_read(path) for path in old)
+    yield from (read_photo(path) for path in old)
     defects = data / "defects"
     library = DefectLibrary.from_directory(defects) if defects.is_dir() else DefectLibrary.procedural()
     for number, path in enumerate(clean):
         profile = PROFILES[_AGED_BY[number % len(_AGED_BY)]]
-        aged = age(_read(path), sample_recipe(seed * len(clean) + number, profile), library).aged
+        aged = age(read_photo(path), sample_recipe(seed * len(clean) + number, profile), library).aged
         yield np.asarray(np.rint(np.clip(aged, 0, 1) * 255), np.uint8)
 
 
@@ -112,10 +112,3 @@ def _photographs(data: Path, old: list[Path], clean: list[Path], seed: int) -> I
 def _features(encoder: Encoder, photo: NDArray[np.uint8]) -> torch.Tensor | None:
     unit = overview(MemoryRaster(photo))
     return None if unit is None else latent_features(encoder(to_tensor(unit)))[0]
-
-
-def _read(path: Path) -> NDArray[np.uint8]:
-    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if picture is None:
-        raise UsageError(f"{path} cannot be decoded. Remove it from the training folder.")
-    return np.ascontiguousarray(picture[..., ::-1], np.uint8)

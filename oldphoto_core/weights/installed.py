@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from oldphoto_core.errors import WeightsError
+from oldphoto_core.errors import UsageError, WeightsError
 from oldphoto_core.photo import Tier
 from oldphoto_core.settings import Config, check_config
 from oldphoto_core.weights.cards import WeightsIdentity, checked_card, read_card, shipped
@@ -55,10 +55,12 @@ def find_weights(
     ``lacking`` is a folder to take the networks from that ``folder`` lacks: an ablation is often one network.
 
     Raises:
-        UsageError: unknown configuration.
+        UsageError: unknown configuration, or ``folder`` is none.
         WeightsError: a file that does not agree with its card, or is of another configuration.
     """
     check_config(config)
+    if folder is not None and not folder.is_dir():
+        raise UsageError(f"{folder} is not a folder of weights. Leave it out to use the shipped ones.")
     paths: dict[str, Path] = {}
     for name in NETWORKS:
         path = shipped(config, name, folder)

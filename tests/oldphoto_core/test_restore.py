@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from oldphoto_core.errors import UsageError, WeightsError
 from oldphoto_core.models.build import build
@@ -178,6 +179,39 @@ def test_everything_masked_is_finite_and_flagged(weights: Path) -> None:
 def test_wrong_pixels_say_what_is_wanted(weights: Path, pixels: np.ndarray) -> None:
     with pytest.raises(UsageError, match="H×W"):
         _restorer(weights).restore(pixels)
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["scan.tif", Path("scan.tif"), [[0, 0], [0, 0]], Image.new("L", (4, 4))],
+    ids=lambda given: type(given).__name__,
+)
+def test_what_is_no_array_is_refused_and_told_what_makes_one(weights: Path, given: object) -> None:
+    with pytest.raises(UsageError, match=r"this is .*decode"):
+        _restorer(weights).restore(given)  # type: ignore[arg-type]
+
+
+def test_looking_for_damage_takes_what_restoring_takes(weights: Path) -> None:
+    with pytest.raises(UsageError, match="float32"):
+        _restorer(weights).detect(np.zeros((4, 4), np.float32))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("given", [np.full((53, 77), 0.2, np.float32), Image.new("L", (77, 53)), [[True]]])
+def test_what_is_no_mask_is_refused(weights: Path, given: object) -> None:
+    """A probability, say: each of its pixels above 0 would count as damage."""
+    with pytest.raises(UsageError, match="True = repair"):
+        _restorer(weights).restore(_photo(), mask=given)  # type: ignore[arg-type]
+
+
+def test_a_tier_that_is_none_is_refused_before_anything_is_computed(weights: Path) -> None:
+    with pytest.raises(UsageError, match="conserved, restored, enhanced"):
+        _restorer(weights).restore(_photo(), tier="best")  # type: ignore[arg-type]
+
+
+def test_a_folder_of_weights_may_be_named_by_a_string_and_must_be_one(weights: Path) -> None:
+    assert load_restorer(device="cpu", weights=str(weights)).available_tiers
+    with pytest.raises(UsageError, match="not a folder of weights"):
+        load_restorer(device="cpu", weights=weights / "none")
 
 
 def test_mask_of_another_size_is_refused(weights: Path) -> None:

@@ -130,6 +130,13 @@ def test_what_no_disk_can_hold_is_refused_with_a_remedy() -> None:
         FileRaster((10**9, 10**6), np.uint8)
 
 
+def test_a_probability_is_no_drawn_mask(restorer: Restorer) -> None:
+    pixels = np.full((40, 40), 128, np.uint8)
+    shares = MemoryRaster(np.full(pixels.shape, 0.2, np.float32))
+    with pytest.raises(UsageError, match="True = repair"):
+        restore_scan(restorer, MemoryRaster(pixels), InMemory(), ALL, shares)
+
+
 def test_a_drawn_mask_replaces_the_detected_one(restorer: Restorer) -> None:
     pixels = aged_photo(7, width=150, height=120)
     mask = np.zeros(pixels.shape[:2], bool)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -14,10 +12,10 @@ from typer.testing import CliRunner
 from cli import train
 from oldphoto_core.errors import UsageError, WeightsError
 from oldphoto_core.training.domain import measure_domain
-from oldphoto_core.training.split import in_validation
 from oldphoto_core.weights.cards import read_card
 from oldphoto_core.weights.load import load_networks
 from tests.flows.material import write_weights
+from tests.oldphoto_core.training.conftest import write_views
 
 
 @pytest.fixture
@@ -25,24 +23,16 @@ def weights(tmp_path: Path) -> Path:
     return write_weights(tmp_path / "weights")
 
 
-def _photos(folder: Path, number: int, *, validation: bool) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    names = (f"view-{count}.jpg" for count in range(1000))
-    for count, name in enumerate([n for n in names if in_validation(n) == validation][:number]):
-        coarse = np.random.default_rng(count).integers(0, 255, (6, 8, 3), dtype=np.uint8)
-        cv2.imwrite(str(folder / name), cv2.resize(coarse, (96, 80), interpolation=cv2.INTER_CUBIC))
-
-
 def _data(folder: Path, number: int = 6) -> Path:
     for name in ("old", "clean"):
-        _photos(folder / name, number, validation=False)
+        write_views(folder / name, number)
     return folder
 
 
 def test_the_same_photographs_give_the_same_bytes_and_others_do_not(tmp_path: Path, weights: Path) -> None:
     data, vae = _data(tmp_path / "data"), weights / "vae-old.safetensors"
     first = measure_domain(data, tmp_path / "a.safetensors", vae_old=vae).read_bytes()
-    _photos(data / "old", 3, validation=True)
+    write_views(data / "old", 3, validation=True)
     assert measure_domain(data, tmp_path / "b.safetensors", vae_old=vae).read_bytes() == first
     assert measure_domain(data, tmp_path / "c.safetensors", vae_old=vae, seed=1).read_bytes() != first
     card = read_card(tmp_path / "a.safetensors")

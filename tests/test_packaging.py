@@ -1,0 +1,19 @@
+"""What is installed or handed on is whole."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+
+
+def test_type_checkers_of_other_projects_see_the_types() -> None:
+    assert "py.typed" in SETTINGS["package-data"]["oldphoto_core"]
+    assert (ROOT / "oldphoto_core" / "py.typed").is_file()
+
+
+def test_a_source_distribution_can_be_tested_and_its_readme_followed() -> None:
+    manifest = (ROOT / "MANIFEST.in").read_text(encoding="utf-8").splitlines()
+    assert {f"graft {folder}" for folder in ("benchmarks", "deploy", "docs", "tests")} <= set(manifest)
