@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import Annotated
 
 import typer
 
@@ -46,12 +47,12 @@ def build_app() -> typer.Typer:
 
     app = typer.Typer(
         name="oldphoto",
-        help="Batch restoration of scanned photograph archives.",
         no_args_is_help=True,
         # Tracebacks with local variables would print whole arrays and, worse, storage credentials.
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
+    app.callback()(options)
     for module in (
         restore,
         query,
@@ -68,6 +69,22 @@ def build_app() -> typer.Typer:
     ):
         module.register(app)
     return app
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        from actors.identity import installed_code_version
+
+        typer.echo(f"oldphoto {installed_code_version()}")
+        raise typer.Exit
+
+
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_say_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """Batch restoration of scanned photograph archives."""
 
 
 def main() -> None:
