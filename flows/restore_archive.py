@@ -17,6 +17,7 @@ from actors.resources import EngineSettings
 from actors.rows import InputRow
 from actors.stream import run_stream
 from flows.artifacts import ProgressArtifact, show_sample, show_summary
+from flows.breaker import Breaker
 from flows.ingest import IngestResult
 from flows.progress import Progress, RunDetails, listener
 from flows.recording import OutcomeRecorder, Run, claim, recorded_run
@@ -163,13 +164,14 @@ def restore_photos(place: Workplace, run: Run, plan: Plan) -> OutcomeRecorder:
     recorder = OutcomeRecorder(place.catalog, run.id)
     if not plan.pending:
         return recorder
-    artifact = ProgressArtifact(plan.pending)
+    artifact, breaker = ProgressArtifact(plan.pending), Breaker()
     with recorder:
         request = place.request
         settings = EngineSettings(worker_bytes=request.memory_bytes, workers=request.workers)
         photos, executor = pending_rows(place, run), request.executor_name
         for rows in run_stream(photos, place.job, executor=executor, settings=settings):
             recorder.add(rows)
+            breaker.hear(rows)
             finished = recorder.outcomes.total()
             listener().progress(Progress("restore", finished, plan.pending, rows[-1].key if rows else ""))
             artifact.update(finished)
