@@ -16,7 +16,7 @@ from prefect.runtime import flow_run
 from actors.resources import EngineSettings
 from actors.rows import InputRow
 from actors.stream import run_stream
-from flows.artifacts import ProgressArtifact, show_sample, show_summary
+from flows.artifacts import ProgressArtifact, show_summary
 from flows.breaker import Breaker
 from flows.ingest import IngestResult
 from flows.progress import Progress, RunDetails, listener
@@ -224,8 +224,7 @@ def announce(
         notes.append(f"{details.given_up} failed ones were given up; a run with `retry` tries them once more")
     if details.taken_over_by is not None:
         notes.append(f"Run {details.taken_over_by} took over what this one left pending")
-    show_summary(summary, place.request.collection_name(), details.report, notes)
-    if report is not None and report.sample is not None:
-        show_sample(report.sample.pictures, report.sample.key)
+    # First of all: Prefect's server may be away.
     listener().finished(details)
+    show_summary(summary, place.request.collection_name(), notes, report)
     return summary
