@@ -15,7 +15,7 @@ from prefect.runtime import flow_run
 
 from actors.resources import EngineSettings
 from actors.rows import InputRow
-from actors.stream import run_stream
+from actors.stream import require_engine, run_stream
 from flows.artifacts import ProgressArtifact, show_summary
 from flows.breaker import Breaker
 from flows.ingest import IngestResult
@@ -95,6 +95,7 @@ def restore_archive(
         WeightsError: no stage has trained weights.
         StorageError: a store refuses altogether.
         CatalogError: the catalog cannot be used.
+        EngineError: the workers cannot be had.
     """
     request = RestoreRequest(
         source=source,
@@ -118,6 +119,8 @@ def restore_archive(
     if request.dry_run:
         return rehearse(request)
     with open_workplace(request) as place:
+        # Not after hours in which the source was looked at.
+        require_engine(request.executor_name)
         with recorded_run(place, flow_run.id) as run:
             ingested = ingest_source(place, run)
             plan = plan_work(place, run)

@@ -172,6 +172,17 @@ def test_the_impossible_is_a_usage_error(request_: RestoreRequest) -> None:
         run(replace(request_, profile="museum"))
 
 
+def test_a_cluster_that_is_not_there_is_told_before_the_source_is_looked_at(
+    request_: RestoreRequest, scans: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_photos(scans, 1)
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    with pytest.raises(EngineError, match="No Ray cluster answers"):
+        run(replace(request_, executor="ray"))
+    with Catalog.open(request_.catalog_url()) as catalog:
+        assert (catalog.runs(), catalog.stats("collection")) == ([], [])
+
+
 class _Replacing(Ears):
     """Replaces the weights as soon as the scans have been looked at: the run is planned by then."""
 
