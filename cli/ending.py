@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Lock, Timer
 
 from actors.errors import EngineError
 
+EXIT_FAILED = 1
 PATIENCE_S = 60.0
 
 
@@ -62,11 +63,12 @@ class Ending:
 
     def _leave(self, reason: str) -> None:
         """End the process at once, with the result's exit code: what Prefect has left to tell is in its way."""
-        code = self.said()
-        print(
-            f"oldphoto: {reason} All of it is in the catalog; Prefect's pages may call this run unfinished.",
-            file=sys.stderr,
-        )
-        sys.stdout.flush()
-        sys.stderr.flush()
+        try:
+            code = self.said()
+            sys.stdout.flush()
+        except OSError as error:
+            code, reason = EXIT_FAILED, f"Standard output cannot be written: {error.strerror}. {reason}"
+        with suppress(OSError):
+            words = f"{reason} All of it is in the catalog; Prefect's pages may call this run unfinished."
+            print(f"oldphoto: {words}", file=sys.stderr, flush=True)
         os._exit(code)

@@ -18,6 +18,7 @@ import sys
 
 import typer
 
+from cli.output import output_explained
 from oldphoto_core.errors import OldPhotoError, UsageError
 from schemas.errors import CatalogError, CatalogUseError
 
@@ -75,7 +76,8 @@ def main() -> None:
         level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr
     )
     try:
-        build_app()()
+        with output_explained():
+            build_app()()
     except (UsageError, CatalogUseError) as error:
         _fail(error, EXIT_USAGE)
     except (OldPhotoError, CatalogError) as error:
