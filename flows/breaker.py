@@ -49,6 +49,6 @@ class Breaker:
         self._refused += 1
         if self._refused >= self.photos and self.clock() - self._since >= self.seconds:
             raise StorageError(
-                f"The run has ended: the destination refused what was made of {self._refused} photographs in a row. "
+                f"The run has ended: the destination refused {self._refused} photographs in a row. "
                 f"The last time, of {row.key}: {row.reason} The next run goes on with these and what is pending."
             )

@@ -12,7 +12,7 @@
     ├── TrainingError              a training cannot go on
     ├── StorageError               a folder or bucket refused an operation
     │   ├── AlreadyExistsError     a create-only write met a different object
-    │   ├── DestinationError       the results of a photo were refused, as those of any other would be
+    │   ├── DestinationError       the destination refused a photo, as it would any other
     │   └── UnwritableKeyError     what the store cannot hold, however often it is tried
     ├── CatalogError               the catalog cannot be opened or is of another version
     └── UsageError                 the caller asked for something impossible (exit code 2)
@@ -97,7 +97,7 @@ class AlreadyExistsError(StorageError):
 
 
 class DestinationError(StorageError):
-    """What was made of a photo cannot be written: a full disk, a permission, expired credentials."""
+    """The destination can not be looked into, or takes nothing: a full disk, a permission, expired credentials."""
 
 
 class UnwritableKeyError(StorageError):

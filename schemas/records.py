@@ -48,7 +48,7 @@ OUTCOME_STATES = (*FINISHED_STATES, WorkState.FAILED)
 
 
 DESTINATION_ERROR = "DestinationError"
-"""Error class of photos whose results the destination refused."""
+"""Error class of photos that the destination refused, as it would have any other."""
 
 OUTSIDE_ERRORS = ("StorageError", DESTINATION_ERROR, "machine", "cuda")
 """Error classes of failures whose cause lies outside the photo: a full disk, a lost bucket, a GPU in trouble.

@@ -15,8 +15,8 @@ from typing import BinaryIO
 from actors.job import RestoreJob
 from actors.rows import InputRow, OutcomeRow, PhotoRow, face_records, flag_records
 from actors.sidecar import MEDIA_TYPE, encode_sidecar, sidecar_key
-from actors.storage import Created, Store, open_store
-from oldphoto_core.errors import AlreadyExistsError, DestinationError, StorageError, UnwritableKeyError
+from actors.storage import Created, Store, at_destination, open_store
+from oldphoto_core.errors import AlreadyExistsError
 from oldphoto_core.fixity import sha256_of
 from oldphoto_core.image_io import (
     encode_derivative,
@@ -137,12 +137,8 @@ class WriteStage:
         )
 
     def _created(self, path: str, data: bytes | BinaryIO, media_type: str) -> Created:
-        try:
+        with at_destination():
             return self.destination.create(path, data, media_type)
-        except (AlreadyExistsError, UnwritableKeyError):
-            raise
-        except StorageError as error:
-            raise DestinationError(str(error)) from error
 
     def _result(self, photo: PhotoRow, header: PhotoHeader, written: _Written) -> OutcomeRow:
         row = photo.input

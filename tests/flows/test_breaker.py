@@ -46,7 +46,7 @@ def test_many_refusals_in_a_row_for_long_enough_end_a_run() -> None:
     clock.now = 59
     breaker.hear([REFUSED])
     clock.now = 60
-    with pytest.raises(StorageError, match=r"of 5 photographs in a row.*a\.tif: The disk is full\."):
+    with pytest.raises(StorageError, match=r"refused 5 photographs in a row.*a\.tif: The disk is full\."):
         breaker.hear([REFUSED])
 
 
@@ -94,5 +94,8 @@ def test_a_full_disk_ends_the_run_and_the_next_one_goes_on(request_: RestoreRequ
         with pytest.raises(StorageError, match="free some space and run again"):
             restored(place, writing=on_a_full_disk)
         (told,) = place.catalog.runs()
-        assert (told["state"], told["failed"], told["pending"]) == ("failed", 2, 2)
+        assert told["state"] == "failed"
+        # Those that came in one batch with the second are recorded too.
+        assert told["failed"] >= 2
+        assert told["failed"] + told["pending"] == 4
         assert restored(place) == 4
