@@ -48,7 +48,7 @@ _log = logging.getLogger(__name__)
 _MAX_RESTARTS = 100
 _PASSES = 3
 _PATIENCE = {"compact": 1, "paper": 20}
-"""How much longer than `EngineSettings.photo_timeout_s` a photo may take: the networks differ so much in cost."""
+"""How much longer than `EngineSettings` says a photo may take: the networks differ so much in cost."""
 _KILLED = (RayActorError, OutOfMemoryError, WorkerCrashedError)
 
 
@@ -65,7 +65,11 @@ def run_ray(
     """
     source = iter(items)
     job = replace(job, at_once=settings.photos_per_worker)
-    settings = replace(settings, photo_timeout_s=settings.photo_timeout_s * _PATIENCE[job.config])
+    settings = replace(
+        settings,
+        photo_timeout_s=settings.photo_timeout_s * _PATIENCE[job.config],
+        megapixel_timeout_s=settings.megapixel_timeout_s * _PATIENCE[job.config],
+    )
     with ray_session(settings):
         while window := list(islice(source, settings.window)):
             plan = plan_resources(machines(), photos=len(window), device=job.device, settings=settings)
@@ -93,6 +97,11 @@ class RayEngine:
         for row in self._dataset(items).iter_rows():
             yield settled(unpack(row))
 
+    def patience(self, items: Sequence[InputRow]) -> float:
+        """Return how many seconds the largest of the photos may take."""
+        largest = max((item.pixels for item in items), default=0)
+        return max(self.settings.photo_timeout_s, self.settings.megapixel_timeout_s * largest / 1e6)
+
     def lone_worker(self) -> Any:
         """Start a worker for one photo at a time, with all stages, and wait until it is ready."""
         given = next(group for group in self.plan if StageName.DETECT in group.stages).resources
@@ -110,7 +119,7 @@ class RayEngine:
         context.enable_operator_progress_bars = False
         context.print_on_execution_start = False
         context.max_errored_blocks = -1
-        context.execution_no_progress_timeout_s = self.settings.photo_timeout_s
+        context.execution_no_progress_timeout_s = self.patience(items)
         context.execution_options.preserve_order = False
         with DataContext.current(context):
             rows = [pack(PhotoRow(item)) for item in items]
@@ -189,7 +198,7 @@ def _one_by_one(items: Sequence[InputRow], engine: RayEngine) -> Iterator[Outcom
         for item in items:
             worker = worker or engine.lone_worker()
             try:
-                yield ray.get(worker.restore.remote(item), timeout=engine.settings.photo_timeout_s)
+                yield ray.get(worker.restore.remote(item), timeout=engine.patience([item]))
             except (*_KILLED, GetTimeoutError) as error:
                 ray.kill(worker)
                 worker = None
@@ -202,9 +211,7 @@ def _one_by_one(items: Sequence[InputRow], engine: RayEngine) -> Iterator[Outcom
 def _given_up(item: InputRow, engine: RayEngine, *, timed_out: bool) -> OutcomeRow:
     if timed_out:
         code = "timeout"
-        problem = (
-            f"restoring it took longer than {engine.settings.photo_timeout_s:.0f} s, also when it ran alone"
-        )
+        problem = f"restoring it took longer than {engine.patience([item]):.0f} s, also when it ran alone"
     else:
         code = "worker-killed"
         attempts = engine.settings.task_retries + 2

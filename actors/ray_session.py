@@ -62,6 +62,16 @@ def ray_session(settings: EngineSettings) -> Iterator[None]:
         ray.shutdown()
 
 
+def require_cluster() -> None:
+    """Do nothing where a Ray is in use, or could be as far as can be told without beginning to use it.
+
+    Raises:
+        EngineError: ``RAY_ADDRESS`` names a cluster that does not answer.
+    """
+    if not ray.is_initialized():
+        _require_answer(os.environ.get("RAY_ADDRESS", ""))
+
+
 def _require_answer(address: str) -> None:
     """Do nothing where a cluster listens at ``host:port``, or where the address is of another kind.
 

@@ -33,7 +33,9 @@ class EngineSettings:
         photos_per_worker: while the networks have one photo, a worker reads the next and writes the one before.
         workers_per_gpu: how many network workers share one GPU.
         window: photos per Ray dataset. A window's bookkeeping is in memory; each costs its workers' start.
-        photo_timeout_s: no photo may take longer; also how long a whole window may stand still.
+        photo_timeout_s: no photo may take longer; also how long a whole window may stand still. Both are longer where
+            there are large photos.
+        megapixel_timeout_s: so many seconds for each of its megapixels, if that is more.
         task_retries: how often a photo is tried again after its worker was killed.
         batch_seconds: outcomes are handed on at least this often while they keep coming.
     """
@@ -46,6 +48,7 @@ class EngineSettings:
     workers_per_gpu: int = 2
     window: int = 5000
     photo_timeout_s: float = 3600.0
+    megapixel_timeout_s: float = 20.0
     task_retries: int = 2
     batch_seconds: float = 0.5
 

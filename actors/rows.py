@@ -56,6 +56,16 @@ class PlannedItem(Protocol):
         ...
 
     @property
+    def width(self) -> int | None:
+        """Its width in pixels, where its header told."""
+        ...
+
+    @property
+    def height(self) -> int | None:
+        """Its height in pixels, where its header told."""
+        ...
+
+    @property
     def prefix(self) -> str:
         """``""`` or a folder of the destination, with its slash."""
         ...
@@ -68,7 +78,7 @@ class PlannedItem(Protocol):
 
 @dataclass(frozen=True)
 class InputRow:
-    """One planned photo; ``size`` in bytes, 0 where it is not known.
+    """One planned photo; ``size`` in bytes and ``pixels``, 0 where they are not known.
 
     ``prefix`` is ``""`` or ends with ``/``; derivatives go to ``<prefix>restored/<stem><suffix>`` and so on.
     """
@@ -80,12 +90,20 @@ class InputRow:
     prefix: str
     stem: str
     size: int = 0
+    pixels: int = 0
 
     @classmethod
     def from_pending(cls, item: PlannedItem) -> InputRow:
         """Make the row of a pending item of the catalog."""
         return cls(
-            item.work_item_id, item.key, item.uri, item.sha256, item.prefix, item.derivative_stem, item.size
+            item.work_item_id,
+            item.key,
+            item.uri,
+            item.sha256,
+            item.prefix,
+            item.derivative_stem,
+            item.size,
+            (item.width or 0) * (item.height or 0),
         )
 
 

@@ -6,6 +6,7 @@ not go in. Recording outcomes is the caller's part, and so is deciding what is s
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
@@ -60,6 +61,18 @@ def run_stream(
         if sweep:
             # Workers that were stopped in the middle of a file have left it under a temporary name.
             open_store(job.destination).sweep_partials()
+
+
+def require_engine(executor: Executor) -> None:
+    """Look whether there is an engine to work with later, as far as that costs nothing.
+
+    Raises:
+        EngineError: the cluster of ``RAY_ADDRESS`` does not answer.
+    """
+    if executor == "ray" and os.environ.get("RAY_ADDRESS"):
+        from actors.ray_session import require_cluster
+
+        require_cluster()
 
 
 def in_batches(outcomes: Iterable[OutcomeRow], seconds: float) -> Iterator[list[OutcomeRow]]:

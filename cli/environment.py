@@ -14,6 +14,8 @@ from typing import Final
 QUIET: Final[dict[str, str]] = {
     # A failed run is told once, by the command line, and not by the engine before it.
     "PREFECT_LOGGING_LEVEL": "CRITICAL",
+    # Nor what its services say of a server that is away, with all that they had to tell it.
+    "PREFECT_LOGGING_INTERNAL_LEVEL": "CRITICAL",
     # A run inside this process starts a server that is stopped with it; its farewell is not news.
     "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",

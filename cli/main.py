@@ -20,6 +20,7 @@ from typing import Annotated
 
 import typer
 
+from cli.output import output_explained
 from oldphoto_core.errors import OldPhotoError, UsageError
 from schemas.errors import CatalogError, CatalogUseError
 
@@ -93,7 +94,8 @@ def main() -> None:
         level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr
     )
     try:
-        build_app()()
+        with output_explained():
+            build_app()()
     except (UsageError, CatalogUseError) as error:
         _fail(error, EXIT_USAGE)
     except (OldPhotoError, CatalogError) as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Annotated, Self
@@ -87,6 +88,7 @@ def restore(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object as the last line.")] = False,
 ) -> None:
     """Restore every photograph of SOURCE that has not been restored yet; results go to DESTINATION."""
+    from cli.ending import Ending
     from cli.environment import keep_password
     from cli.interrupts import stopped_in_order
     from flows.request import RestoreRequest
@@ -112,18 +114,30 @@ def restore(
     )
     # Before any engine starts: a typing mistake should not cost ten seconds.
     request.check()
-    with stopped_in_order(), Watcher() as watcher:
-        summary = run_flow(request, watcher)
+    ending = Ending(lambda: conclude(watcher, request, as_json))
+    watcher = Watcher(ending.known)
+    with stopped_in_order(), ending.in_time(), watcher:
+        run_flow(request, watcher)
+    if code := ending.said():
+        raise typer.Exit(code)
+
+
+def conclude(watcher: Watcher, request: RestoreRequest, as_json: bool) -> int:
+    """Print what became of the run and return the exit code."""
+    watcher.bar.stop()
+    details = watcher.details
+    if details is None:
+        raise ValueError("the run has not ended")
+    summary = details.summary
     if as_json:
         print(json.dumps(summary))
-    elif watcher.details is not None:
-        print_result(watcher.details, request)
-    if summary["pending"] and not dry_run:
-        print(f"oldphoto: {unfinished(summary, watcher.details)}", file=sys.stderr)
-        raise typer.Exit(EXIT_UNFINISHED)
-    incomplete = watcher.details is not None and watcher.details.remarks.incomplete
-    if summary["quarantined"] or summary["failed"] or incomplete:
-        raise typer.Exit(EXIT_INCOMPLETE)
+    else:
+        print_result(details, request)
+    if summary["pending"] and not request.dry_run:
+        print(f"oldphoto: {unfinished(summary, details)}", file=sys.stderr)
+        return EXIT_UNFINISHED
+    incomplete = summary["quarantined"] or summary["failed"] or details.remarks.incomplete
+    return EXIT_INCOMPLETE if incomplete else 0
 
 
 def run_flow(request: RestoreRequest, watcher: Watcher) -> RunSummary:
@@ -142,13 +156,18 @@ def run_flow(request: RestoreRequest, watcher: Watcher) -> RunSummary:
 
 
 class Watcher:
-    """Draws the progress bar and keeps the details for the end."""
+    """Draws the progress bar and keeps the details for the end.
 
-    def __init__(self) -> None:
+    Args:
+        known: called once the details are there.
+    """
+
+    def __init__(self, known: Callable[[], None] = lambda: None) -> None:
         from cli.progress import progress_bar
 
         self.bar = progress_bar()
         self.details: RunDetails | None = None
+        self._known = known
         self._tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> Self:
@@ -175,6 +194,7 @@ class Watcher:
     def finished(self, details: RunDetails) -> None:
         """Keep the details."""
         self.details = details
+        self._known()
 
 
 def print_result(details: RunDetails, request: RestoreRequest) -> None:
@@ -215,10 +235,10 @@ def outcome_rows(details: RunDetails) -> list[tuple[str, int]]:
     return [(words, number) for words, number in rows if number or words == kept]
 
 
-def unfinished(summary: RunSummary, details: RunDetails | None) -> str:
+def unfinished(summary: RunSummary, details: RunDetails) -> str:
     """Return why photos that the run was to restore are still pending, and what to do."""
     left = f"{summary['pending']:,} photographs are still pending"
-    if details is None or details.taken_over_by is None:
+    if details.taken_over_by is None:
         return f"{left}. Run again."
     return (
         f"{left}: run {details.taken_over_by} goes over the same photographs and took them over. Let one run at "

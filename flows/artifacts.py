@@ -23,6 +23,7 @@ from prefect.artifacts import (
 from prefect.context import FlowRunContext
 from prefect.exceptions import PrefectException
 
+from flows.report import Report
 from flows.summary import NOT_INPUTS, OUTCOMES, RunSummary
 
 _log = logging.getLogger(__name__)
@@ -77,17 +78,26 @@ class ProgressArtifact:
         _shown(create)
 
 
-def show_summary(summary: RunSummary, collection: str, report: str | None, notes: Sequence[str]) -> None:
-    """Put the summary table, and a page of text around it, on the flow run's page."""
+def show_summary(
+    summary: RunSummary, collection: str, notes: Sequence[str], report: Report | None = None
+) -> None:
+    """Put the summary table, a page of text around it, and one photo of the report on the flow run's page.
+
+    A server that cannot be reached for one of them is not asked for the others: it costs a minute each time.
+    """
     rows = [{"outcome": name, "photographs": summary[name]} for name in OUTCOMES]  # type: ignore[literal-required]
     rows += [{"outcome": name, "photographs": summary[name]} for name in NOT_INPUTS if summary[name]]  # type: ignore[literal-required]
-    _shown(
-        lambda: create_table_artifact(
-            rows, key="restore-outcomes", description=f"Outcomes of run {summary['run']} on {collection}"
-        )
-    )
-    text = summary_markdown(summary, collection, report, notes)
-    _shown(lambda: create_markdown_artifact(text, key="restore-summary", description="Summary of the run"))
+    text = summary_markdown(summary, collection, report.uri if report else None, notes)
+
+    def show() -> None:
+        told = f"Outcomes of run {summary['run']} on {collection}"
+        create_table_artifact(rows, key="restore-outcomes", description=told)
+        create_markdown_artifact(text, key="restore-summary", description="Summary of the run")
+        if report is not None and report.sample is not None:
+            page = sample_markdown(report.sample.pictures, report.sample.key)
+            create_markdown_artifact(page, key="restore-sample", description="One photograph of the run")
+
+    _shown(show)
 
 
 def show_fixity(problems: Sequence[Mapping[str, Any]]) -> None:
@@ -126,19 +136,16 @@ def _plain(text: str) -> str:
     return re.sub(r"([\\`*_\[\]<>&|])", r"\\\1", text)
 
 
-def show_sample(sample: Mapping[str, str], key: str) -> None:
-    """Put one photo before and after on the flow run's page.
+def sample_markdown(pictures: Mapping[str, str], key: str) -> str:
+    """Return one photo before and after as Markdown.
 
     Args:
-        sample: caption → JPEG as a data URI.
+        pictures: caption → JPEG as a data URI.
         key: the photo's source key.
     """
-    header = " | ".join(sample)
-    cells = " | ".join(f"![{caption}]({uri})" for caption, uri in sample.items())
-    text = f"**{key.replace('|', '/')}**\n\n| {header} |\n|{'---|' * len(sample)}\n| {cells} |"
-    _shown(
-        lambda: create_markdown_artifact(text, key="restore-sample", description="One photograph of the run")
-    )
+    header = " | ".join(pictures)
+    cells = " | ".join(f"![{caption}]({uri})" for caption, uri in pictures.items())
+    return f"**{key.replace('|', '/')}**\n\n| {header} |\n|{'---|' * len(pictures)}\n| {cells} |"
 
 
 def _shown(show: Callable[[], Any]) -> None:

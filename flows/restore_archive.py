@@ -7,16 +7,18 @@ nothing is cached and a run may be started again at any time. Only a store or a 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
+from prefect.states import Completed
 
 from actors.resources import EngineSettings
 from actors.rows import InputRow
-from actors.stream import run_stream
-from flows.artifacts import ProgressArtifact, show_sample, show_summary
+from actors.stream import require_engine, run_stream
+from flows.artifacts import ProgressArtifact, show_summary
+from flows.breaker import Breaker
 from flows.ingest import IngestResult
 from flows.progress import Progress, RunDetails, listener
 from flows.recording import OutcomeRecorder, Run, claim, recorded_run
@@ -25,7 +27,7 @@ from flows.remarks import Remarks
 from flows.report import Report, existing_report, write_report
 from flows.report_data import collect_report
 from flows.request import RestoreRequest
-from flows.summary import RunSummary, summarise
+from flows.summary import RunSummary, in_words, summarise
 from flows.workplace import Workplace, effects_of_missing, ingest_of, open_workplace
 from oldphoto_core.errors import StorageError
 from schemas.errors import CatalogUnavailableError
@@ -94,6 +96,7 @@ def restore_archive(
         WeightsError: no stage has trained weights.
         StorageError: a store refuses altogether.
         CatalogError: the catalog cannot be used.
+        EngineError: the workers cannot be had.
     """
     request = RestoreRequest(
         source=source,
@@ -117,12 +120,16 @@ def restore_archive(
     if request.dry_run:
         return rehearse(request)
     with open_workplace(request) as place:
+        # Not after hours in which the source was looked at.
+        require_engine(request.executor_name)
         with recorded_run(place, flow_run.id) as run:
             ingested = ingest_source(place, run)
             plan = plan_work(place, run)
             outcomes = restore_photos(place, run, plan)
             report = write_run_report(place, run, plan, ingested.remarks)
-        return announce(place, run, ingested, outcomes, report)
+        summary = announce(place, run, ingested, outcomes, report)
+    # A state, for Prefect to show the words beside "Completed"; to whoever calls the flow it hands the data on.
+    return cast(RunSummary, Completed(message=in_words(summary), data=summary))
 
 
 @task(
@@ -163,13 +170,14 @@ def restore_photos(place: Workplace, run: Run, plan: Plan) -> OutcomeRecorder:
     recorder = OutcomeRecorder(place.catalog, run.id)
     if not plan.pending:
         return recorder
-    artifact = ProgressArtifact(plan.pending)
+    artifact, breaker = ProgressArtifact(plan.pending), Breaker()
     with recorder:
         request = place.request
         settings = EngineSettings(worker_bytes=request.memory_bytes, workers=request.workers)
         photos, executor = pending_rows(place, run), request.executor_name
         for rows in run_stream(photos, place.job, executor=executor, settings=settings):
             recorder.add(rows)
+            breaker.hear(rows)
             finished = recorder.outcomes.total()
             listener().progress(Progress("restore", finished, plan.pending, rows[-1].key if rows else ""))
             artifact.update(finished)
@@ -222,8 +230,7 @@ def announce(
         notes.append(f"{details.given_up} failed ones were given up; a run with `retry` tries them once more")
     if details.taken_over_by is not None:
         notes.append(f"Run {details.taken_over_by} took over what this one left pending")
-    show_summary(summary, place.request.collection_name(), details.report, notes)
-    if report is not None and report.sample is not None:
-        show_sample(report.sample.pictures, report.sample.key)
+    # First of all: Prefect's server may be away.
     listener().finished(details)
+    show_summary(summary, place.request.collection_name(), notes, report)
     return summary

@@ -41,6 +41,13 @@ class RunSummary(TypedDict):
     remarks: list[dict[str, str]]
 
 
+def in_words(summary: RunSummary) -> str:
+    """Return what became of the photos in a line; outcomes that did not happen are left out."""
+    names = ("already_done", *OUTCOMES, *NOT_INPUTS)
+    found = [f"{summary[name]} {name.replace('_', ' ')}" for name in names if summary[name]]  # type: ignore[literal-required]
+    return ", ".join(found) or "no photographs"
+
+
 def summarise(
     run: int | None, recipe: str, counts: Mapping[str, int], seconds: float, remarks: Remarks | None = None
 ) -> RunSummary:

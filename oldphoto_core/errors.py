@@ -12,6 +12,7 @@
     ├── TrainingError              a training cannot go on
     ├── StorageError               a folder or bucket refused an operation
     │   ├── AlreadyExistsError     a create-only write met a different object
+    │   ├── DestinationError       the destination refused a photo, as it would any other
     │   └── UnwritableKeyError     what the store cannot hold, however often it is tried
     └── UsageError                 the caller asked for something impossible (exit code 2)
 
@@ -92,6 +93,10 @@ class StorageError(OldPhotoError):
 
 class AlreadyExistsError(StorageError):
     """A create-only write met an object with other bytes under the same key."""
+
+
+class DestinationError(StorageError):
+    """The destination can not be looked into, or takes nothing: a full disk, a permission, expired credentials."""
 
 
 class UnwritableKeyError(StorageError):

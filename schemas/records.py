@@ -47,7 +47,10 @@ OUTCOME_STATES = (*FINISHED_STATES, WorkState.FAILED)
 """States that an outcome may record."""
 
 
-OUTSIDE_ERRORS = ("StorageError", "machine", "cuda")
+DESTINATION_ERROR = "DestinationError"
+"""Error class of photos that the destination refused, as it would have any other."""
+
+OUTSIDE_ERRORS = ("StorageError", DESTINATION_ERROR, "machine", "cuda")
 """Error classes of failures whose cause lies outside the photo: a full disk, a lost bucket, a GPU in trouble.
 
 They use up no attempt, and a later run tries again however often it has been tried.

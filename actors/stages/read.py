@@ -8,7 +8,7 @@ from pathlib import Path
 from actors.job import RestoreJob
 from actors.rows import InputRow, PhotoRow
 from actors.sidecar import longest_key, recall
-from actors.storage import Store, open_store
+from actors.storage import Store, at_destination, open_store
 from oldphoto_core.errors import PhotoError, UnsupportedPhotoError
 from oldphoto_core.fixity import sha256_bytes, sha256_stream, verify
 from oldphoto_core.image_io import decode, read_header, to_upright
@@ -49,7 +49,8 @@ class ReadStage:
             StorageError: the store refuses.
         """
         self._require_names(photo.input)
-        earlier = recall(self.destination, photo.input, self.job)
+        with at_destination():
+            earlier = recall(self.destination, photo.input, self.job)
         if earlier is not None:
             return replace(photo.without_pixels(), result=earlier)
         key = photo.input.key

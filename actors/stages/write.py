@@ -15,7 +15,7 @@ from typing import BinaryIO
 from actors.job import RestoreJob
 from actors.rows import InputRow, OutcomeRow, PhotoRow, face_records, flag_records
 from actors.sidecar import MEDIA_TYPE, encode_sidecar, sidecar_key
-from actors.storage import Store, open_store
+from actors.storage import Created, Store, at_destination, open_store
 from oldphoto_core.errors import AlreadyExistsError
 from oldphoto_core.fixity import sha256_of
 from oldphoto_core.image_io import (
@@ -83,7 +83,7 @@ class WriteStage:
         """Return ``photo`` settled as done or skipped, all of its files written.
 
         Raises:
-            StorageError: the destination refuses; what was written so far stays and will be met again.
+            DestinationError: the destination refuses; what was written so far stays and will be met again.
         """
         if photo.header is None:
             raise ValueError(f"{photo.input.key}: the read stage has not run")
@@ -125,16 +125,20 @@ class WriteStage:
         data, suffix, media_type = file.data, file.suffix, file.media_type
         path = file.stem + suffix
         try:
-            created = self.destination.create(path, data, media_type)
+            created = self._created(path, data, media_type)
         except AlreadyExistsError:
             written.conflicts.append(path)
             path = f"{file.stem}.{sha256_of(data)[0][:8]}{suffix}"
-            created = self.destination.create(path, data, media_type)
+            created = self._created(path, data, media_type)
         written.paths[created.uri] = path
         tier = file.tier.value if file.tier else None
         written.files.append(
             DerivativeRecord(file.kind, tier, created.uri, created.sha256, created.size, media_type)
         )
+
+    def _created(self, path: str, data: bytes | BinaryIO, media_type: str) -> Created:
+        with at_destination():
+            return self.destination.create(path, data, media_type)
 
     def _result(self, photo: PhotoRow, header: PhotoHeader, written: _Written) -> OutcomeRow:
         row = photo.input

@@ -1,7 +1,7 @@
 """Where photos come from and derivatives go: folders and S3 buckets behind one small interface."""
 
 from actors.storage.anywhere import Anywhere
-from actors.storage.base import Created, LeftOut, Store, StoredObject, is_hidden
+from actors.storage.base import Created, LeftOut, Store, StoredObject, at_destination, is_hidden
 from actors.storage.folder import FolderStore
 from actors.storage.open import open_store, overlap
 from actors.storage.s3 import S3Store
@@ -14,6 +14,7 @@ __all__ = [
     "S3Store",
     "Store",
     "StoredObject",
+    "at_destination",
     "is_hidden",
     "open_store",
     "overlap",

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Protocol, runtime_checkable
 
-from oldphoto_core.errors import UnwritableKeyError
+from oldphoto_core.errors import AlreadyExistsError, DestinationError, StorageError, UnwritableKeyError
 
 _log = logging.getLogger(__name__)
 
@@ -98,6 +98,21 @@ class Store(Protocol):
     def sweep_partials(self) -> int:
         """Remove what killed writers left unfinished; return how many files that were."""
         ...
+
+
+@contextmanager
+def at_destination() -> Iterator[None]:
+    """Surround what is asked of the destination of a run.
+
+    Raises:
+        DestinationError: instead of a StorageError that any other photo would have met as well.
+    """
+    try:
+        yield
+    except (AlreadyExistsError, UnwritableKeyError):
+        raise
+    except StorageError as error:
+        raise DestinationError(str(error)) from error
 
 
 def check_key(key: str) -> str:

@@ -12,6 +12,7 @@ from actors.rows import InputRow, PhotoRow
 from actors.stages.boundary import guarded, settle_error
 from oldphoto_core.errors import (
     AlreadyExistsError,
+    DestinationError,
     FixityError,
     StorageError,
     UnreadablePhotoError,
@@ -28,6 +29,7 @@ FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     ("error", "outside"),
     [
         (StorageError("The disk is full."), True),
+        (DestinationError("The disk is full."), True),
         (FULL, True),
         (FileNotFoundError(errno.ENOENT, "gone", "weights"), True),
         (RuntimeError("CUDA error: an illegal memory access was encountered"), True),

@@ -14,7 +14,7 @@ from actors.inline import run_inline
 from actors.ray_engine import RayEngine
 from actors.ray_session import machines, ray_session
 from actors.resources import EngineSettings, Resources, StageGroup
-from actors.rows import OutcomeRow
+from actors.rows import InputRow, OutcomeRow
 from actors.stages.fused import StageName
 from actors.stream import run_stream
 from oldphoto_core.photo import Outcome
@@ -93,6 +93,14 @@ def test_without_weights_the_run_stops_and_blames_no_photo(source: Path, tmp_pat
     )
     with pytest.raises(EngineError, match="no trained weights"):
         list(stream)
+
+
+def test_a_large_photo_may_take_longer_and_small_ones_beside_it_wait(source: Path, tmp_path: Path) -> None:
+    settings = EngineSettings(photo_timeout_s=100, megapixel_timeout_s=2)
+    engine = RayEngine(job_for(source, tmp_path / "out"), settings, None, ())
+    small, large = (InputRow(1, "a.tif", "", "", "", "a", pixels=pixels) for pixels in (10**6, 500 * 10**6))
+    assert engine.patience([small]) == 100
+    assert engine.patience([small, large, small]) == 1000
 
 
 @pytest.mark.usefixtures("engine")

@@ -13,6 +13,7 @@ from actors.rows import InputRow
 from actors.storage import S3Store
 from actors.stream import run_stream
 from oldphoto_core.photo import Outcome
+from schemas.records import DESTINATION_ERROR
 from tests.actors.median_restorer import median_restorer
 from tests.actors.photos import job_for, save, scratched
 
@@ -63,6 +64,17 @@ def test_a_large_tiff_comes_out_as_a_small_one_does(
         assert found.outcome is Outcome.DONE, found.reason
         made.append([one.sha256 for one in found.derivatives])
     assert made[0] == made[1]
+
+
+def test_a_bucket_of_results_that_is_not_there_any_more_is_the_destinations_trouble(
+    s3_endpoint: str, tmp_path: Path
+) -> None:
+    """Found out before the photo is read; expired credentials are found out there as well."""
+    data = save(tmp_path / "a.png", scratched()).read_bytes()
+    row = InputRow(1, "a.png", str(tmp_path / "a.png"), hashlib.sha256(data).hexdigest(), "", "a")
+    job = job_for(tmp_path, "s3://absent/results")
+    ((found,),) = run_stream([row], job, executor="inline", restorer_factory=median_restorer)
+    assert (found.outcome, found.error_class) == (Outcome.FAILED, DESTINATION_ERROR)
 
 
 def test_a_missing_bucket_fails_the_photo_with_the_remedy(s3_endpoint: str, tmp_path: Path) -> None:

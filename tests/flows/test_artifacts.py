@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from uuid import uuid4
 
-from flows.artifacts import ProgressArtifact
+import httpx
+import pytest
+
+from flows.artifacts import ProgressArtifact, show_summary
+from flows.summary import OUTCOMES, summarise
 
 
 class Clock:
@@ -40,3 +44,20 @@ def test_a_server_that_answers_late_is_told_of_progress_rarely() -> None:
     clock.now += 5
     artifact.update(5)
     assert artifact.updates == 4
+
+
+def test_a_server_that_is_away_is_asked_once_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each attempt takes a minute."""
+    asked = []
+
+    def away(*_: object, key: str, **__: object) -> None:
+        asked.append(key)
+        raise httpx.ConnectError("Connection refused")
+
+    monkeypatch.setattr("flows.artifacts.FlowRunContext.get", lambda: "a flow runs")
+    for create in ("create_table_artifact", "create_markdown_artifact"):
+        monkeypatch.setattr(f"flows.artifacts.{create}", away)
+    show_summary(
+        summarise(1, "0" * 64, dict.fromkeys(("inputs", "already_done", *OUTCOMES), 0), 1.0), "a", []
+    )
+    assert asked == ["restore-outcomes"]

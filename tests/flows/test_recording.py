@@ -49,6 +49,13 @@ def test_outcomes_wait_for_a_batch(request_: RestoreRequest) -> None:
         assert recorder.outcomes == {"done": 3}
 
 
+def test_the_workers_hear_how_large_a_photo_is(request_: RestoreRequest) -> None:
+    """They are given time by that."""
+    write_photos(Path(request_.source), 1, width=96, height=72)
+    with planned(request_) as (_, _, (row,)):
+        assert row.pixels == 96 * 72
+
+
 def break_after_one_photo(request: RestoreRequest) -> None:
     with (
         planned(request) as (place, run, rows),

@@ -167,9 +167,28 @@ def test_a_tier_that_the_weights_cannot_make_is_lowered_and_told(
     assert [stage for stage, _ in ears.details[0].stages_off] == ["fading", "tone", "faces"]
 
 
+def test_prefect_shows_what_became_of_the_photos(request_: RestoreRequest, scans: Path) -> None:
+    """A flow run that completed is not one that restored everything."""
+    write_broken(scans)
+    state = restore_archive(**asdict(request_), return_state=True)
+    assert (state.name, state.message) == ("Completed", "2 quarantined")
+    assert state.result()["quarantined"] == 2
+
+
 def test_the_impossible_is_a_usage_error(request_: RestoreRequest) -> None:
     with pytest.raises(UsageError):
         run(replace(request_, profile="museum"))
+
+
+def test_a_cluster_that_is_not_there_is_told_before_the_source_is_looked_at(
+    request_: RestoreRequest, scans: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_photos(scans, 1)
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    with pytest.raises(EngineError, match="No Ray cluster answers"):
+        run(replace(request_, executor="ray"))
+    with Catalog.open(request_.catalog_url()) as catalog:
+        assert (catalog.runs(), catalog.stats("collection")) == ([], [])
 
 
 class _Replacing(Ears):

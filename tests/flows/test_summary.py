@@ -4,7 +4,7 @@ import pytest
 
 from flows.artifacts import summary_markdown
 from flows.remarks import NAMED, RemarkKind, Remarks
-from flows.summary import OUTCOMES, RunSummary, summarise
+from flows.summary import OUTCOMES, RunSummary, in_words, summarise
 
 COUNTS = {
     "inputs": 10,
@@ -83,3 +83,10 @@ def test_results_inside_the_source_are_no_loss() -> None:
 def test_a_lost_photo_is_an_error_and_not_a_summary() -> None:
     with pytest.raises(ValueError, match="every photo"):
         summarise(7, "ab", {**COUNTS, "done": 1}, 1.0)
+
+
+def test_in_words_a_summary_tells_what_happened_only() -> None:
+    counts = dict.fromkeys(COUNTS, 0)
+    told = summarise(7, "ab", {**counts, "inputs": 43, "already_done": 3, "done": 38, "failed": 2}, 1.0)
+    assert in_words(told) == "3 already done, 38 done, 2 failed"
+    assert in_words(summarise(7, "ab", counts, 1.0)) == "no photographs"
