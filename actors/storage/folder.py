@@ -1,41 +1,28 @@
 """A folder as a store.
 
 Reading never leaves the root: links to folders are not followed, links to files only while they stay inside.
-Writing is create-only: a temporary file in the target's own folder is flushed to disk and then linked to its
-name, which fails where the name is taken. A reader sees the whole file or none.
-
-Temporary files are named ``.oldphoto-<host>-<process>-<random>.part``. A killed process leaves its last one
-behind; `FolderStore.sweep_partials` removes those of dead processes of this host at once, and any other
-(another host's, or one whose process number is in use again) once it is a day old.
+Writing is create-only (`new_files`).
 """
 
 from __future__ import annotations
 
 import errno
-import io
 import os
-import re
-import secrets
-import socket
 import stat
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import cached_property, partial
+from functools import cached_property
 from operator import itemgetter
 from pathlib import Path
 from typing import BinaryIO
 
+from actors.storage import new_files
 from actors.storage.base import Created, LeftOut, StoredObject, check_key, tell
 from actors.storage.file_names import odd_name, readable, text_names
 from oldphoto_core.errors import AlreadyExistsError, StorageError, UnwritableKeyError, UsageError
 from oldphoto_core.fixity import sha256_of, sha256_stream
 
-_PARTIAL = re.compile(r"\.oldphoto-(?P<host>.+)-(?P<process>\d+)-[0-9a-f]{16}\.part")
-_CHUNK = 1 << 20
-_OTHERS_PARTIAL_AGE = 24 * 3600.0
-_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS}
 _IN_THE_WAY = (
     "A file lies where a folder is needed. If it is the result of another photo, rename the folder in the source; "
     "else move the file away."
@@ -141,7 +128,7 @@ class FolderStore:
         try:
             if not os.path.lexists(target):
                 target.parent.mkdir(parents=True, exist_ok=True)
-                if self._place(target, data):
+                if new_files.place(target, data):
                     return Created(str(target), digest, size, existed=False)
             found = self._digest(key)
         except OSError as error:
@@ -166,17 +153,7 @@ class FolderStore:
 
     def sweep_partials(self) -> int:
         """Remove the temporary files of dead processes, and strangers' that are a day old."""
-        removed = 0
-        for folder, names, files in os.walk(self.root):
-            names[:] = [name for name in names if not name.startswith(".")]
-            for name in files:
-                match = _PARTIAL.fullmatch(name)
-                path = Path(folder, name)
-                if match and _is_abandoned(path, match["host"], int(match["process"])):
-                    with suppress(OSError):
-                        path.unlink()
-                        removed += 1
-        return removed
+        return new_files.sweep(self.root)
 
     def _walk(self, folder: Path, prefix: str, left_out: LeftOut | None) -> Iterator[StoredObject]:
         try:
@@ -261,89 +238,9 @@ class FolderStore:
         # Not Path.resolve, which raises on links that lead in a circle.
         return Path(os.path.realpath(path)).is_relative_to(self.root)
 
-    def _place(self, target: Path, data: bytes | BinaryIO) -> bool:
-        """Write ``data`` beside ``target`` and link it there. Return False if the name is taken."""
-        partial = target.with_name(partial_name())
-        try:
-            _write_through(partial, data)
-            return _link(partial, target)
-        finally:
-            with suppress(FileNotFoundError):
-                partial.unlink()
-            _flush_folder(target.parent)
-
     def _digest(self, key: str) -> str:
         with self.open(key) as stream:
             return sha256_stream(stream)[0]
-
-
-def partial_name() -> str:
-    """Return a name for a temporary file, by which `FolderStore.sweep_partials` knows it when it is left behind."""
-    return f".oldphoto-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(8)}.part"
-
-
-def _write_through(path: Path, data: bytes | BinaryIO) -> None:
-    # Not tempfile: its files are private, and derivatives are for everybody whom the umask lets in.
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-    with io.FileIO(descriptor, "wb") as file:
-        for piece in (data,) if isinstance(data, bytes) else iter(partial(data.read, _CHUNK), b""):
-            view = memoryview(piece)
-            while view:
-                view = view[file.write(view) :]
-        os.fsync(descriptor)
-
-
-def _link(partial: Path, target: Path) -> bool:
-    try:
-        os.link(partial, target)
-    except FileExistsError:
-        return False
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
-        return _claim(partial, target)
-    return True
-
-
-def _claim(partial: Path, target: Path) -> bool:
-    """Do without hard links (exFAT, some network shares): claim the name, then replace the claim.
-
-    Still only one writer wins, but being killed between the two steps leaves an empty file.
-    """
-    try:
-        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
-    except FileExistsError:
-        return False
-    partial.replace(target)
-    return True
-
-
-def _flush_folder(folder: Path) -> None:
-    # Some network file systems refuse to flush a folder; the file itself is safe by then.
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def _is_abandoned(path: Path, host: str, process: int) -> bool:
-    if host == socket.gethostname() and not _is_running(process):
-        return True
-    with suppress(OSError):
-        return time.time() - path.stat().st_mtime > _OTHERS_PARTIAL_AGE
-    return False
-
-
-def _is_running(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _stored(key: str, found: os.stat_result) -> StoredObject:

@@ -1,0 +1,126 @@
+"""New files of a folder: whole or not at all, and never in another's place.
+
+A temporary file in the target's own folder is flushed to disk and then linked to its name, which fails where the
+name is taken. A reader sees the whole file or none.
+
+Temporary files are named ``.oldphoto-<host>-<process>-<random>.part``. A killed process leaves its last one behind.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import re
+import secrets
+import socket
+import time
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+_PARTIAL = re.compile(r"\.oldphoto-(?P<host>.+)-(?P<process>\d+)-[0-9a-f]{16}\.part")
+_CHUNK = 1 << 20
+_OTHERS_PARTIAL_AGE = 24 * 3600.0
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS}
+
+
+def partial_name() -> str:
+    """Return a name for a temporary file, by which `sweep` knows it when it is left behind."""
+    return f".oldphoto-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(8)}.part"
+
+
+def place(target: Path, data: bytes | BinaryIO) -> bool:
+    """Write ``data`` beside ``target`` and link it there. Return False if the name is taken. Raises OSError."""
+    temporary = target.with_name(partial_name())
+    try:
+        _write_through(temporary, data)
+        return _link(temporary, target)
+    finally:
+        with suppress(FileNotFoundError):
+            temporary.unlink()
+        _flush_folder(target.parent)
+
+
+def sweep(root: Path) -> int:
+    """Remove the temporary files below ``root`` that nobody writes any more; return how many there were.
+
+    Those of dead processes of this host go at once, any other (another host's, or one whose process number is in use
+    again) once it is a day old.
+    """
+    removed = 0
+    for folder, names, files in os.walk(root):
+        names[:] = [name for name in names if not name.startswith(".")]
+        for name in files:
+            match = _PARTIAL.fullmatch(name)
+            path = Path(folder, name)
+            if match and _is_abandoned(path, match["host"], int(match["process"])):
+                with suppress(OSError):
+                    path.unlink()
+                    removed += 1
+    return removed
+
+
+def _write_through(path: Path, data: bytes | BinaryIO) -> None:
+    # Not tempfile: its files are private, and derivatives are for everybody whom the umask lets in.
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    with io.FileIO(descriptor, "wb") as file:
+        for piece in (data,) if isinstance(data, bytes) else iter(partial(data.read, _CHUNK), b""):
+            view = memoryview(piece)
+            while view:
+                view = view[file.write(view) :]
+        os.fsync(descriptor)
+
+
+def _link(temporary: Path, target: Path) -> bool:
+    try:
+        os.link(temporary, target)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        return _claim(temporary, target)
+    return True
+
+
+def _claim(temporary: Path, target: Path) -> bool:
+    """Do without hard links (exFAT, some network shares): claim the name, then replace the claim.
+
+    Still only one writer wins, but being killed between the two steps leaves an empty file.
+    """
+    try:
+        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+    except FileExistsError:
+        return False
+    temporary.replace(target)
+    return True
+
+
+def _flush_folder(folder: Path) -> None:
+    # Some network file systems refuse to flush a folder; the file itself is safe by then.
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _is_abandoned(path: Path, host: str, process: int) -> bool:
+    if host == socket.gethostname() and not _is_running(process):
+        return True
+    with suppress(OSError):
+        return time.time() - path.stat().st_mtime > _OTHERS_PARTIAL_AGE
+    return False
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
