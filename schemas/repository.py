@@ -18,7 +18,18 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from schemas import dossier, ingest, listing, outcomes, planning, queries, runs, session, source_remarks
+from schemas import (
+    claims,
+    dossier,
+    ingest,
+    listing,
+    outcomes,
+    planning,
+    queries,
+    runs,
+    session,
+    source_remarks,
+)
 from schemas.desk import DeskOperations
 from schemas.desk_sessions import SessionOperations
 from schemas.records import (
@@ -169,7 +180,7 @@ class Catalog(DeskOperations, SessionOperations, UpkeepOperations):
 
     def _claim(self, run_id: int, batch: int) -> list[PendingItem]:
         with session.write(self.engine) as connection:
-            return planning.claim(connection, run_id, batch)
+            return claims.claim(connection, run_id, batch)
 
     def counts(self, run_id: int) -> dict[str, int]:
         """Return inputs, already_done, done, skipped, quarantined, failed and pending of a run.
@@ -188,7 +199,7 @@ class Catalog(DeskOperations, SessionOperations, UpkeepOperations):
     def given_up(self, run_id: int, max_attempts: int = MAX_ATTEMPTS) -> int:
         """Return how many of the run's failed photos a later run leaves alone, unless it is told to retry."""
         with session.read(self.engine) as connection:
-            return planning.given_up(connection, run_id, max_attempts)
+            return claims.given_up(connection, run_id, max_attempts)
 
     def finish_run(
         self, run_id: int, *, seconds: float, state: RunState = RunState.COMPLETED

@@ -190,8 +190,9 @@ def test_without_hard_links_a_name_is_claimed_first(
 
 
 def test_a_killed_writers_partial_file_is_swept_and_a_living_ones_is_not(folder: FolderStore) -> None:
-    write = "import os,sys; from actors.storage import folder as f; f._link = lambda *a: os._exit(9); "
-    write += "f.FolderStore(sys.argv[1]).create('a/x.png', b'half', '')"
+    write = "import os,sys; from actors.storage import FolderStore, new_files; "
+    write += "new_files._link = lambda *a: os._exit(9); "
+    write += "FolderStore(sys.argv[1]).create('a/x.png', b'half', '')"
     killed = subprocess.run([sys.executable, "-c", write, str(folder.root)], check=False)
     assert killed.returncode == 9
     left = list(folder.root.rglob("*.part"))
