@@ -100,7 +100,10 @@ def _facts(connection: Connection, items: Sequence[int]) -> dict[int, _Facts]:
 
 def _first_of(rows: Sequence[Row], number: int) -> list[Row]:
     """Return the first so many rows, each work item once."""
-    return list({row["work_item"]: row for row in reversed(rows)}.values())[::-1][:number]
+    first: dict[int, Row] = {}
+    for row in rows:
+        first.setdefault(row["work_item"], row)
+    return list(first.values())[:number]
 
 
 def _worst(row: Row) -> int:

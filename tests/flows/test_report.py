@@ -13,10 +13,16 @@ from pathlib import Path
 import pytest
 
 from actors.storage import FolderStore
+from flows.recording import recorded_run
 from flows.remarks import Remark, RemarkKind, Remarks
 from flows.report import Card, FlagLine, ModelLine, Page, Trouble, View, render, sample_of, write_report
+from flows.report_data import collect_report
+from flows.request import RestoreRequest
+from flows.restore_archive import ingest_source, plan_work, restore_photos
 from flows.summary import summarise
+from flows.workplace import open_workplace
 from oldphoto_core.errors import StorageError
+from tests.flows.material import write_photos
 
 EVIL = "<script>alert('x')</script>\"&.tif"
 PIXEL = "data:image/jpeg;base64,AAAA"
@@ -169,6 +175,22 @@ def test_what_a_killed_run_left_of_a_report_is_swept(tmp_path: Path, monkeypatch
     (left,) = tmp_path.iterdir()
     os.utime(left, (1, 1))
     assert FolderStore(tmp_path).sweep_partials() == 1
+
+
+def test_a_flagged_photo_is_shown_first_and_once(
+    request_: RestoreRequest, scans: Path, archive: Path
+) -> None:
+    """It is the first of the source, and the newest results are shown first else."""
+    write_photos(scans, 3)
+    taken = archive / "restored/album/photo-002.png"
+    taken.parent.mkdir(parents=True)
+    taken.write_bytes(b"somebody else's")
+    with open_workplace(request_) as place, recorded_run(place, None) as run:
+        ingest_source.fn(place, run)
+        restore_photos.fn(place, run, plan_work.fn(place, run))
+        shown = collect_report(place, run).photos
+    assert [photo.key for photo in shown] == ["album/photo-002.png", "photo-001.jpg", "photo-000.png"]
+    assert [flag.code for flag in shown[0].flags] == ["name-conflict"]
 
 
 def test_the_sample_is_a_photo_with_a_result() -> None:
