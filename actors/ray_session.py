@@ -75,7 +75,7 @@ def require_cluster() -> None:
 def _require_answer(address: str) -> None:
     """Do nothing where a cluster listens at ``host:port``, or where the address is of another kind.
 
-    Ray itself tries for a quarter of an hour, and says nothing meanwhile.
+    Ray itself tries for many minutes, and says nothing meanwhile.
 
     Raises:
         EngineError: nothing listens there.

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.export import EXIT_INCOMPLETE, TABLES, export_tables, user_name
+from cli.exit_codes import EXIT_INCOMPLETE
+from cli.export import TABLES, export_tables, user_name
 from cli.export import Form as ExportForm
 from cli.formats import Format
 from cli.query import LARGEST, CatalogOption, CollectionOption, FormatOption, JsonOption, catalog_url

@@ -23,6 +23,7 @@ from packaging.requirements import Requirement
 
 from cli import installed
 from cli.environment import check_home
+from cli.exit_codes import EXIT_FAILED
 from cli.prefect_server import server_is_configured
 from oldphoto_core import processor
 
@@ -57,7 +58,7 @@ def register(app: typer.Typer) -> None:
             print(json.dumps({"ok": not problems, "findings": [asdict(finding) for finding in findings]}))
         else:
             _print_table(findings)
-        raise typer.Exit(1 if problems else 0)
+        raise typer.Exit(EXIT_FAILED if problems else 0)
 
 
 def examine(folder: Path) -> list[Finding]:

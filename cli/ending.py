@@ -13,8 +13,8 @@ from contextlib import contextmanager, suppress
 from threading import Lock, Timer
 
 from actors.errors import EngineError
+from cli.exit_codes import EXIT_FAILED
 
-EXIT_FAILED = 1
 PATIENCE_S = 60.0
 
 

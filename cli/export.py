@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from cli.exit_codes import EXIT_INCOMPLETE
 from cli.query import CatalogOption, CollectionOption, catalog_url
 from oldphoto_core.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
     from flows.packages import PackageSummary
 
-EXIT_INCOMPLETE = 3
 MAX_SIDE = 4096
 _SHOWN = 20
 

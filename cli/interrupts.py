@@ -10,7 +10,8 @@ from types import FrameType
 
 import typer
 
-EXIT_INTERRUPTED = 130
+from cli.exit_codes import EXIT_INTERRUPTED
+
 _STOPPING = (signal.SIGTERM, signal.SIGHUP)
 
 

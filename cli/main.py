@@ -20,13 +20,10 @@ from typing import Annotated
 
 import typer
 
+from cli.exit_codes import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
 from cli.output import output_explained
 from oldphoto_core.errors import OldPhotoError, UsageError
 from schemas.errors import CatalogError, CatalogUseError
-
-EXIT_FAILED = 1
-EXIT_USAGE = 2
-EXIT_INTERRUPTED = 130
 
 
 def build_app() -> typer.Typer:

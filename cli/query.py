@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.dossier import print_dossiers
+from cli.exit_codes import EXIT_FAILED, EXIT_USAGE
 from cli.formats import Format, print_rows
 from oldphoto_core.errors import StorageError, UsageError
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 CATALOG_VARIABLE = "OLDPHOTO_CATALOG"
 CATALOG_FILE = "catalog.db"
-_EXIT_FAILED, _EXIT_USAGE = 1, 2
 _AGE = re.compile(r"(\d+)\s*([mhdw])")
 LARGEST = 2**63 - 1
 """The largest number that a catalog can be asked for."""
@@ -242,7 +242,7 @@ def _check_flag(catalog: Catalog, code: str) -> None:
 
 def _form(form: Format, as_json: bool) -> Format:
     if as_json and form not in (Format.TABLE, Format.JSON):
-        _fail(f"--json and --format {form} exclude each other", _EXIT_USAGE)
+        _fail(f"--json and --format {form} exclude each other", EXIT_USAGE)
     return Format.JSON if as_json else form
 
 
@@ -256,9 +256,9 @@ def _answering(given: str | None) -> Iterator[Catalog]:
         with Catalog.open(catalog_url(given), create=False) as catalog:
             yield catalog
     except (UsageError, CatalogUseError) as error:
-        _fail(str(error), _EXIT_USAGE)
+        _fail(str(error), EXIT_USAGE)
     except (CatalogError, StorageError) as error:
-        _fail(str(error), _EXIT_FAILED)
+        _fail(str(error), EXIT_FAILED)
     except BrokenPipeError:
         # The reader (`head`) has seen enough. Python would complain again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.exit_codes import EXIT_INCOMPLETE
+
 if TYPE_CHECKING:
     from flows.redo import RedoSummary
-
-EXIT_INCOMPLETE = 3
 
 
 def register(app: typer.Typer) -> None:

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
 
+from cli.exit_codes import EXIT_FAILED, EXIT_INCOMPLETE
+
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
     from flows.request import RestoreRequest
     from flows.summary import RunSummary
 
-EXIT_UNFINISHED = 1
-EXIT_INCOMPLETE = 3
 PHASES = {
     "ingest": "looking",
     "restore": "restoring",
@@ -135,7 +135,7 @@ def conclude(watcher: Watcher, request: RestoreRequest, as_json: bool) -> int:
         print_result(details, request)
     if summary["pending"] and not request.dry_run:
         print(f"oldphoto: {unfinished(summary, details)}", file=sys.stderr)
-        return EXIT_UNFINISHED
+        return EXIT_FAILED
     incomplete = summary["quarantined"] or summary["failed"] or details.remarks.incomplete
     return EXIT_INCOMPLETE if incomplete else 0
 

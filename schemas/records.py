@@ -37,7 +37,7 @@ class WorkState(StrEnum):
 FINISHED_STATES = (WorkState.DONE, WorkState.SKIPPED, WorkState.QUARANTINED)
 """States that no later run touches again for the same bytes and recipe, unless it is told to.
 
-An exception are quarantined photos whose cause is gone (:mod:`schemas.planning`).
+An exception are quarantined photos whose cause is gone (:mod:`schemas.taking_over`).
 """
 
 WITH_OUTPUT = (WorkState.DONE.value, WorkState.SKIPPED.value)

@@ -3,7 +3,7 @@
 A run goes ``collection_id → recipe_id → start_run → known/record_assets → plan → iter_pending →
 record_outcomes → finish_run``. Each method opens and ends its own transaction, so a crash between two of
 them loses nothing and a repeated call changes nothing. The work is in :mod:`schemas.listing`,
-:mod:`schemas.ingest`, :mod:`schemas.runs`, :mod:`schemas.planning`, :mod:`schemas.outcomes`,
+:mod:`schemas.ingest`, :mod:`schemas.runs`, :mod:`schemas.planning`, :mod:`schemas.claims`, :mod:`schemas.outcomes`,
 :mod:`schemas.queries` and :mod:`schemas.dossier`. What the review desk uses (accounts, queue, decisions, redo,
 lots, audit) is in :mod:`schemas.desk`, its sessions in :mod:`schemas.desk_sessions`; flag rules, fixity and
 rebuilding in :mod:`schemas.upkeep`.
