@@ -21,7 +21,7 @@ with ray_session(EngineSettings()):
     "address", ["127.0.0.1:{port}", "[::1]:{port}", "no-such-host.invalid:{port}", "127.0.0.1:99999"]
 )
 def test_a_cluster_that_is_not_there_is_told_and_not_waited_for(address: str) -> None:
-    """Ray tries for a quarter of an hour. In a process of its own: the tests' one may have Ray."""
+    """Ray itself tries for many minutes. In a process of its own: the tests' one may have Ray."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         given = address.format(port=one.getsockname()[1])
