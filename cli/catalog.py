@@ -22,7 +22,7 @@ from cli.query import LARGEST, CatalogOption, CollectionOption, FormatOption, Js
 from oldphoto_core.errors import UsageError
 
 if TYPE_CHECKING:
-    from schemas.review_records import FlagCount, FlagRuleRecord
+    from schemas.rules import FlagCount, FlagRuleRecord
 
 FACTORS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 """Thresholds that `calibrate` tries where none are named: these times the present one."""
@@ -198,7 +198,7 @@ def parse_thresholds(given: list[str]) -> list[tuple[str, float]]:
 
 def _rules(wanted: list[tuple[str, float]]) -> list[FlagRuleRecord]:
     from oldphoto_core.flags import with_thresholds
-    from schemas.review_records import FlagRuleRecord
+    from schemas.rules import FlagRuleRecord
 
     rules = [rule for code, threshold in wanted for rule in with_thresholds({code: threshold})]
     return [

@@ -7,8 +7,9 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from schemas import audit
+from schemas.audit import AuditEntry
 from schemas.errors import CatalogUseError, UnknownAccountError
-from schemas.review_records import AccountRecord, AuditEntry, Role
+from schemas.review_records import AccountRecord, Role
 from schemas.statements import now
 from schemas.tables import Account
 from schemas.types import clean_text

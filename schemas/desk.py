@@ -27,10 +27,9 @@ from schemas import (
     reviews,
     session,
 )
+from schemas.audit import AuditEntry, AuditReport
 from schemas.review_records import (
     AccountRecord,
-    AuditEntry,
-    AuditReport,
     Decision,
     DecisionRequest,
     DecisionResult,

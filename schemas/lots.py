@@ -16,9 +16,10 @@ from typing import Any
 from sqlalchemy import Connection, insert, select
 
 from schemas import audit, queue
+from schemas.audit import AuditEntry
 from schemas.errors import CatalogUseError
 from schemas.queue_upkeep import ITEM
-from schemas.review_records import AuditEntry, LotRecord, QueueFilter, Standing, Verdict
+from schemas.review_records import LotRecord, QueueFilter, Standing, Verdict
 from schemas.sampling import draw, sampling_plan
 from schemas.statements import now
 from schemas.tables import QcLot, QcMember, QueueEntry

@@ -7,8 +7,9 @@ from dataclasses import replace
 from sqlalchemy import Connection, insert
 
 from schemas import audit, outputs
+from schemas.audit import AuditEntry
 from schemas.errors import UnknownItemError
-from schemas.review_records import AuditEntry, DecisionRequest, MaskEditRecord, ReviewRecord
+from schemas.review_records import DecisionRequest, MaskEditRecord, ReviewRecord
 from schemas.reviews import Opinion, decide_one, unknown
 from schemas.statements import now
 from schemas.tables import MaskEdit

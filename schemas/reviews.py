@@ -15,11 +15,11 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select, update
 
 from schemas import audit, outputs, queue_upkeep
+from schemas.audit import AuditEntry
 from schemas.errors import CatalogUseError, OutputChangedError, ReviewConflictError, UnknownItemError
 from schemas.outputs import ItemState
 from schemas.records import EventOutcome, EventRecord, EventType, FlagState
 from schemas.review_records import (
-    AuditEntry,
     Decision,
     DecisionRequest,
     DecisionResult,

@@ -17,7 +17,7 @@ from oldphoto_core.photo import Outcome
 from schemas.errors import CatalogUnavailableError
 from schemas.records import FlagRecord, PendingItem
 from schemas.repository import Catalog
-from schemas.review_records import FlagRuleRecord
+from schemas.rules import FlagRuleRecord
 from tests.flows.material import write_photos
 
 
