@@ -4,9 +4,9 @@ A run goes ``collection_id → recipe_id → start_run → known/record_assets �
 record_outcomes → finish_run``. Each method opens and ends its own transaction, so a crash between two of
 them loses nothing and a repeated call changes nothing. The work is in :mod:`schemas.listing`,
 :mod:`schemas.ingest`, :mod:`schemas.runs`, :mod:`schemas.planning`, :mod:`schemas.claims`, :mod:`schemas.outcomes`,
-:mod:`schemas.queries` and :mod:`schemas.dossier`. What the review desk uses (accounts, queue, decisions, redo,
-lots, audit) is in :mod:`schemas.desk`, its sessions in :mod:`schemas.desk_sessions`; flag rules, fixity and
-rebuilding in :mod:`schemas.upkeep`.
+:mod:`schemas.queries` and :mod:`schemas.dossier`. What the review desk uses (queue, decisions, redo, lots,
+audit) is in :mod:`schemas.desk`, its accounts in :mod:`schemas.accounts` and sessions in
+:mod:`schemas.desk_sessions`; flag rules, fixity and rebuilding in :mod:`schemas.upkeep`.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from schemas import (
     session,
     source_remarks,
 )
+from schemas.accounts import AccountOperations
 from schemas.desk import DeskOperations
 from schemas.desk_sessions import SessionOperations
 from schemas.records import (
@@ -50,7 +51,7 @@ MAX_ATTEMPTS = 3
 """How often a photo may fail by itself under one recipe before later runs leave it alone."""
 
 
-class Catalog(DeskOperations, SessionOperations, UpkeepOperations):
+class Catalog(AccountOperations, SessionOperations, DeskOperations, UpkeepOperations):
     """An open catalog; safe to share between threads, not between processes."""
 
     def __init__(self, engine: Engine) -> None:

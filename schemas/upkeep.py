@@ -12,8 +12,8 @@ from typing import Any
 from sqlalchemy import Engine
 
 from schemas import audit, fixity, rebuild, rules, session
+from schemas.accounts import SYSTEM
 from schemas.audit import AuditEntry
-from schemas.desk import SYSTEM
 from schemas.fixity import FixityPhoto, FixityResult
 from schemas.rebuild import RebuiltPhoto, Taken
 from schemas.records import ModelRecord
