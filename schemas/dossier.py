@@ -14,7 +14,8 @@ from schemas import dossier_parts as parts
 from schemas import queue_rows, redos, reviews
 from schemas.errors import UnknownItemError
 from schemas.items import Record, item_rows
-from schemas.queries import begins_with, require_collection
+from schemas.listing import require_collection, within_unsorted
+from schemas.queries import begins_with
 from schemas.records import WITH_OUTPUT
 from schemas.tables import (
     Asset,
@@ -79,8 +80,7 @@ def page(connection: Connection, *, collection: str | None, after: int, limit: i
     """
     condition: ColumnElement[bool] = true()
     if collection is not None:
-        # A sum is no column: the walk is by id, and no page sorts a whole collection.
-        condition = Asset.collection_id + 0 == require_collection(connection, collection)
+        condition = within_unsorted(require_collection(connection, collection))
     return _dossiers(connection, _find(connection, condition, None, limit, after, named=False), None)
 
 

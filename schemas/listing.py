@@ -26,6 +26,25 @@ def collection_id(connection: Connection, name: str) -> int:
     return found
 
 
+def require_collection(connection: Connection, name: str) -> int:
+    """Return the collection's id. Raises CatalogUseError when there is none of this name."""
+    found = connection.scalar(select(Collection.id).where(Collection.name == name))
+    if found is None:
+        names = list(connection.scalars(select(Collection.name).order_by(Collection.name).limit(10)))
+        there = ", ".join(repr(name) for name in names) or "none"
+        raise CatalogUseError(f"there is no collection {name!r} in this catalog (there are: {there})")
+    return found
+
+
+def within_unsorted(collection: int) -> ColumnElement[bool]:
+    """Condition that an asset is of a collection, for a walk by id.
+
+    A sum is no column, and so no index of collections: no page sorts a whole collection first.
+    """
+    condition: ColumnElement[bool] = Asset.collection_id + 0 == collection
+    return condition
+
+
 def photo_count(connection: Connection, name: str | None) -> int:
     """Return how many photos a collection, or all of them, have ever had; 0 for an unknown one."""
     query = select(func.coalesce(func.sum(Collection.photos), 0))

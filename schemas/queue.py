@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from schemas.errors import CatalogUseError
 from schemas.folding import fold, folded
-from schemas.queries import require_collection
+from schemas.listing import require_collection
 from schemas.queue_upkeep import ITEM
 from schemas.review_records import SEVERITY_RANKS, QueueCount, QueueFilter, QueueOrder, Standing
 from schemas.tables import Asset, QueueEntry, Tally, WorkItem

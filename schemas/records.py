@@ -46,6 +46,8 @@ WITH_OUTPUT = (WorkState.DONE.value, WorkState.SKIPPED.value)
 OUTCOME_STATES = (*FINISHED_STATES, WorkState.FAILED)
 """States that an outcome may record."""
 
+TROUBLES = (WorkState.QUARANTINED, WorkState.FAILED)
+"""States of photos without a result; few, and with an index of their own (:class:`schemas.tables.WorkItem`)."""
 
 DESTINATION_ERROR = "DestinationError"
 """Error class of photos that the destination refused, as it would have any other."""

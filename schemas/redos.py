@@ -9,7 +9,7 @@ from sqlalchemy import Connection, exists, select, update
 from sqlalchemy.orm import aliased
 
 from schemas.items import sources_of
-from schemas.queries import require_collection
+from schemas.listing import require_collection
 from schemas.review_records import Decision, MaskEditRecord, RedoRecord
 from schemas.statements import now
 from schemas.tables import Asset, MaskEdit, Recipe, RedoRequest, Review, WorkItem

@@ -4,8 +4,8 @@ A run goes ``collection_id → recipe_id → start_run → known/record_assets �
 record_outcomes → finish_run``. Each method opens and ends its own transaction, so a crash between two of
 them loses nothing and a repeated call changes nothing. The work is in :mod:`schemas.listing`,
 :mod:`schemas.ingest`, :mod:`schemas.runs`, :mod:`schemas.planning`, :mod:`schemas.claims`, :mod:`schemas.outcomes`,
-:mod:`schemas.queries` and :mod:`schemas.dossier`. What the review desk uses (queue, decisions, redo, lots,
-audit) is in :mod:`schemas.desk`, its accounts in :mod:`schemas.accounts` and sessions in
+:mod:`schemas.queries`, :mod:`schemas.totals` and :mod:`schemas.dossier`. What the review desk uses (queue, decisions,
+redo, lots, audit) is in :mod:`schemas.desk`, its accounts in :mod:`schemas.accounts` and sessions in
 :mod:`schemas.desk_sessions`; flag rules, fixity and rebuilding in :mod:`schemas.upkeep`.
 """
 
@@ -29,6 +29,7 @@ from schemas import (
     runs,
     session,
     source_remarks,
+    totals,
 )
 from schemas.accounts import AccountOperations
 from schemas.desk import DeskOperations
@@ -284,4 +285,4 @@ class Catalog(AccountOperations, SessionOperations, DeskOperations, UpkeepOperat
     def stats(self, by: str = "outcome", *, collection: str | None = None) -> list[dict[str, Any]]:
         """Return totals by ``outcome``, ``collection``, ``flag`` or ``run``. Raises CatalogUseError."""
         with session.read(self.engine) as connection:
-            return queries.stats(connection, by, collection=collection)
+            return totals.stats(connection, by, collection=collection)

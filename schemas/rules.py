@@ -18,8 +18,8 @@ from sqlalchemy import ColumnElement, Connection, Engine, case, delete, func, in
 from schemas import audit, queue, queue_upkeep, session
 from schemas.audit import AuditEntry
 from schemas.errors import CatalogUseError
+from schemas.listing import require_collection
 from schemas.present import replaced
-from schemas.queries import require_collection
 from schemas.records import HOT_MEASUREMENTS, FlagRecord, FlagState, OutcomeRecord, WorkState
 from schemas.review_records import SEVERITY_RANKS, Standing
 from schemas.statements import now, upsert
