@@ -169,7 +169,7 @@ class DeskOperations:
     def reviews(self, item_id: int) -> list[ReviewRecord]:
         """Return an item's reviews, oldest first, undone ones and undos too."""
         with session.read(self.engine) as connection:
-            return reviews.of_items(connection, [item_id], undone=True)
+            return reviews.of_items(connection, [item_id])
 
     # --- masks and redo -----------------------------------------------------------------------------------
 

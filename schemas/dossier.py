@@ -17,6 +17,7 @@ from schemas.items import Record, item_rows
 from schemas.listing import require_collection, within_unsorted
 from schemas.queries import begins_with
 from schemas.records import WITH_OUTPUT
+from schemas.standing import standing
 from schemas.tables import (
     Asset,
     Collection,
@@ -206,7 +207,7 @@ def _work_items(connection: Connection, assets: Sequence[int]) -> dict[int, list
     faces = parts.faces(connection, ids)
     measurements = parts.measurements(connection, ids)
     masks = parts.masks(connection, ids)
-    told = reviews.of_items(connection, ids, undone=True)
+    told = reviews.of_items(connection, ids)
     found: dict[int, list[Record]] = {}
     for item in ids:
         row = rows[item]
@@ -216,7 +217,7 @@ def _work_items(connection: Connection, assets: Sequence[int]) -> dict[int, list
         row["faces"] = faces.get(item, [])
         row["measurements"] = measurements.get(item, {})
         own = [review for review in told if review.item_id == item]
-        row["decision"] = reviews.standing(own).value
+        row["decision"] = standing(own).value
         row["reviews"] = [parts.review(review) for review in own]
         found.setdefault(row["asset"], []).append(row)
     return found

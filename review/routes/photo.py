@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -19,7 +18,8 @@ from review.pictures.tiles import Paint
 from review.roles import Role, includes
 from review.story import story_of
 from review.words import tier_name
-from schemas.review_records import QueueFilter, QueuePage, QueueRow, ReviewRecord
+from schemas.review_records import QueueFilter, QueuePage, QueueRow
+from schemas.standing import current_review
 
 router = APIRouter()
 
@@ -116,13 +116,6 @@ def warming(row: QueueRow | None) -> list[str]:
         return []
     names = [("scan", row.sha256)] + ([("restored", row.output_sha256)] if row.restored else [])
     return [f"/pictures/{row.item_id}/{name}/{digest[:16]}/photo/0/0_0" for name, digest in names]
-
-
-def current_review(reviews: Sequence[ReviewRecord]) -> ReviewRecord | None:
-    """Return the review that holds the photo's decision."""
-    undone = {review.undoes for review in reviews}
-    counting = [one for one in reviews if one.undoes is None and one.review_id not in undone]
-    return counting[-1] if counting else None
 
 
 def stage_of(layers: PhotoLayers) -> Stage:
