@@ -21,13 +21,12 @@ from flows.request import RestoreRequest
 from flows.summary import RunSummary, summarise
 from flows.workplace import decide, effects_of_missing, ingest_of
 from schemas.errors import CatalogMissingError
+from schemas.ingest_records import AssetRecord, KnownAsset
 from schemas.records import (
     FINISHED_STATES,
     FIXITY_ERROR,
     OUTSIDE_ERRORS,
     WITH_OUTPUT,
-    AssetRecord,
-    KnownAsset,
     WorkState,
 )
 from schemas.repository import MAX_ATTEMPTS, Catalog

@@ -16,12 +16,10 @@ from sqlalchemy import Connection, func, select, update
 
 from schemas.errors import CatalogUseError
 from schemas.ingest_events import NOTHING, Before, events_of, is_changed
+from schemas.ingest_records import AssetRecord, IngestCounts, KnownAsset
 from schemas.listing import lock_collection
 from schemas.naming import assign_stems
 from schemas.records import (
-    AssetRecord,
-    IngestCounts,
-    KnownAsset,
     RunState,
 )
 from schemas.runs import refuse_taken_over

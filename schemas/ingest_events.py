@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from schemas.records import AssetRecord, EventOutcome, EventRecord, EventType
+from schemas.ingest_records import AssetRecord
+from schemas.records import EventOutcome, EventRecord, EventType
 from schemas.statements import software_agent
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, or
 from sqlalchemy.orm import aliased
 
 from schemas.errors import CatalogUseError
-from schemas.records import KnownAsset
+from schemas.ingest_records import KnownAsset
 from schemas.statements import now, upsert
 from schemas.tables import Asset, Collection, Content, Location
 

@@ -16,15 +16,14 @@ from typing import Any
 from sqlalchemy import Connection, case, insert, select, update
 
 from schemas import ingest, outcomes, queue_upkeep, relocation, tallies
+from schemas.ingest_records import AssetRecord, check_key
 from schemas.records import (
-    AssetRecord,
     EventRecord,
     EventType,
     ModelRecord,
     OutcomeRecord,
     RunState,
     WorkState,
-    check_key,
 )
 from schemas.runs import link_models
 from schemas.statements import agent_ids, event_row, insert_events, now, software_agent, upsert

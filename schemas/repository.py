@@ -34,11 +34,9 @@ from schemas import (
 from schemas.accounts import AccountOperations
 from schemas.desk import DeskOperations
 from schemas.desk_sessions import SessionOperations
+from schemas.ingest_records import AssetRecord, IngestCounts, KnownAsset
 from schemas.records import (
-    AssetRecord,
     EventRecord,
-    IngestCounts,
-    KnownAsset,
     ModelRecord,
     OutcomeRecord,
     PendingItem,
