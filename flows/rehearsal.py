@@ -30,6 +30,7 @@ from schemas.records import (
     WorkState,
 )
 from schemas.repository import MAX_ATTEMPTS, Catalog
+from schemas.runs import COUNTS
 from schemas.session import read
 from schemas.tables import Asset, Collection, Recipe, WorkItem
 
@@ -51,8 +52,7 @@ def rehearse(request: RestoreRequest) -> RunSummary:
         for records in looked:
             counts.update(_counts(records, past, result.remarks, retry=request.retry))
             listener().progress(Progress("ingest", counts["inputs"]))
-    names = ("inputs", "already_done", "done", "skipped", "quarantined", "failed", "pending")
-    found = {name: counts[name] for name in names}
+    found = {name: counts[name] for name in COUNTS}
     found["failed"] += counts["given_up"]
     summary = summarise(None, decision.recipe.sha256, found, time.monotonic() - began, result.remarks)
     listener().finished(

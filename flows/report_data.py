@@ -23,12 +23,12 @@ from flows.report import Card, FlagLine, ModelLine, Page, Trouble, View
 from flows.summary import summarise
 from flows.workplace import Workplace, effects_of_missing
 from schemas.records import TROUBLES, WorkState
+from schemas.review_records import SEVERITY_RANKS
 from schemas.session import read
 from schemas.tables import Content, Mask, WorkItem
 
 MAX_PICTURES = 60
 MAX_LINES = 300
-SEVERITIES = ("serious", "warning", "notice")
 
 Row = Mapping[str, Any]
 
@@ -103,8 +103,8 @@ def _first_of(rows: Sequence[Row], number: int) -> list[Row]:
 
 
 def _worst(row: Row) -> int:
-    """Return the rank of a row's worst flag, the most severe first."""
-    return min((SEVERITIES.index(flag["severity"]) for flag in row["flags"]), default=len(SEVERITIES))
+    """Return where a row's worst flag puts it, the most severe first."""
+    return -max((SEVERITY_RANKS[flag["severity"]] for flag in row["flags"]), default=0)
 
 
 def _flag_lines(row: Row) -> list[FlagLine]:
