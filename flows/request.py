@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 from actors.storage import overlap
 from flows.profiles import profile_named, tier_named
 from oldphoto_core.errors import UsageError
+from schemas.records import LARGEST_NUMBER
 
 Executor = Literal["ray", "inline"]
 Config = Literal["compact", "paper"]
@@ -23,8 +24,6 @@ LEAST_MEMORY = 1.5
 """GiB that a worker needs at the least: libraries, networks and a few tiles."""
 MOST_MEMORY = 2.0**32
 """GiB that no machine has; Ray counts bytes in 64 bits."""
-LARGEST_LIMIT = 2**63 - 1
-"""What a database takes for a number."""
 OUTPUT_FOLDERS = ("restored", "masks", "probability", "faces", "sidecars", "tiers", "recipes", "reports")
 """Folders of a destination that hold what we made."""
 CATALOG_FILE = "catalog.db"
@@ -66,7 +65,7 @@ class RestoreRequest:
         _one_of("device", self.device, ("auto", "cpu", "cuda"))
         _one_of("executor", self.executor, ("ray", "inline"))
         _one_of("config", self.config, ("compact", "paper"))
-        if self.limit is not None and not 1 <= self.limit <= LARGEST_LIMIT:
+        if self.limit is not None and not 1 <= self.limit <= LARGEST_NUMBER:
             raise UsageError(
                 f"A limit of {self.limit} photos makes no sense. Give a number of photos, or leave it out."
             )

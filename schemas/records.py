@@ -15,6 +15,9 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+LARGEST_NUMBER = 2**63 - 1
+"""The largest number that both databases take, as an id, a limit or a cursor."""
+
 
 class WorkState(StrEnum):
     """Where one photo stands under one recipe."""

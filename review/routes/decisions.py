@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, HTTPException, Path, Request
+from fastapi import APIRouter, Form, HTTPException, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from review.desk import Desk
 from review.filters import Wanted
 from review.identity import CurrentPerson, desk_of, needs
-from review.numbers import whole_number
+from review.numbers import ItemNumber, whole_number
 from review.pages import wants_json
 from review.roles import Role
 from review.routes.photo import next_item
@@ -21,7 +21,6 @@ from schemas.review_records import Decision
 
 router = APIRouter()
 
-ItemNumber = Annotated[int, Path(ge=1, le=2**63 - 1)]
 REASON_NEEDED = (Decision.REJECT, Decision.REDO)
 MAX_REASON = 2000
 

@@ -12,6 +12,7 @@ from review.filters import QueueQuery
 from review.identity import CurrentPerson, desk_of, needs
 from review.pages import page
 from review.roles import Role
+from schemas.records import LARGEST_NUMBER
 from schemas.review_records import LotRecord, QueueFilter, Standing
 
 router = APIRouter()
@@ -23,7 +24,9 @@ _PAGE = 50
 
 @router.get("/lots", dependencies=[needs(Role.VIEWER)])
 def lots(
-    request: Request, person: CurrentPerson, before: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None
+    request: Request,
+    person: CurrentPerson,
+    before: Annotated[int | None, Query(ge=1, le=LARGEST_NUMBER)] = None,
 ) -> Response:
     """Show the lots and, to curators, the form that draws one."""
     desk = desk_of(request)
@@ -57,7 +60,7 @@ def draw(
 
 
 @router.get("/lots/{lot}", dependencies=[needs(Role.VIEWER)])
-def show_lot(request: Request, lot: Annotated[int, Path(ge=1, le=2**63 - 1)]) -> Response:
+def show_lot(request: Request, lot: Annotated[int, Path(ge=1, le=LARGEST_NUMBER)]) -> Response:
     """Show a lot, its sample and its verdict as of now."""
     desk = desk_of(request)
     record = desk.catalog.lot(lot)

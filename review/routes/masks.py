@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Request
 from pydantic import Field
 from starlette.responses import JSONResponse, Response
 
@@ -12,6 +12,7 @@ from review.filters import Wanted
 from review.identity import CurrentPerson, desk_of, needs
 from review.layers import LayerKind, PhotoLayers
 from review.masks import MaskDrawing, draw, save
+from review.numbers import ItemNumber
 from review.pages import page
 from review.pictures import TILE_OVERLAP, TILE_SIZE
 from review.pictures.tiles import Paint
@@ -23,8 +24,6 @@ from schemas.review_records import Decision, DecisionRequest, QueueRow
 from schemas.reviews import Opinion
 
 router = APIRouter()
-
-ItemNumber = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 
 class MaskSubmission(MaskDrawing):

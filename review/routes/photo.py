@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from review.desk import Desk
 from review.filters import QueueQuery, Wanted, place_of
 from review.identity import CurrentPerson, desk_of, needs
 from review.layers import Layer, LayerKind, PhotoLayers
+from review.numbers import ItemNumber
 from review.pages import page
 from review.pictures import TILE_OVERLAP, TILE_SIZE
 from review.pictures.tiles import Paint
@@ -26,8 +27,6 @@ router = APIRouter()
 FURTHER = 3
 """How often a search looks further before a page goes without. Each time takes some hundredths of a second, and
 where nothing is found the way leads to the queue, which goes on by itself."""
-
-ItemNumber = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 
 @dataclass(frozen=True)
