@@ -18,8 +18,9 @@ from cli.exit_codes import EXIT_INCOMPLETE
 from cli.export import TABLES, export_tables, user_name
 from cli.export import Form as ExportForm
 from cli.formats import Format
-from cli.query import LARGEST, CatalogOption, CollectionOption, FormatOption, JsonOption, catalog_url
+from cli.options import CatalogOption, CollectionOption, FormatOption, JsonOption, catalog_url
 from oldphoto_core.errors import UsageError
+from schemas.records import LARGEST_NUMBER
 
 if TYPE_CHECKING:
     from schemas.rules import FlagCount, FlagRuleRecord
@@ -75,7 +76,7 @@ def export_catalog(
 def calibrate(
     catalog: CatalogOption = None,
     collection: CollectionOption = None,
-    run: Annotated[int | None, typer.Option(max=LARGEST, help="Only photos of this run.")] = None,
+    run: Annotated[int | None, typer.Option(max=LARGEST_NUMBER, help="Only photos of this run.")] = None,
     threshold: ThresholdOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from cli.exit_codes import EXIT_INCOMPLETE
-from cli.query import CatalogOption, CollectionOption, catalog_url
+from cli.options import CatalogOption, CollectionOption, catalog_url
 from oldphoto_core.errors import StorageError, UsageError
 
 if TYPE_CHECKING:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 import typer
 
 from cli.exit_codes import EXIT_FAILED, EXIT_INCOMPLETE
+from cli.options import CATALOG_VARIABLE
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -48,7 +49,7 @@ def restore(
     catalog: Annotated[
         str | None,
         typer.Option(
-            envvar="OLDPHOTO_CATALOG",
+            envvar=CATALOG_VARIABLE,
             metavar="URL",
             help="sqlite:///FILE, postgresql://…, a catalog's file, or a folder that holds catalog.db. "
             "Default: catalog.db in DESTINATION.",

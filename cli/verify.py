@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.exit_codes import EXIT_INCOMPLETE
-from cli.query import CatalogOption, CollectionOption, catalog_url
+from cli.options import CatalogOption, CollectionOption, catalog_url
 
 if TYPE_CHECKING:
     from flows.fixity import FixitySummary
