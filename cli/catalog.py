@@ -156,7 +156,7 @@ def rebuild(
     as_json: JsonOption = False,
 ) -> None:
     """Make a lost catalog again from the sidecars of DESTINATION, or tell one that DESTINATION was moved there."""
-    from cli.restore import Watcher
+    from cli.watcher import Watcher
     from flows.progress import listening
     from flows.rebuild import rebuild_catalog
 

@@ -34,7 +34,7 @@ def redo(
     from cli.engines import engines
     from cli.environment import keep_password
     from cli.interrupts import stopped_in_order
-    from cli.restore import Watcher
+    from cli.watcher import Watcher
 
     url = keep_password(catalog)
     with stopped_in_order(), Watcher() as watcher, engines("inline"):

@@ -37,7 +37,7 @@ def verify(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Compare the SHA-256 of masters and derivatives with the catalog, and record what was found."""
-    from cli.restore import Watcher
+    from cli.watcher import Watcher
     from flows.fixity import check_files
     from flows.progress import listening
     from schemas.repository import Catalog
