@@ -42,6 +42,6 @@ def catalog_url(given: str | None) -> str:
 
     Nothing or an empty string: ``catalog.db`` in the current folder. Raises UsageError for a URL of another kind.
     """
-    from flows import request
+    from flows import catalog_urls
 
-    return request.catalog_url(given or request.CATALOG_FILE)
+    return catalog_urls.catalog_url(given or catalog_urls.CATALOG_FILE)

@@ -211,8 +211,8 @@ def closing_lines(details: RunDetails, request: RestoreRequest) -> list[str]:
     return lines
 
 
-def shown_catalog(request: RestoreRequest) -> str | None:
+def shown_catalog(request: RestoreRequest) -> str:
     """Return the catalog's URL without a password."""
-    from flows.request import without_password
+    from schemas.urls import shown
 
-    return without_password(request.catalog_url())
+    return shown(request.catalog_url())

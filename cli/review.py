@@ -71,7 +71,7 @@ def review(
 
 def _open(destination: str | None, catalog: str | None) -> Catalog:
     """Open the catalog; one of an older version is upgraded, as every command that writes does."""
-    from flows.request import CATALOG_FILE
+    from flows.catalog_urls import CATALOG_FILE
     from schemas.errors import CatalogVersionError
     from schemas.repository import Catalog
 

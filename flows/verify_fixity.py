@@ -6,8 +6,8 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
 from flows.artifacts import show_fixity
+from flows.catalog_urls import catalog_url
 from flows.fixity import REMEDIES, FixitySummary, check_files
-from flows.request import catalog_url
 from oldphoto_core.errors import OldPhotoError
 from schemas.repository import Catalog
 
