@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, TypeVar
 
+from actors.executors import EXECUTORS, Executor
 from actors.storage import overlap
 from flows.catalog_urls import (
     absolute_url,
@@ -21,10 +22,10 @@ from flows.catalog_urls import (
 from flows.places import absolute_place, is_bucket, local_path, relative_place
 from flows.profiles import profile_named, tier_named
 from oldphoto_core.errors import UsageError
+from oldphoto_core.settings import CONFIGS, Config
 from schemas.records import LARGEST_NUMBER
 
-Executor = Literal["ray", "inline"]
-Config = Literal["compact", "paper"]
+_Name = TypeVar("_Name", bound=str)
 
 LEAST_MEMORY = 1.5
 """GiB that a worker needs at the least: libraries, networks and a few tiles."""
@@ -66,8 +67,8 @@ class RestoreRequest:
         profile_named(self.profile)
         tier_named(self.tier)
         _one_of("device", self.device, ("auto", "cpu", "cuda"))
-        _one_of("executor", self.executor, ("ray", "inline"))
-        _one_of("config", self.config, ("compact", "paper"))
+        _one_of("executor", self.executor, EXECUTORS)
+        _one_of("config", self.config, CONFIGS)
         if self.limit is not None and not 1 <= self.limit <= LARGEST_NUMBER:
             raise UsageError(
                 f"A limit of {self.limit} photos makes no sense. Give a number of photos, or leave it out."
@@ -175,13 +176,13 @@ class RestoreRequest:
 
     @property
     def config_name(self) -> Config:
-        """The networks' configuration, as its own type."""
-        return cast(Config, self.config)
+        """The networks' configuration, as its own type. Raises UsageError."""
+        return _one_of("config", self.config, CONFIGS)
 
     @property
     def executor_name(self) -> Executor:
-        """The executor, as its own type."""
-        return cast(Executor, self.executor)
+        """The executor, as its own type. Raises UsageError."""
+        return _one_of("executor", self.executor, EXECUTORS)
 
     def _own_files(self) -> list[str]:
         files = [self.manifest] if self.manifest is not None else []
@@ -194,6 +195,8 @@ class RestoreRequest:
         return None if is_bucket(self.source) else relative_place(self.source, file)
 
 
-def _one_of(what: str, given: str, allowed: tuple[str, ...]) -> None:
-    if given not in allowed:
-        raise UsageError(f"No {what} is called {given!r}. Choose one of: {', '.join(allowed)}.")
+def _one_of(what: str, given: str, allowed: tuple[_Name, ...]) -> _Name:
+    for name in allowed:
+        if name == given:
+            return name
+    raise UsageError(f"No {what} is called {given!r}. Choose one of: {', '.join(allowed)}.")
