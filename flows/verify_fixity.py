@@ -38,7 +38,7 @@ def verify_fixity(
         summary: FixitySummary = task(name="check files", cache_policy=NO_CACHE)(check_files)(
             opened, collection, sample, seed, masters_only, threads
         )
-    found = {kind: summary[kind] for kind in REMEDIES}  # type: ignore[literal-required]
+    found = {kind: summary[kind] for kind in REMEDIES}
     if any(found.values()):
         show_fixity(summary["problems"])
         counts = ", ".join(f"{number} {kind}" for kind, number in found.items() if number)
