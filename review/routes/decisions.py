@@ -39,19 +39,19 @@ def decide(
 ) -> Response:
     """Record a decision on exactly what the page showed, and go on to the next photo."""
     desk = desk_of(request)
-    opinion = opinion_of(decision, reason)
+    chosen = decision_of(decision, reason)
     row = desk.catalog.queue_row(item)
     following = next_item(desk, row, wanted)
     review = desk.catalog.decide(
         item,
-        opinion,
+        chosen,
         reason.strip(),
         person.name,
         output_sha256,
         number_or_none(seen_review),
         number_or_none(mask_edit),
     )
-    remember(request.state.session, opinion, row.key, [(item, review.review_id)])
+    remember(request.state.session, chosen, row.key, [(item, review.review_id)])
     address = wanted.address(f"/photo/{following.item_id}") if following else wanted.address()
     if wants_json(request):
         return JSONResponse({"review": review.review_id, "next": address})
@@ -93,7 +93,7 @@ def remember(session: Session, decision: Decision, key: str, reviews: list[tuple
     session.remember(StepRecord(decision.value, key, tuple(reviews)))
 
 
-def opinion_of(decision: str, reason: str) -> Decision:
+def decision_of(decision: str, reason: str) -> Decision:
     """Return the decision. Raises HTTPException for none, or for one that lacks its reason."""
     known = {one.value: one for one in (Decision.APPROVE, Decision.REJECT, Decision.REDO)}
     if decision not in known:

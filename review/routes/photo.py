@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
@@ -29,33 +26,6 @@ FURTHER = 3
 where nothing is found the way leads to the queue, which goes on by itself."""
 
 
-@dataclass(frozen=True)
-class Stage:
-    """What the viewer shows: size, tiles and layers; handed to the page's script as JSON."""
-
-    width: int
-    height: int
-    scan: str | None
-    results: list[dict[str, str]]
-    mask: str | None
-    probability: str | None
-    edits: list[dict[str, str]]
-
-    def data(self) -> dict[str, Any]:
-        """Return it for the script."""
-        return {
-            "width": self.width,
-            "height": self.height,
-            "tileSize": TILE_SIZE,
-            "overlap": TILE_OVERLAP,
-            "scan": self.scan,
-            "results": self.results,
-            "mask": self.mask,
-            "probability": self.probability,
-            "edits": self.edits,
-        }
-
-
 @router.get("/photo/{item}", dependencies=[needs(Role.VIEWER)])
 def photo(request: Request, item: ItemNumber, wanted: Wanted, person: CurrentPerson) -> Response:
     """Show a photo as part of a queue."""
@@ -72,7 +42,7 @@ def photo(request: Request, item: ItemNumber, wanted: Wanted, person: CurrentPer
         layers=layers,
         row=row,
         wanted=wanted,
-        stage=stage_of(layers).data(),
+        stage=stage_of(layers),
         following=following,
         next_address=wanted.address(f"/photo/{following.item_id}") if following else wanted.address(),
         story=story_of(history),
@@ -117,8 +87,8 @@ def warming(row: QueueRow | None) -> list[str]:
     return [f"/pictures/{row.item_id}/{name}/{digest[:16]}/photo/0/0_0" for name, digest in names]
 
 
-def stage_of(layers: PhotoLayers) -> Stage:
-    """Return what the viewer shows of a photo."""
+def stage_of(layers: PhotoLayers) -> dict[str, object]:
+    """Return what the viewer shows of a photo, for the page's script: size, tiles and layers."""
     scan, mask, probability = layers.get("scan"), layers.get("mask"), layers.get("probability")
     results = [
         {"name": one.name, "label": tier_name(one.tier), "url": tiles(layers, one, Paint.PHOTO)}
@@ -127,15 +97,17 @@ def stage_of(layers: PhotoLayers) -> Stage:
     edits = [
         {"name": one.name, "label": one.name, "url": tiles(layers, one, Paint.VALUES)} for one in layers.edits
     ]
-    return Stage(
-        layers.width,
-        layers.height,
-        tiles(layers, scan, Paint.PHOTO) if scan else None,
-        results,
-        tiles(layers, mask, Paint.MASK) if mask else None,
-        tiles(layers, probability, Paint.HEAT) if probability else None,
-        edits,
-    )
+    return {
+        "width": layers.width,
+        "height": layers.height,
+        "tileSize": TILE_SIZE,
+        "overlap": TILE_OVERLAP,
+        "scan": tiles(layers, scan, Paint.PHOTO) if scan else None,
+        "results": results,
+        "mask": tiles(layers, mask, Paint.MASK) if mask else None,
+        "probability": tiles(layers, probability, Paint.HEAT) if probability else None,
+        "edits": edits,
+    }
 
 
 def tiles(layers: PhotoLayers, layer: Layer, paint: Paint) -> str:
