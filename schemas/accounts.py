@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Connection, Engine, Row, insert, select, update
 
 from schemas import audit, session
 from schemas.audit import AuditEntry
@@ -128,5 +128,5 @@ def _require_another_admin(connection: Connection, name: str) -> None:
         raise CatalogUseError(f"{name!r} is the last admin; make somebody else admin first")
 
 
-def _record(row: Any) -> AccountRecord:
+def _record(row: Row[Any]) -> AccountRecord:
     return AccountRecord(row.name, Role(row.role), row.password_hash, row.disabled, row.created_at)

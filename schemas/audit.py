@@ -16,7 +16,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, text
+from sqlalchemy import Connection, Row, func, insert, select, text
 
 from schemas.tables import Audit, Review
 from schemas.types import clean_json, clean_text
@@ -129,7 +129,7 @@ def _digest(previous: str, document: str) -> str:
     return sha256((previous + document).encode("utf-8")).hexdigest()
 
 
-def _problem(row: Any, previous: str) -> str | None:
+def _problem(row: Row[Any], previous: str) -> str | None:
     if row.previous_sha256 != previous:
         return "it does not follow the entry before it: an entry was removed, added or replaced"
     if _digest(previous, row.document) != row.sha256:
@@ -148,7 +148,7 @@ def _reviews(connection: Connection, page: Sequence[Any]) -> dict[int, Any]:
     return {review.id: review for review in connection.execute(query)}
 
 
-def _review_of(row: Any) -> int | None:
+def _review_of(row: Row[Any]) -> int | None:
     if row.action != REVIEW:
         return None
     try:
@@ -158,7 +158,7 @@ def _review_of(row: Any) -> int | None:
         return None
 
 
-def _contradiction(row: Any, reviews: dict[int, Any]) -> str | None:
+def _contradiction(row: Row[Any], reviews: dict[int, Any]) -> str | None:
     """Return how the table of reviews contradicts a sound entry, or None."""
     number = _review_of(row)
     if number is None:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Row, insert, select
 
 from schemas import audit, queue
 from schemas.audit import AuditEntry
@@ -93,7 +93,7 @@ def verdict(accept: int, nonconforming: int, undecided: int) -> Verdict:
     return Verdict.OPEN
 
 
-def _record(connection: Connection, row: Any) -> LotRecord:
+def _record(connection: Connection, row: Row[Any]) -> LotRecord:
     query = (
         select(QueueEntry.decision)
         .join(QcMember, QcMember.work_item_id == QueueEntry.work_item_id)

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Row,
     Select,
     literal_column,
     or_,
@@ -56,7 +57,7 @@ def runs(
     return [_run_row(connection, row) for row in connection.execute(query).all()]
 
 
-def _run_row(connection: Connection, row: Any) -> Record:
+def _run_row(connection: Connection, row: Row[Any]) -> Record:
     if row.state == RunState.RUNNING:
         counts = live_counts(connection, row)
     else:

@@ -13,7 +13,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, case, delete, func, insert, literal, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Row,
+    case,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+)
 
 from schemas import audit, queue, queue_upkeep, session
 from schemas.audit import AuditEntry
@@ -243,7 +255,7 @@ def _row(rule: FlagRuleRecord, actor: str, moment: datetime) -> dict[str, Any]:
     }
 
 
-def _record(row: Any) -> FlagRuleRecord:
+def _record(row: Row[Any]) -> FlagRuleRecord:
     return FlagRuleRecord(
         row.code, row.measurement, row.threshold, row.severity, row.explanation, row.version
     )
