@@ -26,12 +26,16 @@ def collection_id(connection: Connection, name: str) -> int:
     return found
 
 
+def collection_names(connection: Connection, *, limit: int) -> list[str]:
+    """Return the names of collections in order, without counting what is in them."""
+    return list(connection.scalars(select(Collection.name).order_by(Collection.name).limit(limit)))
+
+
 def require_collection(connection: Connection, name: str) -> int:
     """Return the collection's id. Raises CatalogUseError when there is none of this name."""
     found = connection.scalar(select(Collection.id).where(Collection.name == name))
     if found is None:
-        names = list(connection.scalars(select(Collection.name).order_by(Collection.name).limit(10)))
-        there = ", ".join(repr(name) for name in names) or "none"
+        there = ", ".join(map(repr, collection_names(connection, limit=10))) or "none"
         raise CatalogUseError(f"there is no collection {name!r} in this catalog (there are: {there})")
     return found
 

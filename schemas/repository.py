@@ -85,6 +85,11 @@ class Catalog(AccountOperations, SessionOperations, DeskOperations, UpkeepOperat
         with session.write(self.engine) as connection:
             return listing.collection_id(connection, name)
 
+    def collection_names(self, *, limit: int = 500) -> list[str]:
+        """Return the names of collections in order, without counting what is in them."""
+        with session.read(self.engine) as connection:
+            return listing.collection_names(connection, limit=limit)
+
     def known(self, collection_id: int, keys: Sequence[str]) -> dict[str, KnownAsset]:
         """Return what the catalog knows of these keys (a few thousand at a time), as last seen.
 

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Path, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from review.collections import collection_names
 from review.filters import QueueQuery
 from review.identity import CurrentPerson, desk_of, needs
 from review.pages import page
@@ -34,7 +33,7 @@ def lots(
         request,
         "lots.html",
         lots=desk.catalog.lots(limit=_PAGE, before=before),
-        collections=collection_names(desk.catalog),
+        collections=desk.catalog.collection_names(),
         aqls=AQLS,
         levels=LEVELS,
         page_size=_PAGE,
