@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from oldphoto_core.image_io import DecodeLimits
 from oldphoto_core.memory import WORKING_SET
 from oldphoto_core.photo import Tier
 
 if TYPE_CHECKING:
-    from oldphoto_core.settings import RestoreSettings
+    from oldphoto_core.settings import Config, RestoreSettings
 
 
 DEFAULT_MEMORY = 3 * 1024**3
@@ -53,7 +53,7 @@ class RestoreJob:
     tier: Tier = Tier.ENHANCED
     keep_tiers: bool = False
     device: str = "auto"
-    config: Literal["compact", "paper"] = "compact"
+    config: Config = "compact"
     weights: Path | None = None
     settings: RestoreSettings | None = None
     limits: DecodeLimits = field(default_factory=DecodeLimits)

@@ -11,8 +11,8 @@ import time
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
-from typing import Literal
 
+from actors.executors import Executor
 from actors.inline import run_inline
 from actors.job import RestoreJob
 from actors.resources import EngineSettings
@@ -21,7 +21,6 @@ from actors.rows import InputRow, OutcomeRow
 from actors.storage import open_store
 from oldphoto_core.errors import UsageError
 
-Executor = Literal["ray", "inline"]
 _LARGEST_BATCH = 500
 
 

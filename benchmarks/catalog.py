@@ -27,8 +27,8 @@ from typing import Any
 
 from benchmarks.catalog_rows import PER_RUN, fill
 from benchmarks.common import RESULTS, plot, report
+from schemas.ingest_records import AssetRecord
 from schemas.records import (
-    AssetRecord,
     DerivativeRecord,
     FlagRecord,
     MaskRecord,

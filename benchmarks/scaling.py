@@ -77,7 +77,8 @@ def catalog_rate(folder: Path, rows: int) -> float:
     from flows.recording import OutcomeRecorder
     from oldphoto_core.fixity import sha256_bytes
     from oldphoto_core.photo import Outcome
-    from schemas.records import AssetRecord, DerivativeKind, DerivativeRecord, EventRecord, EventType
+    from schemas.ingest_records import AssetRecord
+    from schemas.records import DerivativeKind, DerivativeRecord, EventRecord, EventType
     from schemas.repository import Catalog
 
     kinds = (DerivativeKind.RESTORED, DerivativeKind.MASK, DerivativeKind.PROBABILITY, DerivativeKind.SIDECAR)

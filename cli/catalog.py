@@ -18,11 +18,12 @@ from cli.exit_codes import EXIT_INCOMPLETE
 from cli.export import TABLES, export_tables, user_name
 from cli.export import Form as ExportForm
 from cli.formats import Format
-from cli.query import LARGEST, CatalogOption, CollectionOption, FormatOption, JsonOption, catalog_url
+from cli.options import CatalogOption, CollectionOption, FormatOption, JsonOption, catalog_url
 from oldphoto_core.errors import UsageError
+from schemas.records import LARGEST_NUMBER
 
 if TYPE_CHECKING:
-    from schemas.review_records import FlagCount, FlagRuleRecord
+    from schemas.rules import FlagCount, FlagRuleRecord
 
 FACTORS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 """Thresholds that `calibrate` tries where none are named: these times the present one."""
@@ -75,7 +76,7 @@ def export_catalog(
 def calibrate(
     catalog: CatalogOption = None,
     collection: CollectionOption = None,
-    run: Annotated[int | None, typer.Option(max=LARGEST, help="Only photos of this run.")] = None,
+    run: Annotated[int | None, typer.Option(max=LARGEST_NUMBER, help="Only photos of this run.")] = None,
     threshold: ThresholdOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -155,7 +156,7 @@ def rebuild(
     as_json: JsonOption = False,
 ) -> None:
     """Make a lost catalog again from the sidecars of DESTINATION, or tell one that DESTINATION was moved there."""
-    from cli.restore import Watcher
+    from cli.watcher import Watcher
     from flows.progress import listening
     from flows.rebuild import rebuild_catalog
 
@@ -198,7 +199,7 @@ def parse_thresholds(given: list[str]) -> list[tuple[str, float]]:
 
 def _rules(wanted: list[tuple[str, float]]) -> list[FlagRuleRecord]:
     from oldphoto_core.flags import with_thresholds
-    from schemas.review_records import FlagRuleRecord
+    from schemas.rules import FlagRuleRecord
 
     rules = [rule for code, threshold in wanted for rule in with_thresholds({code: threshold})]
     return [

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from cli.exit_codes import EXIT_INCOMPLETE
-from cli.query import CatalogOption, CollectionOption, catalog_url
+from cli.options import CatalogOption, CollectionOption, catalog_url
 from oldphoto_core.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
-    from flows.packages import PackageSummary
+    from flows.packages import PackageRequest, PackageSummary
 
 MAX_SIDE = 4096
 _SHOWN = 20
@@ -103,14 +103,13 @@ def _require_form(form: Form, needed: Form, options: dict[str, object]) -> None:
         raise UsageError(f"{given[0]} is for {needed}. Leave it out, or export {needed}.")
 
 
-def run_export(url: str, request: object) -> PackageSummary:
-    """Export photos with a progress bar."""
-    from cli.restore import Watcher
-    from flows.packages import PackageRequest, export_photos
+def run_export(url: str, request: PackageRequest) -> PackageSummary:
+    """Export photos with a progress bar. Raises UsageError, StorageError, FixityError, CatalogError."""
+    from cli.watcher import Watcher
+    from flows.packages import export_photos
     from flows.progress import listening
     from schemas.repository import Catalog
 
-    assert isinstance(request, PackageRequest)
     request.check()
     with Watcher() as watcher, listening(watcher), Catalog.open(url, create=False) as opened:
         return export_photos(opened, request)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from oldphoto_core.errors import StorageError, UsageError
-from schemas.cells import cell_text, csv_cell, json_text
+from schemas.cells import cell_text, csv_cell, json_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,7 +75,7 @@ def json_lines(rows: Sequence[Row]) -> str:
     """Return rows as a JSON list, one object a line; instants in ISO 8601."""
     if not rows:
         return "[]\n"
-    return "[\n" + ",\n".join(_json(row) for row in rows) + "\n]\n"
+    return "[\n" + ",\n".join(json_line(row) for row in rows) + "\n]\n"
 
 
 def csv_text(rows: Sequence[Row], query: str) -> str:
@@ -94,11 +94,6 @@ def csv_text(rows: Sequence[Row], query: str) -> str:
 def printable(text: str) -> str:
     """Return text that cannot move a terminal's cursor or change its colours."""
     return text.translate(_PICTURES)
-
-
-def _json(value: Any) -> str:
-    # Separators of lines that JSON allows in strings but that split a line elsewhere.
-    return json_text(value).replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
 def short(name: str, value: Any) -> str:

@@ -6,31 +6,32 @@ nothing found), 1 the catalog cannot be opened or the output not written, 2 wron
 
 from __future__ import annotations
 
-import os
 import re
-import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli.dossier import print_dossiers
-from cli.exit_codes import EXIT_FAILED, EXIT_USAGE
 from cli.formats import Format, print_rows
-from oldphoto_core.errors import StorageError, UsageError
+from cli.options import (
+    CatalogOption,
+    CollectionOption,
+    FormatOption,
+    JsonOption,
+    OutputOption,
+    catalog_url,
+)
+from oldphoto_core.errors import UsageError
+from schemas.records import LARGEST_NUMBER
 
 if TYPE_CHECKING:
     from schemas.repository import Catalog
 
-CATALOG_VARIABLE = "OLDPHOTO_CATALOG"
-CATALOG_FILE = "catalog.db"
 _AGE = re.compile(r"(\d+)\s*([mhdw])")
-LARGEST = 2**63 - 1
-"""The largest number that a catalog can be asked for."""
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 RUN_COLUMNS = (
@@ -69,26 +70,6 @@ class Group(StrEnum):
     RUN = "run"
 
 
-CatalogOption = Annotated[
-    str | None,
-    typer.Option(
-        "--catalog",
-        envvar=CATALOG_VARIABLE,
-        metavar="URL",
-        help="sqlite:///FILE, postgresql://…, or a destination folder that holds catalog.db. "
-        "Default: catalog.db in the current folder.",
-    ),
-]
-FormatOption = Annotated[Format, typer.Option("--format", help="How to print.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-OutputOption = Annotated[
-    Path | None, typer.Option("--output", metavar="FILE", help="Write to a file instead of standard output.")
-]
-CollectionOption = Annotated[
-    str | None, typer.Option("--collection", metavar="NAME", help="Only this collection.")
-]
-
-
 def register(app: typer.Typer) -> None:
     """Add the query commands to the command line."""
     for command in (runs, flagged, show, stats):
@@ -98,9 +79,9 @@ def register(app: typer.Typer) -> None:
 def runs(
     catalog: CatalogOption = None,
     collection: CollectionOption = None,
-    limit: Annotated[int, typer.Option(min=1, max=LARGEST, help="At most so many.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=LARGEST_NUMBER, help="At most so many.")] = 20,
     after: Annotated[
-        int | None, typer.Option(metavar="RUN", max=LARGEST, help="Go on after this run.")
+        int | None, typer.Option(metavar="RUN", max=LARGEST_NUMBER, help="Go on after this run.")
     ] = None,
     form: FormatOption = Format.TABLE,
     as_json: JsonOption = False,
@@ -108,7 +89,7 @@ def runs(
 ) -> None:
     """List runs, newest first, with what became of their photos."""
     form = _form(form, as_json)
-    with _answering(catalog) as opened:
+    with _reading(catalog) as opened:
         rows = opened.runs(collection=collection, limit=limit, after=after)
         print_rows(rows, query="runs", form=form, output=output, table_columns=RUN_COLUMNS)
         _point_on(rows, "run", limit)
@@ -130,10 +111,10 @@ def flagged(
     recipe: Annotated[
         str | None, typer.Option(metavar="SHA256", help="Of this recipe (its beginning).")
     ] = None,
-    run: Annotated[int | None, typer.Option(max=LARGEST, help="Of this run.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=LARGEST, help="At most so many.")] = 100,
+    run: Annotated[int | None, typer.Option(max=LARGEST_NUMBER, help="Of this run.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=LARGEST_NUMBER, help="At most so many.")] = 100,
     after: Annotated[
-        int | None, typer.Option(metavar="CURSOR", max=LARGEST, help="Go on after this work item.")
+        int | None, typer.Option(metavar="CURSOR", max=LARGEST_NUMBER, help="Go on after this work item.")
     ] = None,
     form: FormatOption = Format.TABLE,
     as_json: JsonOption = False,
@@ -141,7 +122,7 @@ def flagged(
 ) -> None:
     """List what a curator should look at, newest first."""
     form = _form(form, as_json)
-    with _answering(catalog) as opened:
+    with _reading(catalog) as opened:
         if flag is not None:
             _check_flag(opened, flag)
         rows = opened.flagged(
@@ -166,9 +147,9 @@ def show(
     ],
     catalog: CatalogOption = None,
     collection: CollectionOption = None,
-    limit: Annotated[int, typer.Option(min=1, max=LARGEST, help="At most so many photos.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=LARGEST_NUMBER, help="At most so many photos.")] = 20,
     after: Annotated[
-        int | None, typer.Option(metavar="ASSET", max=LARGEST, help="Go on after this asset number.")
+        int | None, typer.Option(metavar="ASSET", max=LARGEST_NUMBER, help="Go on after this asset number.")
     ] = None,
     form: FormatOption = Format.TABLE,
     as_json: JsonOption = False,
@@ -176,7 +157,7 @@ def show(
 ) -> None:
     """Show everything about a photo: what it is, what was done, what came of it."""
     form = _form(form, as_json)
-    with _answering(catalog) as opened:
+    with _reading(catalog) as opened:
         rows = opened.show(asset, collection=collection, limit=limit, after=after)
         if form is Format.TABLE:
             print_dossiers(rows, output)
@@ -198,19 +179,9 @@ def stats(
 
     form = _form(form, as_json)
     query = f"stats-{by}"
-    with _answering(catalog) as opened:
+    with _reading(catalog) as opened:
         rows = opened.stats(by, collection=collection)
         print_rows(rows, query=query, form=form, output=output, table_columns=columns(query))
-
-
-def catalog_url(given: str | None) -> str:
-    """Return the URL of the catalog that the caller means.
-
-    Nothing or an empty string: ``catalog.db`` in the current folder. Raises UsageError for a URL of another kind.
-    """
-    from flows import request
-
-    return request.catalog_url(given or CATALOG_FILE)
 
 
 def parse_since(text: str, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> datetime:
@@ -242,31 +213,17 @@ def _check_flag(catalog: Catalog, code: str) -> None:
 
 def _form(form: Format, as_json: bool) -> Format:
     if as_json and form not in (Format.TABLE, Format.JSON):
-        _fail(f"--json and --format {form} exclude each other", EXIT_USAGE)
+        raise UsageError(f"--json and --format {form} exclude each other")
     return Format.JSON if as_json else form
 
 
 @contextmanager
-def _answering(given: str | None) -> Iterator[Catalog]:
-    """Open the catalog for reading, and turn what goes wrong into a message and an exit code."""
-    from schemas.errors import CatalogError, CatalogUseError
+def _reading(given: str | None) -> Iterator[Catalog]:
+    """Open the catalog for reading. Who reads the output (``head``) and has seen enough is no failure."""
     from schemas.repository import Catalog
 
-    try:
-        with Catalog.open(catalog_url(given), create=False) as catalog:
-            yield catalog
-    except (UsageError, CatalogUseError) as error:
-        _fail(str(error), EXIT_USAGE)
-    except (CatalogError, StorageError) as error:
-        _fail(str(error), EXIT_FAILED)
-    except BrokenPipeError:
-        # The reader (`head`) has seen enough. Python would complain again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _fail(message: str, code: int) -> None:
-    typer.echo(f"oldphoto: {message}", err=True)
-    raise typer.Exit(code)
+    with suppress(BrokenPipeError), Catalog.open(catalog_url(given), create=False) as catalog:
+        yield catalog
 
 
 def _point_on(rows: Sequence[dict[str, Any]], cursor: str, limit: int) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.exit_codes import EXIT_INCOMPLETE
+from cli.options import CatalogOfDestinationOption
 
 if TYPE_CHECKING:
     from flows.redo import RedoSummary
@@ -21,10 +22,7 @@ def register(app: typer.Typer) -> None:
 
 def redo(
     destination: Annotated[str, typer.Argument(metavar="DESTINATION", help="Folder or s3://bucket/prefix.")],
-    catalog: Annotated[
-        str | None,
-        typer.Option(envvar="OLDPHOTO_CATALOG", metavar="URL", help="Default: catalog.db in DESTINATION."),
-    ] = None,
+    catalog: CatalogOfDestinationOption = None,
     collection: Annotated[str | None, typer.Option(metavar="NAME", help="Only this collection.")] = None,
     device: Annotated[str, typer.Option(help="auto | cpu | cuda")] = "auto",
     limit: Annotated[
@@ -36,7 +34,7 @@ def redo(
     from cli.engines import engines
     from cli.environment import keep_password
     from cli.interrupts import stopped_in_order
-    from cli.restore import Watcher
+    from cli.watcher import Watcher
 
     url = keep_password(catalog)
     with stopped_in_order(), Watcher() as watcher, engines("inline"):

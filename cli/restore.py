@@ -8,29 +8,19 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.exit_codes import EXIT_FAILED, EXIT_INCOMPLETE
+from cli.options import CATALOG_VARIABLE
 
 if TYPE_CHECKING:
-    from rich.progress import TaskID
-
-    from flows.progress import Progress, RunDetails
+    from cli.watcher import Watcher
+    from flows.progress import RunDetails
     from flows.request import RestoreRequest
     from flows.summary import RunSummary
-
-PHASES = {
-    "ingest": "looking",
-    "restore": "restoring",
-    "verify": "verifying",
-    "export": "exporting",
-    "rebuild": "rebuilding",
-}
 
 
 def register(app: typer.Typer) -> None:
@@ -48,7 +38,7 @@ def restore(
     catalog: Annotated[
         str | None,
         typer.Option(
-            envvar="OLDPHOTO_CATALOG",
+            envvar=CATALOG_VARIABLE,
             metavar="URL",
             help="sqlite:///FILE, postgresql://…, a catalog's file, or a folder that holds catalog.db. "
             "Default: catalog.db in DESTINATION.",
@@ -91,6 +81,7 @@ def restore(
     from cli.ending import Ending
     from cli.environment import keep_password
     from cli.interrupts import stopped_in_order
+    from cli.watcher import Watcher
     from flows.request import RestoreRequest
 
     request = RestoreRequest(
@@ -153,48 +144,6 @@ def run_flow(request: RestoreRequest, watcher: Watcher) -> RunSummary:
         with listening(watcher):
             summary: RunSummary = restore_archive(**asdict(request))
     return summary
-
-
-class Watcher:
-    """Draws the progress bar and keeps the details for the end.
-
-    Args:
-        known: called once the details are there.
-    """
-
-    def __init__(self, known: Callable[[], None] = lambda: None) -> None:
-        from cli.progress import progress_bar
-
-        self.bar = progress_bar()
-        self.details: RunDetails | None = None
-        self._known = known
-        self._tasks: dict[str, TaskID] = {}
-
-    def __enter__(self) -> Self:
-        self.bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.bar.stop()
-
-    def progress(self, progress: Progress) -> None:
-        """Move the bar of the progress's phase."""
-        if progress.phase not in self._tasks:
-            self._tasks[progress.phase] = self.bar.add_task(PHASES[progress.phase], total=None, note="")
-        note = f"{progress.finished:,}" + (f"/{progress.total:,}" if progress.total else "")
-        self.bar.update(
-            self._tasks[progress.phase],
-            completed=progress.finished,
-            total=progress.total,
-            note=f"{note} {progress.note}".rstrip(),
-        )
-
-    def finished(self, details: RunDetails) -> None:
-        """Keep the details."""
-        self.details = details
-        self._known()
 
 
 def print_result(details: RunDetails, request: RestoreRequest) -> None:
@@ -262,8 +211,8 @@ def closing_lines(details: RunDetails, request: RestoreRequest) -> list[str]:
     return lines
 
 
-def shown_catalog(request: RestoreRequest) -> str | None:
+def shown_catalog(request: RestoreRequest) -> str:
     """Return the catalog's URL without a password."""
-    from flows.request import without_password
+    from schemas.urls import shown
 
-    return without_password(request.catalog_url())
+    return shown(request.catalog_url())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.query import CATALOG_FILE, catalog_url
+from cli.options import CatalogOfDestinationOption, catalog_url
 from oldphoto_core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -32,10 +32,7 @@ def review(
     ] = None,
     host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")] = DEFAULT_PORT,
-    catalog: Annotated[
-        str | None,
-        typer.Option(envvar="OLDPHOTO_CATALOG", metavar="URL", help="Default: catalog.db in DESTINATION."),
-    ] = None,
+    catalog: CatalogOfDestinationOption = None,
     root: Annotated[
         list[str] | None,
         typer.Option(metavar="PLACE", help="A further folder or s3:// prefix whose files may be shown."),
@@ -74,6 +71,7 @@ def review(
 
 def _open(destination: str | None, catalog: str | None) -> Catalog:
     """Open the catalog; one of an older version is upgraded, as every command that writes does."""
+    from flows.catalog_urls import CATALOG_FILE
     from schemas.errors import CatalogVersionError
     from schemas.repository import Catalog
 

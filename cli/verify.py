@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.exit_codes import EXIT_INCOMPLETE
-from cli.query import CatalogOption, CollectionOption, catalog_url
+from cli.options import CatalogOption, CollectionOption, catalog_url
 
 if TYPE_CHECKING:
     from flows.fixity import FixitySummary
@@ -37,7 +37,7 @@ def verify(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Compare the SHA-256 of masters and derivatives with the catalog, and record what was found."""
-    from cli.restore import Watcher
+    from cli.watcher import Watcher
     from flows.fixity import check_files
     from flows.progress import listening
     from schemas.repository import Catalog

@@ -57,12 +57,12 @@ class ProgressArtifact:
 
     def update(self, finished: int) -> None:
         """Say how many photos are finished; the last one is always said."""
-        now = self.clock()
-        if self._id is None or (finished < self.total and now - self._updated_at < self._pause):
+        now, artifact = self.clock(), self._id
+        if artifact is None or (finished < self.total and now - self._updated_at < self._pause):
             return
         self.updates += 1
         percent = 100.0 * min(finished, self.total) / self.total
-        _shown(lambda: update_progress_artifact(self._id, progress=percent))  # type: ignore[arg-type]
+        _shown(lambda: update_progress_artifact(artifact, progress=percent))
         self._updated_at = self.clock()
         # A server that does not answer is asked for a minute each time, and photos wait meanwhile.
         self._pause = max(self.every, RESPITE * (self._updated_at - now))
@@ -85,8 +85,8 @@ def show_summary(
 
     A server that cannot be reached for one of them is not asked for the others: it costs a minute each time.
     """
-    rows = [{"outcome": name, "photographs": summary[name]} for name in OUTCOMES]  # type: ignore[literal-required]
-    rows += [{"outcome": name, "photographs": summary[name]} for name in NOT_INPUTS if summary[name]]  # type: ignore[literal-required]
+    rows: list[dict[str, Any]] = [{"outcome": name, "photographs": summary[name]} for name in OUTCOMES]
+    rows += [{"outcome": name, "photographs": summary[name]} for name in NOT_INPUTS if summary[name]]
     text = summary_markdown(summary, collection, report.uri if report else None, notes)
 
     def show() -> None:
@@ -121,8 +121,8 @@ def summary_markdown(summary: RunSummary, collection: str, report: str | None, n
         "",
         "| outcome | photographs |",
         "|---|---:|",
-        *(f"| {name} | {summary[name]} |" for name in OUTCOMES),  # type: ignore[literal-required]
-        *(f"| {name} | {summary[name]} |" for name in NOT_INPUTS if summary[name]),  # type: ignore[literal-required]
+        *(f"| {name} | {summary[name]} |" for name in OUTCOMES),
+        *(f"| {name} | {summary[name]} |" for name in NOT_INPUTS if summary[name]),
         "",
         f"Recipe `{summary['recipe']}`",
     ]

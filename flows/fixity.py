@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 from actors.storage import Anywhere
 from flows.progress import Progress, listener
@@ -23,7 +23,8 @@ from schemas.repository import Catalog
 PAGE = 100
 """Photos are checked, and recorded, so many at a time."""
 
-REMEDIES = {
+Problem = Literal["missing", "changed", "unreadable"]
+REMEDIES: dict[Problem, str] = {
     "missing": 'Put it back from a backup; or see "When folders move" in docs/catalog.md, if all of them were moved',
     "changed": "Compare it with a backup before anything else is done with it",
     "unreadable": "See to the disk, the permissions or the connection, and run again",
@@ -52,7 +53,7 @@ class FixityReport:
     files: int = 0
     read: int = 0
     problems: list[dict[str, Any]] = field(default_factory=list)
-    found: dict[str, int] = field(default_factory=lambda: dict.fromkeys(REMEDIES, 0))
+    found: dict[Problem, int] = field(default_factory=lambda: dict.fromkeys(REMEDIES, 0))
 
     def add(self, result: FixityResult, read: int) -> None:
         """Take in one photo's result and the bytes that were read for it."""
@@ -148,7 +149,7 @@ def _look(photo: FixityPhoto, file: FixityFile, files: Anywhere) -> tuple[Mappin
     return None, size
 
 
-def _problem(photo: FixityPhoto, file: FixityFile, kind: str, **more: str) -> dict[str, Any]:
+def _problem(photo: FixityPhoto, file: FixityFile, kind: Problem, **more: str) -> dict[str, Any]:
     return {
         "problem": kind,
         "collection": photo.collection,

@@ -29,14 +29,12 @@ from oldphoto_core.errors import FixityError, PhotoError, StorageError
 from oldphoto_core.fixity import sha256_bytes, sha256_stream
 from oldphoto_core.image_io import DecodeLimits, read_header
 from schemas.errors import UnstorableKeyError
+from schemas.ingest_records import AssetRecord, IngestCounts, KnownAsset
 from schemas.records import (
     FIXITY_ERROR,
-    AssetRecord,
     EventOutcome,
     EventRecord,
     EventType,
-    IngestCounts,
-    KnownAsset,
 )
 from schemas.repository import Catalog
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 
 from actors.storage import Store, open_store
+from flows.catalog_urls import CATALOG_FILE, sqlite_names
 from flows.request import OUTPUT_FOLDERS
 from oldphoto_core.errors import StorageError, UsageError
 
-_OWN_FILES = frozenset({"report.html", *(f"catalog.db{end}" for end in ("", "-wal", "-shm", "-journal"))})
+_OWN_FILES = frozenset({"report.html", *sqlite_names(CATALOG_FILE)})
 _MARK = re.compile(r"[0-9a-f]{64}\.json|[0-9a-f]{12}/.+")
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
+from flows.catalog_urls import catalog_url
 from flows.packages import Form, PackageRequest, PackageSummary, export_photos
-from flows.request import catalog_url
 from oldphoto_core.errors import UsageError
 from schemas.repository import Catalog
 

@@ -20,9 +20,9 @@ from typing import Any, NamedTuple, Self, TypedDict
 from actors.rows import to_outcome
 from actors.sidecar import SidecarFacts, read_sidecar
 from actors.storage import Store, StoredObject, open_store
+from flows.catalog_urls import catalog_url_beside
 from flows.progress import Progress, listener
-from flows.recording import RECIPE_FORMAT, recipe_key
-from flows.request import RestoreRequest
+from flows.recording import RECIPE_FILE_FORMAT, recipe_key
 from oldphoto_core.errors import StorageError
 from oldphoto_core.fixity import sha256_bytes, sha256_stream
 from schemas.errors import UnstorableKeyError
@@ -103,8 +103,7 @@ def rebuild_catalog(
         CatalogError: the catalog cannot be used.
     """
     store = open_store(destination)
-    # The request is only asked where its catalog lies.
-    url = RestoreRequest(source=destination, destination=destination, catalog=catalog).catalog_url()
+    url = catalog_url_beside(destination, catalog)
     with Catalog.open(url) as opened:
         work = _Work(opened, store, verify)
         for number, (found, facts) in enumerate(_sidecars(work), start=1):
@@ -218,7 +217,7 @@ def _recipe(work: _Work, sha256: str) -> tuple[str | None, list[ModelRecord]]:
     try:
         facts = json.loads(work.store.read(recipe_key(sha256)))
         document = facts["document"]
-        if facts["format"] != RECIPE_FORMAT or sha256_bytes(document.encode("utf-8")) != sha256:
+        if facts["format"] != RECIPE_FILE_FORMAT or sha256_bytes(document.encode("utf-8")) != sha256:
             raise ValueError("it is not the recipe that it is called after")
         return document, [ModelRecord(**model) for model in facts["models"]]
     except (StorageError, ValueError, TypeError, KeyError, AttributeError) as error:

@@ -32,7 +32,8 @@ from schemas.review_records import QueueCount, QueueFilter
 
 _log = logging.getLogger(__name__)
 
-RECIPE_FORMAT = "oldphoto-recipe/1"
+RECIPE_FILE_FORMAT = "oldphoto-recipe/1"
+"""Of the file beside the results that holds a recipe; the recipe's own is `flows.recipe.RECIPE_FORMAT`."""
 BATCH_ROWS = 64
 BATCH_SECONDS = 2.0
 """Outcomes are recorded once so many have come, or so much time has passed, whichever is first."""
@@ -89,7 +90,7 @@ def leave_recipe(store: Store, sha256: str, document: str, models: Sequence[Mode
         StorageError: the destination refuses.
     """
     facts = {
-        "format": RECIPE_FORMAT,
+        "format": RECIPE_FILE_FORMAT,
         "sha256": sha256,
         "document": document,
         "models": [asdict(model) for model in models],

@@ -22,11 +22,13 @@ from actors.restorer import PhotoRestorer, shipped_restorer
 from actors.rows import InputRow
 from actors.storage import open_store
 from actors.stream import run_stream
+from flows.catalog_urls import catalog_url_beside
 from flows.given_mask import RedoRestorer, read_mask
+from flows.places import absolute_place, relative_place
 from flows.progress import Progress, listener
 from flows.recipe import with_given_mask
 from flows.recording import OutcomeRecorder, Run, recorded_run
-from flows.request import OUTPUT_FOLDERS, RestoreRequest, absolute_place, relative_place
+from flows.request import OUTPUT_FOLDERS, RestoreRequest
 from flows.workplace import Decision, Workplace, decide
 from oldphoto_core.errors import OldPhotoError
 from schemas.errors import CatalogError
@@ -82,8 +84,7 @@ def redo(
         UsageError: a bucket without a catalog's URL.
         CatalogError: there is no such catalog or collection, or it cannot be used.
     """
-    # The request is only asked where its catalog lies.
-    url = RestoreRequest(source=destination, destination=destination, catalog=catalog).catalog_url()
+    url = catalog_url_beside(destination, catalog)
     summary = RedoSummary()
     with Catalog.open(url, create=False) as opened:
         redoer = Redoer(opened, url, absolute_place(destination), device)

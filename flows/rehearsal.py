@@ -21,16 +21,16 @@ from flows.request import RestoreRequest
 from flows.summary import RunSummary, summarise
 from flows.workplace import decide, effects_of_missing, ingest_of
 from schemas.errors import CatalogMissingError
+from schemas.ingest_records import AssetRecord, KnownAsset
 from schemas.records import (
     FINISHED_STATES,
     FIXITY_ERROR,
     OUTSIDE_ERRORS,
     WITH_OUTPUT,
-    AssetRecord,
-    KnownAsset,
     WorkState,
 )
 from schemas.repository import MAX_ATTEMPTS, Catalog
+from schemas.runs import COUNTS
 from schemas.session import read
 from schemas.tables import Asset, Collection, Recipe, WorkItem
 
@@ -52,8 +52,7 @@ def rehearse(request: RestoreRequest) -> RunSummary:
         for records in looked:
             counts.update(_counts(records, past, result.remarks, retry=request.retry))
             listener().progress(Progress("ingest", counts["inputs"]))
-    names = ("inputs", "already_done", "done", "skipped", "quarantined", "failed", "pending")
-    found = {name: counts[name] for name in names}
+    found = {name: counts[name] for name in COUNTS}
     found["failed"] += counts["given_up"]
     summary = summarise(None, decision.recipe.sha256, found, time.monotonic() - began, result.remarks)
     listener().finished(

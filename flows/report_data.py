@@ -22,13 +22,13 @@ from flows.remarks import Remarks
 from flows.report import Card, FlagLine, ModelLine, Page, Trouble, View
 from flows.summary import summarise
 from flows.workplace import Workplace, effects_of_missing
-from schemas.records import WorkState
+from schemas.records import TROUBLES, WorkState
+from schemas.review_records import SEVERITY_RANKS
 from schemas.session import read
 from schemas.tables import Content, Mask, WorkItem
 
 MAX_PICTURES = 60
 MAX_LINES = 300
-SEVERITIES = ("serious", "warning", "notice")
 
 Row = Mapping[str, Any]
 
@@ -42,11 +42,7 @@ def collect_report(place: Workplace, run: Run, remarks: Remarks | None = None) -
     catalog, recipe = place.catalog, place.decision.recipe
     listed = partial(catalog.flagged, collection=place.request.collection_name(), recipe=recipe.sha256)
     flagged = listed(limit=MAX_LINES + 1)
-    troubled = [
-        row
-        for outcome in (WorkState.QUARANTINED, WorkState.FAILED)
-        for row in listed(outcome=outcome, limit=MAX_LINES + 1)
-    ]
+    troubled = [row for outcome in TROUBLES for row in listed(outcome=outcome, limit=MAX_LINES + 1)]
     done = listed(outcome=WorkState.DONE, limit=MAX_PICTURES)
     flagged.sort(key=_worst)
     pictured = _first_of((*flagged, *done), MAX_PICTURES)
@@ -107,8 +103,8 @@ def _first_of(rows: Sequence[Row], number: int) -> list[Row]:
 
 
 def _worst(row: Row) -> int:
-    """Return the rank of a row's worst flag, the most severe first."""
-    return min((SEVERITIES.index(flag["severity"]) for flag in row["flags"]), default=len(SEVERITIES))
+    """Return where a row's worst flag puts it, the most severe first."""
+    return -max((SEVERITY_RANKS[flag["severity"]] for flag in row["flags"]), default=0)
 
 
 def _flag_lines(row: Row) -> list[FlagLine]:

@@ -5,31 +5,34 @@ Light on purpose: the command line checks a request before it starts an engine.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
-from urllib.parse import unquote, urlsplit
+from typing import Any, TypeVar
 
+from actors.executors import EXECUTORS, Executor
 from actors.storage import overlap
+from flows.catalog_urls import (
+    absolute_url,
+    catalog_url_beside,
+    is_database_url,
+    sqlite_file,
+    sqlite_names,
+)
+from flows.places import absolute_place, is_bucket, local_path, relative_place
 from flows.profiles import profile_named, tier_named
 from oldphoto_core.errors import UsageError
+from oldphoto_core.settings import CONFIGS, Config
+from schemas.records import LARGEST_NUMBER
 
-Executor = Literal["ray", "inline"]
-Config = Literal["compact", "paper"]
+_Name = TypeVar("_Name", bound=str)
 
 LEAST_MEMORY = 1.5
 """GiB that a worker needs at the least: libraries, networks and a few tiles."""
 MOST_MEMORY = 2.0**32
 """GiB that no machine has; Ray counts bytes in 64 bits."""
-LARGEST_LIMIT = 2**63 - 1
-"""What a database takes for a number."""
 OUTPUT_FOLDERS = ("restored", "masks", "probability", "faces", "sidecars", "tiers", "recipes", "reports")
 """Folders of a destination that hold what we made."""
-CATALOG_FILE = "catalog.db"
-"""What a catalog in a folder is called."""
-_DATABASE = re.compile(r"(sqlite|postgres(ql)?)(\+\w+)?:")
 
 
 @dataclass(frozen=True)
@@ -64,9 +67,9 @@ class RestoreRequest:
         profile_named(self.profile)
         tier_named(self.tier)
         _one_of("device", self.device, ("auto", "cpu", "cuda"))
-        _one_of("executor", self.executor, ("ray", "inline"))
-        _one_of("config", self.config, ("compact", "paper"))
-        if self.limit is not None and not 1 <= self.limit <= LARGEST_LIMIT:
+        _one_of("executor", self.executor, EXECUTORS)
+        _one_of("config", self.config, CONFIGS)
+        if self.limit is not None and not 1 <= self.limit <= LARGEST_NUMBER:
             raise UsageError(
                 f"A limit of {self.limit} photos makes no sense. Give a number of photos, or leave it out."
             )
@@ -105,7 +108,7 @@ class RestoreRequest:
 
     def _check_catalog(self) -> None:
         url = self.catalog_url()
-        if not self.catalog or _DATABASE.match(self.catalog):
+        if not self.catalog or is_database_url(self.catalog):
             return
         # A run makes a catalog that is missing, and a folder's name with a slip in it would become one.
         path = local_path(self.catalog)
@@ -121,14 +124,7 @@ class RestoreRequest:
         Raises:
             UsageError: the destination is a bucket and no catalog was named, or its URL is of no database.
         """
-        if self.catalog:
-            return catalog_url(self.catalog)
-        if is_bucket(self.destination):
-            raise UsageError(
-                f"A catalog cannot lie in the bucket of {self.destination}. Name one: "
-                "--catalog sqlite:////absolute/path/catalog.db or --catalog postgresql://user@host/database."
-            )
-        return f"sqlite:///{local_path(self.destination) / CATALOG_FILE}"
+        return catalog_url_beside(self.destination, self.catalog)
 
     def collection_name(self) -> str:
         """Return the collection's name; by default the source's whole address.
@@ -157,11 +153,13 @@ class RestoreRequest:
 
         Places are absolute: whoever reads them later may be in another folder.
         """
+        from schemas.urls import shown
+
         return {
             **asdict(self),
             "source": absolute_place(self.source),
             "destination": absolute_place(self.destination),
-            "catalog": without_password(_absolute_url(self.catalog_url())) if self.catalog else None,
+            "catalog": shown(absolute_url(self.catalog_url())) if self.catalog else None,
             "manifest": str(local_path(self.manifest)) if self.manifest else None,
             "weights": str(local_path(self.weights)) if self.weights else None,
         }
@@ -178,18 +176,18 @@ class RestoreRequest:
 
     @property
     def config_name(self) -> Config:
-        """The networks' configuration, as its own type."""
-        return cast(Config, self.config)
+        """The networks' configuration, as its own type. Raises UsageError."""
+        return _one_of("config", self.config, CONFIGS)
 
     @property
     def executor_name(self) -> Executor:
-        """The executor, as its own type."""
-        return cast(Executor, self.executor)
+        """The executor, as its own type. Raises UsageError."""
+        return _one_of("executor", self.executor, EXECUTORS)
 
     def _own_files(self) -> list[str]:
         files = [self.manifest] if self.manifest is not None else []
         if (database := sqlite_file(self.catalog_url())) is not None:
-            files += [f"{database}{suffix}" for suffix in ("", "-wal", "-shm", "-journal")]
+            files += sqlite_names(str(database))
         return files
 
     def _key_of(self, file: str) -> str | None:
@@ -197,94 +195,8 @@ class RestoreRequest:
         return None if is_bucket(self.source) else relative_place(self.source, file)
 
 
-def catalog_url(given: str) -> str:
-    """Return the URL of the catalog that somebody names: by a URL, its file, or a folder that holds ``catalog.db``.
-
-    Every command and flow asks here, so that one name means one catalog to all of them. Raises UsageError for a
-    URL of another kind.
-    """
-    if _DATABASE.match(given):
-        return given
-    if "://" in given:
-        raise UsageError(
-            f"{given.partition('://')[0]}:// is no catalog. Name the catalog itself: "
-            f"sqlite:///FILE, postgresql://…, or a local folder that holds {CATALOG_FILE}."
-        )
-    path = local_path(given)
-    return f"sqlite:///{path / CATALOG_FILE if path.is_dir() else path}"
-
-
-def is_bucket(place: str) -> bool:
-    """Return whether a place is an S3 address."""
-    return place.startswith("s3://")
-
-
-def local_path(place: str) -> Path:
-    """Return the absolute path of a local place (a path or ``file://``)."""
-    if place.startswith("file://"):
-        place = unquote(urlsplit(place).path)
-    return Path(place).expanduser().resolve()
-
-
-def absolute_place(place: str) -> str:
-    """Return a place that means the same from any working directory."""
-    return place.rstrip("/") if is_bucket(place) else str(local_path(place))
-
-
-def relative_place(root: str, place: str) -> str | None:
-    """Return ``place`` relative to ``root`` with ``/`` between parts; None when it lies elsewhere."""
-    if is_bucket(root) != is_bucket(place):
-        return None
-    if is_bucket(root):
-        base, other = _bucket_place(root), _bucket_place(place)
-        return other[len(base) :].strip("/") if f"{other}/".startswith(f"{base}/") else None
-    base_path, other_path = local_path(root), local_path(place)
-    if not other_path.is_relative_to(base_path):
-        return None
-    relative = other_path.relative_to(base_path).as_posix()
-    return "" if relative == "." else relative
-
-
-def _bucket_place(place: str) -> str:
-    """Return an S3 address as the store reads it: slashes around the prefix do not matter."""
-    bucket, _, prefix = place.removeprefix("s3://").partition("/")
-    return f"s3://{bucket}/{prefix.strip('/')}".rstrip("/")
-
-
-def sqlite_file(url: str) -> Path | None:
-    """Return the file of a SQLite catalog, absolute; None for any other."""
-    from sqlalchemy.exc import ArgumentError
-
-    from schemas.urls import parse_url
-
-    try:
-        found = parse_url(url)
-    except (ArgumentError, ValueError):
-        return None
-    if found.get_backend_name() != "sqlite" or found.database in (None, "", ":memory:"):
-        return None
-    return Path(str(found.database)).resolve()
-
-
-def _absolute_url(url: str) -> str:
-    """Return a catalog's URL that means the same from any working directory."""
-    from schemas.urls import parse_url
-
-    file = sqlite_file(url)
-    return (
-        url if file is None else parse_url(url).set(database=str(file)).render_as_string(hide_password=False)
-    )
-
-
-def without_password(url: str | None) -> str | None:
-    """Return a catalog's URL (or the folder that stands for it) with its password hidden."""
-    if url is None:
-        return None
-    from schemas.urls import shown
-
-    return shown(url)
-
-
-def _one_of(what: str, given: str, allowed: tuple[str, ...]) -> None:
-    if given not in allowed:
-        raise UsageError(f"No {what} is called {given!r}. Choose one of: {', '.join(allowed)}.")
+def _one_of(what: str, given: str, allowed: tuple[_Name, ...]) -> _Name:
+    for name in allowed:
+        if name == given:
+            return name
+    raise UsageError(f"No {what} is called {given!r}. Choose one of: {', '.join(allowed)}.")

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, cast
 
-from prefect import flow, task
+from prefect import State, Task, flow, task
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas import TaskRun
 from prefect.runtime import flow_run
 from prefect.states import Completed
 
@@ -40,10 +41,9 @@ RETRY_DELAYS: list[float] = [5, 30]
 """Seconds before a task is tried again."""
 
 
-def may_pass(task: Any, task_run: Any, state: Any) -> bool:
+def may_pass(task: Task[..., Any], task_run: TaskRun, state: State[Any]) -> bool:
     """Return whether a task failed on a store or on reaching the catalog: the only reasons to try it again."""
-    error = state.data.exception if hasattr(state.data, "exception") else state.data
-    return isinstance(error, StorageError | CatalogUnavailableError)
+    return isinstance(state.data, StorageError | CatalogUnavailableError)
 
 
 @flow(name="restore-archive", flow_run_name="restore {source}", persist_result=False)

@@ -11,12 +11,16 @@ Beside them stands what is no input: ``left_out``, ``missing`` and ``contradicte
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 from flows.remarks import RemarkKind, Remarks
 
-OUTCOMES = ("done", "skipped", "quarantined", "failed", "pending")
-NOT_INPUTS = ("left_out", "missing", "contradicted")
+OutcomeName = Literal["done", "skipped", "quarantined", "failed", "pending"]
+OUTCOMES: tuple[OutcomeName, ...] = ("done", "skipped", "quarantined", "failed", "pending")
+NotInputName = Literal["left_out", "missing", "contradicted"]
+NOT_INPUTS: tuple[NotInputName, ...] = ("left_out", "missing", "contradicted")
+_IN_WORDS: tuple[Literal["already_done", OutcomeName, NotInputName], ...]
+_IN_WORDS = ("already_done", *OUTCOMES, *NOT_INPUTS)
 
 
 class RunSummary(TypedDict):
@@ -43,8 +47,7 @@ class RunSummary(TypedDict):
 
 def in_words(summary: RunSummary) -> str:
     """Return what became of the photos in a line; outcomes that did not happen are left out."""
-    names = ("already_done", *OUTCOMES, *NOT_INPUTS)
-    found = [f"{summary[name]} {name.replace('_', ' ')}" for name in names if summary[name]]  # type: ignore[literal-required]
+    found = [f"{summary[name]} {name.replace('_', ' ')}" for name in _IN_WORDS if summary[name]]
     return ", ".join(found) or "no photographs"
 
 

@@ -6,8 +6,8 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
 from flows.artifacts import show_fixity
+from flows.catalog_urls import catalog_url
 from flows.fixity import REMEDIES, FixitySummary, check_files
-from flows.request import catalog_url
 from oldphoto_core.errors import OldPhotoError
 from schemas.repository import Catalog
 
@@ -38,7 +38,7 @@ def verify_fixity(
         summary: FixitySummary = task(name="check files", cache_policy=NO_CACHE)(check_files)(
             opened, collection, sample, seed, masters_only, threads
         )
-    found = {kind: summary[kind] for kind in REMEDIES}  # type: ignore[literal-required]
+    found = {kind: summary[kind] for kind in REMEDIES}
     if any(found.values()):
         show_fixity(summary["problems"])
         counts = ", ".join(f"{number} {kind}" for kind, number in found.items() if number)

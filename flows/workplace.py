@@ -16,9 +16,10 @@ from actors.job import RestoreJob
 from actors.storage import Store, open_store
 from flows.ingest import Ingest
 from flows.manifest import Manifest
+from flows.places import local_path
 from flows.profiles import TIER_ORDER, Profile, highest_allowed, profile_named, tier_named
 from flows.recipe import Recipe, WeightsLike, build_recipe
-from flows.request import RestoreRequest, local_path
+from flows.request import RestoreRequest
 from oldphoto_core.errors import UsageError, WeightsError
 from oldphoto_core.photo import Tier
 from oldphoto_core.provision import find_provision

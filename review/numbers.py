@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from fastapi import Path
+
+from schemas.records import LARGEST_NUMBER
+
+ItemNumber = Annotated[int, Path(ge=1, le=LARGEST_NUMBER)]
+"""A work item's number, as part of an address."""
+
 _MOST_DIGITS = 18
 
 

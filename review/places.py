@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from schemas.repository import Catalog
 
@@ -15,20 +17,22 @@ def known_roots(catalog: Catalog, given: Iterable[str]) -> tuple[str, ...]:
 
     Relative places of old runs count from the present folder, and only where there is such a folder.
     """
-    roots: list[str] = [_absolute(place) for place in given]
+    roots: list[str] = [absolute_place(place) for place in given]
     for run in catalog.runs(limit=_RUNS):
         for name in ("source", "destination"):
             place = run["parameters"].get(name)
             if isinstance(place, str) and place and _exists(place):
-                roots.append(_absolute(place))
+                roots.append(absolute_place(place))
     return tuple(dict.fromkeys(roots))
 
 
-def _exists(place: str) -> bool:
-    return place.startswith("s3://") or Path(place.removeprefix("file://")).expanduser().is_dir()
-
-
-def _absolute(place: str) -> str:
+def absolute_place(place: str) -> str:
+    """Return a folder's real path (of a path or ``file://``), or an ``s3://`` address without a slash at its end."""
     if place.startswith("s3://"):
         return place.rstrip("/")
-    return str(Path(place.removeprefix("file://")).expanduser().resolve())
+    text = unquote(urlsplit(place).path) if place.startswith("file://") else place
+    return os.path.realpath(Path(text).expanduser())
+
+
+def _exists(place: str) -> bool:
+    return place.startswith("s3://") or os.path.isdir(absolute_place(place))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from oldphoto_core.errors import UsageError
@@ -40,6 +40,7 @@ class DeskSettings:
         forwarders: web servers in front of the desk, which say for whom they ask (``X-Forwarded-For``).
         https: whether browsers reach the desk by https, so that cookies are bound to it.
         idle_hours: a session ends after so many hours without a request.
+        page_size: how many photos a page of the queue shows.
     """
 
     roots: tuple[str, ...]
@@ -50,7 +51,7 @@ class DeskSettings:
     forwarders: tuple[Network, ...] = ()
     https: bool = False
     idle_hours: float = 10.0
-    page_size: int = field(default=48)
+    page_size: int = 48
 
 
 def is_loopback(host: str) -> bool:

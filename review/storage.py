@@ -21,6 +21,7 @@ from urllib.parse import unquote, urlsplit
 
 from oldphoto_core.errors import AlreadyExistsError, FixityError, StorageError
 from oldphoto_core.fixity import sha256_stream
+from review.places import absolute_place
 
 _CHUNK = 1 << 20
 
@@ -43,7 +44,7 @@ class Storage:
     """
 
     def __init__(self, roots: Iterable[str], cache: Path) -> None:
-        self.roots = tuple(dict.fromkeys(_normal(root) for root in roots))
+        self.roots = tuple(dict.fromkeys(map(absolute_place, roots)))
         self.cache = cache
 
     def fetch(self, uri: str, sha256: str) -> Path:
@@ -173,13 +174,6 @@ class Storage:
         from botocore.exceptions import BotoCoreError, ClientError
 
         return (ClientError, BotoCoreError, OSError, UnicodeError)
-
-
-def _normal(root: str) -> str:
-    if root.startswith("s3://"):
-        return root.rstrip("/")
-    text = unquote(urlsplit(root).path) if root.startswith("file://") else root
-    return os.path.realpath(Path(text).expanduser())
 
 
 def _place(path: Path, data: bytes) -> None:

@@ -73,19 +73,13 @@ EVENT_NAMES: Mapping[str, str] = {
     "ingestion": "Taken in",
     "message digest calculation": "Digest calculated",
     "validation": "File examined",
-    "format identification": "Format identified",
-    "metadata extraction": "Metadata read",
     "fixity check": "Fixity checked",
     "modification": "Changed",
     "creation": "Derivatives made",
     "quarantine": "Quarantined",
     "unquarantine": "Released from quarantine",
-    "replication": "Copied",
-    "deletion": "Deleted",
     "appraisal": "Decided",
-    "dissemination": "Published",
     "recovery": "Recovered",
-    "information package creation": "Packed for export",
 }
 
 

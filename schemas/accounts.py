@@ -4,16 +4,66 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Engine, Row, insert, select, update
 
-from schemas import audit
+from schemas import audit, session
+from schemas.audit import AuditEntry
+from schemas.desk_sessions import end_all
 from schemas.errors import CatalogUseError, UnknownAccountError
-from schemas.review_records import AccountRecord, AuditEntry, Role
+from schemas.review_records import AccountRecord, Role
 from schemas.statements import now
 from schemas.tables import Account
 from schemas.types import clean_text
 
 MAX_NAME = 100
+
+SYSTEM = "system"
+"""Who acts where nobody signed in: the command line on the catalog's own machine."""
+
+
+class AccountOperations:
+    """What the desk and the command line ask of a catalog about accounts. Each method is one transaction."""
+
+    engine: Engine
+
+    def add_account(
+        self, name: str, role: Role, password_hash: str | None = None, *, by: str = SYSTEM
+    ) -> AccountRecord:
+        """Add an account; ``by`` is who did it, for the audit. Raises CatalogUseError for a name in use."""
+        with session.write(self.engine) as connection:
+            return add(connection, name, role, password_hash, by)
+
+    def account(self, name: str) -> AccountRecord | None:
+        """Return the account of this name (disabled or not), or None."""
+        with session.read(self.engine) as connection:
+            return find(connection, name)
+
+    def accounts(self) -> list[AccountRecord]:
+        """Return every account, by name."""
+        with session.read(self.engine) as connection:
+            return listed(connection)
+
+    def set_role(self, name: str, role: Role, *, by: str = SYSTEM) -> AccountRecord:
+        """Give an account another role. Raises UnknownAccountError; CatalogUseError for the last admin."""
+        with session.write(self.engine) as connection:
+            return change(connection, name, by, "role changed", role=Role(role).value)
+
+    def set_password(self, name: str, password_hash: str | None, *, by: str = SYSTEM) -> AccountRecord:
+        """Replace an account's encoded password (None takes it away) and end its sessions.
+
+        Raises UnknownAccountError.
+        """
+        with session.write(self.engine) as connection:
+            end_all(connection, name)
+            return change(connection, name, by, "password changed", password_hash=password_hash)
+
+    def disable(self, name: str, *, disabled: bool = True, by: str = SYSTEM) -> AccountRecord:
+        """Disable an account, which ends its sessions, or enable it again. Raises as :meth:`set_role`."""
+        action = "account disabled" if disabled else "account enabled"
+        with session.write(self.engine) as connection:
+            if disabled:
+                end_all(connection, name)
+            return change(connection, name, by, action, disabled=disabled)
 
 
 def add(
@@ -78,5 +128,5 @@ def _require_another_admin(connection: Connection, name: str) -> None:
         raise CatalogUseError(f"{name!r} is the last admin; make somebody else admin first")
 
 
-def _record(row: Any) -> AccountRecord:
+def _record(row: Row[Any]) -> AccountRecord:
     return AccountRecord(row.name, Role(row.role), row.password_hash, row.disabled, row.created_at)

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from schemas.cells import json_text
 from schemas.errors import CatalogUseError
+from schemas.runs import COUNTS
 
 _INSTANT = pa.timestamp("us", tz="UTC")
 _FLAG = pa.struct(
@@ -46,10 +47,7 @@ _ITEM = [
     ("work_item", pa.int64()),
     ("asset", pa.int64()),
 ]
-_COUNTS = [
-    (name, pa.int64())
-    for name in ("inputs", "already_done", "done", "skipped", "quarantined", "failed", "pending")
-]
+_COUNTS = [(name, pa.int64()) for name in COUNTS]
 _RUN = [
     ("run", pa.int64()),
     ("collection", pa.string()),

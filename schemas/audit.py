@@ -10,14 +10,14 @@ table ``review``; so each of its rows is compared with the entry that tells of i
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, text
+from sqlalchemy import Connection, Row, func, insert, select, text
 
-from schemas.review_records import AuditEntry, AuditReport
 from schemas.tables import Audit, Review
 from schemas.types import clean_json, clean_text
 
@@ -26,6 +26,31 @@ REVIEW = "review"
 """The action of an entry that tells of a row of the table ``review``."""
 _LOCK = 0x6F6C64706175
 _PAGE = 5_000
+
+
+@dataclass(frozen=True)
+class AuditEntry:
+    """Something worth an entry in the audit chain: who did what to what."""
+
+    actor: str
+    action: str
+    subject: str
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class AuditReport:
+    """The state of the audit chain. ``broken`` is the first entry that does not fit; None: all fit. ``problem`` says
+    why it does not, or with ``broken`` None what the chain should tell of and does not; None: nothing is wrong.
+
+    ``head`` is the last sound entry's digest: noted elsewhere, it also shows whether entries at the end are
+    missing.
+    """
+
+    entries: int
+    head: str
+    broken: int | None = None
+    problem: str | None = None
 
 
 def append(connection: Connection, entries: Sequence[AuditEntry], moment: datetime) -> None:
@@ -104,7 +129,7 @@ def _digest(previous: str, document: str) -> str:
     return sha256((previous + document).encode("utf-8")).hexdigest()
 
 
-def _problem(row: Any, previous: str) -> str | None:
+def _problem(row: Row[Any], previous: str) -> str | None:
     if row.previous_sha256 != previous:
         return "it does not follow the entry before it: an entry was removed, added or replaced"
     if _digest(previous, row.document) != row.sha256:
@@ -123,7 +148,7 @@ def _reviews(connection: Connection, page: Sequence[Any]) -> dict[int, Any]:
     return {review.id: review for review in connection.execute(query)}
 
 
-def _review_of(row: Any) -> int | None:
+def _review_of(row: Row[Any]) -> int | None:
     if row.action != REVIEW:
         return None
     try:
@@ -133,7 +158,7 @@ def _review_of(row: Any) -> int | None:
         return None
 
 
-def _contradiction(row: Any, reviews: dict[int, Any]) -> str | None:
+def _contradiction(row: Row[Any], reviews: dict[int, Any]) -> str | None:
     """Return how the table of reviews contradicts a sound entry, or None."""
     number = _review_of(row)
     if number is None:

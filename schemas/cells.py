@@ -14,6 +14,12 @@ def json_text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, default=_encode)
 
 
+def json_line(value: Any) -> str:
+    """Return a value as JSON text on one line, whoever reads it."""
+    # JSON allows two separators of lines in strings; elsewhere they split a line.
+    return json_text(value).replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
 def csv_cell(value: Any) -> str | int | float:
     """Return a cell that no spreadsheet takes for a formula: such text gets an apostrophe in front."""
     if value is None:
@@ -32,8 +38,7 @@ def cell_text(value: Any) -> str:
         return value
     if isinstance(value, datetime):
         return value.isoformat(timespec="seconds")
-    # Separators of lines that JSON allows in strings but that split a line elsewhere.
-    return json_text(value).replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    return json_line(value)
 
 
 def _encode(value: Any) -> str:

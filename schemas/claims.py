@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, select, update
-from sqlalchemy.sql import Select
+from sqlalchemy import Connection, Select, and_, func, select, update
 
 from schemas.records import PendingItem, WorkState
 from schemas.statements import MAX_PARAMETERS

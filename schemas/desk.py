@@ -1,9 +1,9 @@
-"""The part of the catalog that the review desk uses: accounts, queue, decisions, redo, lots, audit.
+"""The part of the catalog that the review desk uses: queue, decisions, redo, lots, audit.
 
 Mixed into :class:`schemas.repository.Catalog`. Each method is one transaction. The work is in
-:mod:`schemas.accounts`, :mod:`schemas.queue`, :mod:`schemas.queue_rows`, :mod:`schemas.reviews`,
-:mod:`schemas.mask_edits`, :mod:`schemas.redos`, :mod:`schemas.lots` and :mod:`schemas.audit`; records are in
-:mod:`schemas.review_records`.
+:mod:`schemas.queue`, :mod:`schemas.queue_rows`, :mod:`schemas.reviews`, :mod:`schemas.mask_edits`,
+:mod:`schemas.redos`, :mod:`schemas.lots` and :mod:`schemas.audit`; records are in :mod:`schemas.review_records`.
+Accounts are in :mod:`schemas.accounts`, sessions in :mod:`schemas.desk_sessions`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from schemas import (
-    accounts,
     audit,
-    desk_sessions,
     dossier,
     lots,
     mask_edits,
@@ -27,10 +25,8 @@ from schemas import (
     reviews,
     session,
 )
+from schemas.audit import AuditEntry, AuditReport
 from schemas.review_records import (
-    AccountRecord,
-    AuditEntry,
-    AuditReport,
     Decision,
     DecisionRequest,
     DecisionResult,
@@ -42,60 +38,15 @@ from schemas.review_records import (
     QueueRow,
     RedoRecord,
     ReviewRecord,
-    Role,
 )
 from schemas.reviews import Opinion
 from schemas.statements import now
-
-SYSTEM = "system"
-"""Who acts where nobody signed in: the command line on the catalog's own machine."""
 
 
 class DeskOperations:
     """What the review desk asks of a catalog."""
 
     engine: Engine
-
-    # --- accounts -----------------------------------------------------------------------------------------
-
-    def add_account(
-        self, name: str, role: Role, password_hash: str | None = None, *, by: str = SYSTEM
-    ) -> AccountRecord:
-        """Add an account; ``by`` is who did it, for the audit. Raises CatalogUseError for a name in use."""
-        with session.write(self.engine) as connection:
-            return accounts.add(connection, name, role, password_hash, by)
-
-    def account(self, name: str) -> AccountRecord | None:
-        """Return the account of this name (disabled or not), or None."""
-        with session.read(self.engine) as connection:
-            return accounts.find(connection, name)
-
-    def accounts(self) -> list[AccountRecord]:
-        """Return every account, by name."""
-        with session.read(self.engine) as connection:
-            return accounts.listed(connection)
-
-    def set_role(self, name: str, role: Role, *, by: str = SYSTEM) -> AccountRecord:
-        """Give an account another role. Raises UnknownAccountError; CatalogUseError for the last admin."""
-        with session.write(self.engine) as connection:
-            return accounts.change(connection, name, by, "role changed", role=Role(role).value)
-
-    def set_password(self, name: str, password_hash: str | None, *, by: str = SYSTEM) -> AccountRecord:
-        """Replace an account's encoded password (None takes it away) and end its sessions.
-
-        Raises UnknownAccountError.
-        """
-        with session.write(self.engine) as connection:
-            desk_sessions.end_all(connection, name)
-            return accounts.change(connection, name, by, "password changed", password_hash=password_hash)
-
-    def disable(self, name: str, *, disabled: bool = True, by: str = SYSTEM) -> AccountRecord:
-        """Disable an account, which ends its sessions, or enable it again. Raises as :meth:`set_role`."""
-        action = "account disabled" if disabled else "account enabled"
-        with session.write(self.engine) as connection:
-            if disabled:
-                desk_sessions.end_all(connection, name)
-            return accounts.change(connection, name, by, action, disabled=disabled)
 
     # --- queue --------------------------------------------------------------------------------------------
 
@@ -218,7 +169,7 @@ class DeskOperations:
     def reviews(self, item_id: int) -> list[ReviewRecord]:
         """Return an item's reviews, oldest first, undone ones and undos too."""
         with session.read(self.engine) as connection:
-            return reviews.of_items(connection, [item_id], undone=True)
+            return reviews.of_items(connection, [item_id])
 
     # --- masks and redo -----------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, insert, select, update
+from sqlalchemy import Connection, Engine, Row, Select, delete, insert, select, update
 
 from schemas import session
 from schemas.review_records import Role
@@ -119,11 +119,11 @@ def end_all(connection: Connection, name: str) -> None:
     _forget(connection, _tokens().where(DeskSession.name == name, DeskSession.desk.is_(None)))
 
 
-def _tokens() -> Any:
+def _tokens() -> Select[tuple[str]]:
     return select(DeskSession.token_sha256)
 
 
-def _steps(token_sha256: str) -> Any:
+def _steps(token_sha256: str) -> Select[Any]:
     return (
         select(DeskStep.id, DeskStep.decision, DeskStep.key, DeskStep.reviews)
         .where(DeskStep.token_sha256 == token_sha256)
@@ -131,7 +131,7 @@ def _steps(token_sha256: str) -> Any:
     )
 
 
-def _forget(connection: Connection, chosen: Any) -> None:
+def _forget(connection: Connection, chosen: Select[tuple[str]]) -> None:
     """Delete sessions and their steps. Taken in one order, so that two who do it never wait for each other."""
     tokens: Sequence[str] = sorted(connection.scalars(chosen).all())
     if not tokens:
@@ -142,7 +142,7 @@ def _forget(connection: Connection, chosen: Any) -> None:
     connection.execute(delete(DeskSession).where(DeskSession.token_sha256.in_(tokens)))
 
 
-def _step(row: Any) -> StepRecord | None:
+def _step(row: Row[Any] | None) -> StepRecord | None:
     if row is None:
         return None
     return StepRecord(row.decision, row.key, tuple((int(item), int(review)) for item, review in row.reviews))

@@ -14,8 +14,10 @@ from schemas import dossier_parts as parts
 from schemas import queue_rows, redos, reviews
 from schemas.errors import UnknownItemError
 from schemas.items import Record, item_rows
-from schemas.queries import begins_with, require_collection
+from schemas.listing import require_collection, within_unsorted
+from schemas.queries import begins_with
 from schemas.records import WITH_OUTPUT
+from schemas.standing import standing
 from schemas.tables import (
     Asset,
     Collection,
@@ -79,8 +81,7 @@ def page(connection: Connection, *, collection: str | None, after: int, limit: i
     """
     condition: ColumnElement[bool] = true()
     if collection is not None:
-        # A sum is no column: the walk is by id, and no page sorts a whole collection.
-        condition = Asset.collection_id + 0 == require_collection(connection, collection)
+        condition = within_unsorted(require_collection(connection, collection))
     return _dossiers(connection, _find(connection, condition, None, limit, after, named=False), None)
 
 
@@ -206,7 +207,7 @@ def _work_items(connection: Connection, assets: Sequence[int]) -> dict[int, list
     faces = parts.faces(connection, ids)
     measurements = parts.measurements(connection, ids)
     masks = parts.masks(connection, ids)
-    told = reviews.of_items(connection, ids, undone=True)
+    told = reviews.of_items(connection, ids)
     found: dict[int, list[Record]] = {}
     for item in ids:
         row = rows[item]
@@ -216,7 +217,7 @@ def _work_items(connection: Connection, assets: Sequence[int]) -> dict[int, list
         row["faces"] = faces.get(item, [])
         row["measurements"] = measurements.get(item, {})
         own = [review for review in told if review.item_id == item]
-        row["decision"] = reviews.standing(own).value
+        row["decision"] = standing(own).value
         row["reviews"] = [parts.review(review) for review in own]
         found.setdefault(row["asset"], []).append(row)
     return found

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from schemas.dossier_parts import located
-from schemas.queries import require_collection
+from schemas.listing import require_collection, within_unsorted
 from schemas.records import EventOutcome, EventRecord, EventType
 from schemas.statements import agent_ids, event_row, insert_events, software_agent
 from schemas.tables import Asset, Collection, Derivative, MaskEdit, WorkItem
@@ -56,8 +56,7 @@ def page(connection: Connection, *, collection: str | None, after: int, limit: i
         .limit(limit)
     )
     if collection is not None:
-        # A sum is no column: the walk is by id, and no page sorts a whole collection.
-        query = query.where(Asset.collection_id + 0 == require_collection(connection, collection))
+        query = query.where(within_unsorted(require_collection(connection, collection)))
     rows = connection.execute(query).all()
     files = _files(connection, [row.id for row in rows])
     return [FixityPhoto(row.id, row.name, row.key, tuple(files[row.id])) for row in rows]

@@ -15,15 +15,11 @@ from typing import Any
 from sqlalchemy import Connection, func, select, update
 
 from schemas.errors import CatalogUseError
+from schemas.ingest_events import NOTHING, Before, events_of, is_changed
+from schemas.ingest_records import AssetRecord, IngestCounts, KnownAsset
 from schemas.listing import lock_collection
 from schemas.naming import assign_stems
 from schemas.records import (
-    AssetRecord,
-    EventOutcome,
-    EventRecord,
-    EventType,
-    IngestCounts,
-    KnownAsset,
     RunState,
 )
 from schemas.runs import refuse_taken_over
@@ -92,15 +88,6 @@ class _Batch:
     agents: dict[str, int]
 
 
-@dataclass(frozen=True)
-class _Before:
-    """What the catalog held of an asset before this batch: its last content and the error at its location."""
-
-    content_id: int | None
-    sha256: str | None
-    error: str | None
-
-
 def _take_in(connection: Connection, batch: _Batch, records: list[AssetRecord]) -> IngestCounts:
     if not records:
         return IngestCounts()
@@ -114,8 +101,8 @@ def _take_in(connection: Connection, batch: _Batch, records: list[AssetRecord]) 
     counts = IngestCounts()
     events: list[dict[str, Any]] = []
     for record in records:
-        previous = before.get(assets[record.key])
-        found = _events(record, previous, is_new=record.key not in old)
+        previous = before.get(assets[record.key], NOTHING)
+        found = events_of(record, previous, is_new=record.key not in old)
         links = {
             "asset_id": assets[record.key],
             "content_id": contents.get(record.sha256 or ""),
@@ -124,7 +111,7 @@ def _take_in(connection: Connection, batch: _Batch, records: list[AssetRecord]) 
         events += [event_row(event, batch.agents, **links) for event in found]
         counts += IngestCounts(
             new=int(record.key not in old),
-            changed=int(_changed(record, previous)),
+            changed=int(is_changed(record, previous)),
             unreadable=int(record.error is not None),
         )
     insert_events(connection, events)
@@ -137,14 +124,14 @@ def asset_ids(connection: Connection, collection: int, keys: Sequence[str]) -> d
     return {row.key: row.id for row in connection.execute(query)}
 
 
-def _before(connection: Connection, assets: Sequence[int]) -> dict[int, _Before]:
+def _before(connection: Connection, assets: Sequence[int]) -> dict[int, Before]:
     query = (
-        select(Location.asset_id, Location.content_id, Content.sha256, Location.error)
+        select(Location.asset_id, Content.sha256, Location.error)
         .outerjoin(Content, Content.id == Location.content_id)
         .where(Location.asset_id.in_(assets))
         .order_by(Location.last_seen, Location.id)
     )
-    return {row.asset_id: _Before(row.content_id, row.sha256, row.error) for row in connection.execute(query)}
+    return {row.asset_id: Before(row.sha256, row.error) for row in connection.execute(query)}
 
 
 def _add_assets(connection: Connection, batch: _Batch, keys: list[str]) -> None:
@@ -266,52 +253,4 @@ def _add_inputs(connection: Connection, rows: list[dict[str, Any]]) -> None:
     values = {name: statement.excluded[name] for name in ("location_id", "content_id", "input_sha")}
     connection.execute(
         statement.on_conflict_do_update(index_elements=["run_id", "asset_id"], set_=values), rows
-    )
-
-
-def _changed(record: AssetRecord, before: _Before | None) -> bool:
-    """Whether other bytes lie under a known key than were read there last."""
-    return (
-        before is not None
-        and before.sha256 is not None
-        and record.sha256 is not None
-        and before.sha256 != record.sha256
-    )
-
-
-def _events(record: AssetRecord, before: _Before | None, *, is_new: bool) -> list[EventRecord]:
-    """Return what is to be told of a record; nothing when the catalog knows it all."""
-    agent = software_agent()
-    events: list[EventRecord] = []
-    if is_new:
-        events.append(EventRecord(EventType.INGESTION, detail={"uri": record.uri}, agent=agent))
-    if _changed(record, before):
-        assert before is not None
-        detail = {"uri": record.uri, "from": before.sha256, "to": record.sha256}
-        events.append(EventRecord(EventType.MODIFICATION, detail=detail, agent=agent))
-    new_bytes = record.sha256 is not None and (before is None or before.sha256 != record.sha256)
-    if new_bytes:
-        digest = {"algorithm": "SHA-256", "digest": record.sha256, "size": record.size}
-        events.append(EventRecord(EventType.MESSAGE_DIGEST_CALCULATION, detail=digest, agent=agent))
-    if new_bytes or record.error != (before.error if before else None):
-        events.append(_validation(record, agent))
-        events += record.events
-    return events
-
-
-def _validation(record: AssetRecord, agent: str) -> EventRecord:
-    outcome = EventOutcome.WARNING if record.warnings else EventOutcome.SUCCESS
-    if record.error is not None:
-        outcome = EventOutcome.FAIL
-    detail = {
-        "format": record.format,
-        "warnings": list(record.warnings),
-        "error": record.error,
-        "error_class": record.error_class,
-    }
-    return EventRecord(
-        EventType.VALIDATION,
-        outcome=outcome,
-        detail={name: value for name, value in detail.items() if value},
-        agent=agent,
     )

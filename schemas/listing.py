@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, or
 from sqlalchemy.orm import aliased
 
 from schemas.errors import CatalogUseError
-from schemas.records import KnownAsset
+from schemas.ingest_records import KnownAsset
 from schemas.statements import now, upsert
 from schemas.tables import Asset, Collection, Content, Location
 
@@ -24,6 +24,29 @@ def collection_id(connection: Connection, name: str) -> int:
         found = connection.scalar(query)
     assert found is not None
     return found
+
+
+def collection_names(connection: Connection, *, limit: int) -> list[str]:
+    """Return the names of collections in order, without counting what is in them."""
+    return list(connection.scalars(select(Collection.name).order_by(Collection.name).limit(limit)))
+
+
+def require_collection(connection: Connection, name: str) -> int:
+    """Return the collection's id. Raises CatalogUseError when there is none of this name."""
+    found = connection.scalar(select(Collection.id).where(Collection.name == name))
+    if found is None:
+        there = ", ".join(map(repr, collection_names(connection, limit=10))) or "none"
+        raise CatalogUseError(f"there is no collection {name!r} in this catalog (there are: {there})")
+    return found
+
+
+def within_unsorted(collection: int) -> ColumnElement[bool]:
+    """Condition that an asset is of a collection, for a walk by id.
+
+    A sum is no column, and so no index of collections: no page sorts a whole collection first.
+    """
+    condition: ColumnElement[bool] = Asset.collection_id + 0 == collection
+    return condition
 
 
 def photo_count(connection: Connection, name: str | None) -> int:

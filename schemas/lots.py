@@ -13,12 +13,13 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Row, insert, select
 
 from schemas import audit, queue
+from schemas.audit import AuditEntry
 from schemas.errors import CatalogUseError
 from schemas.queue_upkeep import ITEM
-from schemas.review_records import AuditEntry, LotRecord, QueueFilter, Standing, Verdict
+from schemas.review_records import LotRecord, QueueFilter, Standing, Verdict
 from schemas.sampling import draw, sampling_plan
 from schemas.statements import now
 from schemas.tables import QcLot, QcMember, QueueEntry
@@ -92,7 +93,7 @@ def verdict(accept: int, nonconforming: int, undecided: int) -> Verdict:
     return Verdict.OPEN
 
 
-def _record(connection: Connection, row: Any) -> LotRecord:
+def _record(connection: Connection, row: Row[Any]) -> LotRecord:
     query = (
         select(QueueEntry.decision)
         .join(QcMember, QcMember.work_item_id == QueueEntry.work_item_id)

@@ -7,9 +7,10 @@ from dataclasses import replace
 from sqlalchemy import Connection, insert
 
 from schemas import audit, outputs
+from schemas.audit import AuditEntry
 from schemas.errors import UnknownItemError
-from schemas.review_records import AuditEntry, DecisionRequest, MaskEditRecord, ReviewRecord
-from schemas.reviews import Opinion, decide_one, unknown
+from schemas.review_records import DecisionRequest, MaskEditRecord, ReviewRecord
+from schemas.reviews import Opinion, decide_one
 from schemas.statements import now
 from schemas.tables import MaskEdit
 
@@ -35,7 +36,7 @@ def redo_with_mask(
 
 def _insert(connection: Connection, item: int, sha256: str, uri: str, reviewer: str) -> MaskEditRecord:
     if item not in outputs.standings(connection, [item]):
-        raise UnknownItemError(unknown(item))
+        raise UnknownItemError(outputs.unknown(item))
     moment = now()
     row = {"work_item_id": item, "sha256": sha256, "uri": uri, "reviewer": reviewer, "at": moment}
     number = connection.execute(insert(MaskEdit).values(row).returning(MaskEdit.id)).scalar_one()

@@ -37,6 +37,11 @@ def standings(connection: Connection, items: Sequence[int], *, lock: bool = Fals
     return found
 
 
+def unknown(item: int) -> str:
+    """Return what is said of an item that is not there."""
+    return f"there is no work item {item} with an output in this catalog"
+
+
 def _page_of(connection: Connection, items: Sequence[int], *, lock: bool) -> dict[int, ItemState]:
     query = (
         select(

@@ -1,7 +1,7 @@
-"""Questions to the catalog about many photos: runs, what is flagged, totals.
+"""Questions to the catalog about many photos: runs, and what is flagged.
 
 Pages go by key (``after``), never by offset, and no page counts what it does not show: the hundredth page of
-ten million rows costs what the first one did. Totals are read from tallies (:mod:`schemas.tables.desk`).
+ten million rows costs what the first one did.
 """
 
 from __future__ import annotations
@@ -11,36 +11,28 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     ColumnElement,
     Connection,
+    Row,
     Select,
-    case,
-    cast,
-    func,
-    literal,
     literal_column,
     or_,
     select,
     union,
-    union_all,
 )
 
 from schemas.errors import CatalogUseError
 from schemas.items import Record, item_rows
-from schemas.listing import of_bytes_seen_last
+from schemas.listing import of_bytes_seen_last, require_collection, within_unsorted
 from schemas.present import replaced
-from schemas.records import WITH_OUTPUT, RunState, WorkState
+from schemas.records import TROUBLES, WITH_OUTPUT, RunState, WorkState
 from schemas.review_records import SEVERITY_RANKS, Standing
 from schemas.runs import COUNTS, live_counts
 from schemas.statements import MAX_PARAMETERS, batches
-from schemas.tables import Asset, Collection, OutcomeTally, QueueEntry, Recipe, Run, Tally, WorkItem
+from schemas.tables import Asset, Collection, QueueEntry, Recipe, Run, WorkItem
 
-STATS = ("outcome", "collection", "flag", "run")
-
-_TROUBLES = (WorkState.QUARANTINED, WorkState.FAILED)
-# Literals, not parameters: with a parameter neither database can tell that a partial index applies.
-_TROUBLED: ColumnElement[bool] = literal_column(f"work_item.state IN ('{_TROUBLES[0]}', '{_TROUBLES[1]}')")
+TROUBLED: ColumnElement[bool] = literal_column(f"work_item.state IN ('{TROUBLES[0]}', '{TROUBLES[1]}')")
+"""Condition on work items in trouble; in literals, or neither database can tell that its partial index applies."""
 
 
 def runs(
@@ -65,7 +57,7 @@ def runs(
     return [_run_row(connection, row) for row in connection.execute(query).all()]
 
 
-def _run_row(connection: Connection, row: Any) -> Record:
+def _run_row(connection: Connection, row: Row[Any]) -> Record:
     if row.state == RunState.RUNNING:
         counts = live_counts(connection, row)
     else:
@@ -141,9 +133,7 @@ def flagged_ids(
         if wanted.wants_flag:
             query = query.where(QueueEntry.collection_id == collection)
         else:
-            # A sum is no column: the walk is by work item, and no page sorts a whole collection.
-            within = Asset.collection_id + 0 == collection
-            query = query.join(Asset, Asset.id == WorkItem.asset_id).where(within)
+            query = query.join(Asset, Asset.id == WorkItem.asset_id).where(within_unsorted(collection))
     if after is not None:
         query = query.where(item < after)
     return _newest(query, item, limit) if wanted.wants_flag else query.order_by(item.desc()).limit(limit)
@@ -185,8 +175,8 @@ def _newest(query: Select[Any], item: Any, limit: int) -> Select[tuple[int]]:
 
 def _of_work_items(wanted: FlaggedFilter) -> Select[Any]:
     query = select(WorkItem.id.label("item"))
-    if wanted.outcome in _TROUBLES:
-        query = query.where(_TROUBLED)
+    if wanted.outcome in TROUBLES:
+        query = query.where(TROUBLED)
         if wanted.run_id is None:
             query = query.where(of_bytes_seen_last(WorkItem))
     elif wanted.outcome in WITH_OUTPUT and wanted.run_id is None:
@@ -204,109 +194,3 @@ def begins_with(column: Any, digits: str) -> ColumnElement[bool]:
 
 def _recipes(prefix: str) -> Select[tuple[int]]:
     return select(Recipe.id).where(begins_with(Recipe.sha256, prefix))
-
-
-def require_collection(connection: Connection, name: str) -> int:
-    """Return the collection's id. Raises CatalogUseError when there is none of this name."""
-    found = connection.scalar(select(Collection.id).where(Collection.name == name))
-    if found is None:
-        names = list(connection.scalars(select(Collection.name).order_by(Collection.name).limit(10)))
-        there = ", ".join(repr(name) for name in names) or "none"
-        raise CatalogUseError(f"there is no collection {name!r} in this catalog (there are: {there})")
-    return found
-
-
-def stats(connection: Connection, by: str, *, collection: str | None) -> list[Record]:
-    """Return totals, one row a group. Raises CatalogUseError for another ``by`` than :data:`STATS`."""
-    if by not in STATS:
-        raise CatalogUseError(f"cannot total by {by!r} (one of {', '.join(STATS)})")
-    if by == "run":
-        return [_with_speed(row) for row in runs(connection, collection=collection, limit=None, after=None)]
-    query = {"outcome": _by_outcome, "collection": _by_collection, "flag": _by_flag}[by]()
-    if collection is not None:
-        query = query.where(Collection.id == require_collection(connection, collection))
-    return [dict(row._mapping) for row in connection.execute(query)]
-
-
-def _with_speed(run: Record) -> Record:
-    worked = run["done"] + run["skipped"] + run["quarantined"] + run["failed"]
-    hours = (run["seconds"] or 0) / 3600
-    kept = {name: value for name, value in run.items() if name not in ("flow_run", "parameters")}
-    return {**kept, "photos_per_hour": worked / hours if hours else None}
-
-
-def _by_outcome() -> Select[Any]:
-    """Ended work from its tally; what is pending or running is little, and found by its run.
-
-    Taken away is trouble that is over (:func:`schemas.listing.of_bytes_seen_last`): troubles are few, and have an
-    index.
-    """
-    open_states = [WorkState.PENDING.value, WorkState.RUNNING.value]
-    waiting = (
-        select(WorkItem.run_id, WorkItem.state, func.count().label("photos"), literal(0.0).label("seconds"))
-        .where(WorkItem.run_id.in_(select(Run.id)), WorkItem.state.in_(open_states))
-        .group_by(WorkItem.run_id, WorkItem.state)
-    )
-    ended = select(OutcomeTally.run_id, OutcomeTally.state, OutcomeTally.photos, OutcomeTally.seconds).where(
-        OutcomeTally.photos > 0
-    )
-    seconds = func.sum(func.coalesce(WorkItem.seconds, 0.0))
-    over = (
-        select(WorkItem.run_id, WorkItem.state, -func.count(), -seconds)
-        .where(_TROUBLED, WorkItem.run_id.is_not(None), ~of_bytes_seen_last(WorkItem))
-        .group_by(WorkItem.run_id, WorkItem.state)
-    )
-    each = union_all(ended, waiting, over).subquery()
-    photos, seconds = func.sum(each.c.photos), func.sum(each.c.seconds)
-    return (
-        select(
-            Collection.name.label("collection"),
-            Recipe.sha256.label("recipe"),
-            each.c.state.label("outcome"),
-            cast(photos, BigInteger).label("photos"),
-            seconds.label("seconds"),
-            (seconds / photos).label("seconds_each"),
-        )
-        .select_from(each)
-        .join(Run, Run.id == each.c.run_id)
-        .join(Collection, Collection.id == Run.collection_id)
-        .join(Recipe, Recipe.id == Run.recipe_id)
-        .group_by(Collection.name, Recipe.sha256, each.c.state)
-        .having(photos > 0)
-        .order_by(Collection.name, Recipe.sha256, each.c.state)
-    )
-
-
-def _by_collection() -> Select[Any]:
-    its_runs = Run.collection_id == Collection.id
-    return select(
-        Collection.name.label("collection"),
-        Collection.photos,
-        select(func.count()).where(its_runs).scalar_subquery().label("runs"),
-        select(func.max(Run.started_at)).where(its_runs).scalar_subquery().label("last_run_at"),
-    ).order_by(Collection.name)
-
-
-def _by_flag() -> Select[Any]:
-    is_open = Tally.decision == Standing.UNDECIDED.value
-    counts = Tally.decision != Standing.REPLACED.value
-    photos = func.sum(Tally.photos)
-    severity: ColumnElement[str] = case(
-        {rank: name for name, rank in SEVERITY_RANKS.items()}, value=Tally.severity
-    )
-    return (
-        select(
-            Collection.name.label("collection"),
-            Tally.code.label("flag"),
-            severity.label("severity"),
-            cast(func.sum(case((is_open, Tally.photos), else_=0)), BigInteger).label("open"),
-            cast(func.sum(case((is_open, 0), else_=Tally.photos)), BigInteger).label("closed"),
-            func.min(Tally.lowest).label("lowest"),
-            (func.sum(Tally.value_sum) / photos).label("mean"),
-            func.max(Tally.highest).label("highest"),
-        )
-        .join(Collection, Collection.id == Tally.collection_id)
-        .where(Tally.code != "", Tally.photos > 0, counts)
-        .group_by(Collection.name, Tally.code, Tally.severity)
-        .order_by(Collection.name, Tally.code, Tally.severity)
-    )

@@ -25,8 +25,9 @@ from sqlalchemy import (
 
 from schemas.errors import CatalogUseError
 from schemas.folding import fold, folded
-from schemas.queries import require_collection
+from schemas.listing import require_collection
 from schemas.queue_upkeep import ITEM
+from schemas.records import LARGEST_NUMBER
 from schemas.review_records import SEVERITY_RANKS, QueueCount, QueueFilter, QueueOrder, Standing
 from schemas.tables import Asset, QueueEntry, Tally, WorkItem
 
@@ -155,7 +156,7 @@ def _beyond(column: Any, after: str) -> ColumnElement[bool]:
         cursor = (float(place) if column is QueueEntry.value else int(place), int(item))
     except ValueError:
         cursor = (math.nan, 0)
-    if not abs(cursor[0]) <= _HIGHEST[column is QueueEntry.value] or not 0 <= cursor[1] < 2**63:
+    if not abs(cursor[0]) <= _HIGHEST[column is QueueEntry.value] or not 0 <= cursor[1] <= LARGEST_NUMBER:
         raise CatalogUseError(f"not a place in the queue: {after!r}; use the `next` of a page")
     # Compared as rows, not piece by piece: so both databases begin at this very place of the index.
     return tuple_(column, QueueEntry.work_item_id) < tuple_(

@@ -36,7 +36,7 @@ def one(connection: Connection, item: int) -> QueueRow:
     """Return one item. Raises UnknownItemError."""
     found = rows(connection, [(item, None)])
     if not found:
-        raise UnknownItemError(f"there is no work item {item} with an output in this catalog")
+        raise UnknownItemError(outputs.unknown(item))
     return found[0]
 
 

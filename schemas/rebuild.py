@@ -9,22 +9,22 @@ files are renewed (:mod:`schemas.relocation`).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, case, insert, select, update
 
 from schemas import ingest, outcomes, queue_upkeep, relocation, tallies
+from schemas.ingest_records import AssetRecord, check_key
 from schemas.records import (
-    AssetRecord,
+    OUTCOME_STATES,
     EventRecord,
     EventType,
     ModelRecord,
     OutcomeRecord,
     RunState,
     WorkState,
-    check_key,
 )
 from schemas.runs import link_models
 from schemas.statements import agent_ids, event_row, insert_events, now, software_agent, upsert
@@ -49,7 +49,7 @@ class RebuiltPhoto:
     header: Mapping[str, Any]
     warnings: tuple[str, ...]
     outcome: OutcomeRecord
-    software: str = field(default="oldphoto")
+    software: str = "oldphoto"
 
     def __post_init__(self) -> None:
         check_key(self.key)
@@ -101,7 +101,7 @@ def begin(
 def end(connection: Connection, run_id: int) -> None:
     """Keep the counts of a run that stands for lost ones."""
     states = tallies.of_run(connection, run_id)
-    counts = {state: states.get(state, 0) for state in ("done", "skipped", "quarantined", "failed")}
+    counts = {state.value: states.get(state, 0) for state in OUTCOME_STATES}
     values = {**counts, "inputs": sum(counts.values()), "already_done": 0, "pending": 0}
     connection.execute(update(Run).where(Run.id == run_id).values(values))
 

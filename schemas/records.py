@@ -1,5 +1,7 @@
 """Plain records that go into the catalog and come out of it; no table, no session, no query here.
 
+Those of ingest are in :mod:`schemas.ingest_records`, the desk's in :mod:`schemas.review_records`.
+
 Digests are 64 lower-case hexadecimal digits; sizes are bytes; widths and heights pixels as stored;
 times timezone-aware. Mappings must be JSON-like (what JSON cannot hold is made harmless on writing:
 see :mod:`schemas.types`).
@@ -7,19 +9,14 @@ see :mod:`schemas.types`).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from schemas.errors import UnstorableKeyError
-
-MAX_KEY_BYTES = 2048
-"""Longest source key in UTF-8 (S3 allows 1,024; an index row of PostgreSQL holds 2,704)."""
-
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+LARGEST_NUMBER = 2**63 - 1
+"""The largest number that both databases take, as an id, a limit or a cursor."""
 
 
 class WorkState(StrEnum):
@@ -46,6 +43,8 @@ WITH_OUTPUT = (WorkState.DONE.value, WorkState.SKIPPED.value)
 OUTCOME_STATES = (*FINISHED_STATES, WorkState.FAILED)
 """States that an outcome may record."""
 
+TROUBLES = (WorkState.QUARANTINED, WorkState.FAILED)
+"""States of photos without a result; few, and with an index of their own (:class:`schemas.tables.WorkItem`)."""
 
 DESTINATION_ERROR = "DestinationError"
 """Error class of photos that the destination refused, as it would have any other."""
@@ -99,19 +98,13 @@ class EventType(StrEnum):
     INGESTION = "ingestion"
     MESSAGE_DIGEST_CALCULATION = "message digest calculation"
     VALIDATION = "validation"
-    FORMAT_IDENTIFICATION = "format identification"
-    METADATA_EXTRACTION = "metadata extraction"
     FIXITY_CHECK = "fixity check"
     MODIFICATION = "modification"
     CREATION = "creation"
     QUARANTINE = "quarantine"
     UNQUARANTINE = "unquarantine"
-    REPLICATION = "replication"
-    DELETION = "deletion"
     APPRAISAL = "appraisal"
     """A person decided whether a derivative is accepted."""
-    INFORMATION_PACKAGE_CREATION = "information package creation"
-    DISSEMINATION = "dissemination"
     RECOVERY = "recovery"
 
 
@@ -138,25 +131,6 @@ HOT_MEASUREMENTS = (
 """Measurements with a typed column each (hyphens count as underscores); all others go into ``extra``."""
 
 
-def check_key(key: str) -> None:
-    """Raise :class:`UnstorableKeyError` unless both databases can hold ``key``."""
-    if not key:
-        raise UnstorableKeyError(key, "the key is empty")
-    if "\x00" in key:
-        raise UnstorableKeyError(key, "the key holds a NUL character")
-    try:
-        length = len(key.encode("utf-8"))
-    except UnicodeEncodeError:
-        raise UnstorableKeyError(key, "the file's name is not valid UTF-8") from None
-    if length > MAX_KEY_BYTES:
-        raise UnstorableKeyError(key[:80] + "…", f"the key has {length} bytes, {MAX_KEY_BYTES} are allowed")
-
-
-def _check_sha256(digest: str) -> None:
-    if not _SHA256.fullmatch(digest):
-        raise ValueError(f"not a SHA-256 in lower-case hexadecimal: {digest!r}")
-
-
 @dataclass(frozen=True)
 class EventRecord:
     """One PREMIS event: what was done, when, by which agent (``"oldphoto 0.1.0"``), and how it ended."""
@@ -166,78 +140,6 @@ class EventRecord:
     outcome: EventOutcome = EventOutcome.SUCCESS
     detail: Mapping[str, Any] = field(default_factory=dict)
     agent: str = "oldphoto"
-
-
-@dataclass(frozen=True)
-class AssetRecord:
-    """One file that the source listed and ingest looked at.
-
-    ``modified`` is an opaque change token (ISO time, ETag): same uri, size and token mean the same bytes.
-    ``error`` says why the photo cannot be processed, ``error_class`` which error it was. With ``sha256`` the
-    bytes themselves are bad (the work item is *quarantined*); with ``sha256=None`` they could not be read at
-    all (the work item is *failed* and a later run tries again). Raises UnstorableKeyError, ValueError.
-    """
-
-    key: str
-    uri: str
-    size: int
-    modified: str
-    sha256: str | None
-    format: str | None = None
-    width: int | None = None
-    height: int | None = None
-    bit_depth: int | None = None
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
-    error: str | None = None
-    error_class: str | None = None
-    events: tuple[EventRecord, ...] = ()
-
-    def __post_init__(self) -> None:
-        check_key(self.key)
-        if self.sha256 is not None:
-            _check_sha256(self.sha256)
-        elif self.error is None:
-            raise ValueError(f"{self.key!r}: a record without SHA-256 needs the error that prevented it")
-
-
-@dataclass(frozen=True)
-class KnownAsset:
-    """A photo as the catalog last saw it. Give it back to ``record_assets`` when it is unchanged."""
-
-    asset_id: int
-    location_id: int
-    content_id: int
-    key: str
-    uri: str
-    size: int
-    modified: str
-    sha256: str
-
-    def matches(self, uri: str, size: int, modified: str) -> bool:
-        """Return whether a listed object is this one, unchanged, so that it need not be hashed again."""
-        return (self.uri, self.size, self.modified) == (uri, size, modified)
-
-
-@dataclass(frozen=True)
-class IngestCounts:
-    """What one ``record_assets`` call met; ``seen`` counts distinct keys of each batch.
-
-    ``changed``: known keys with other bytes than before. ``unreadable``: records that carried an error.
-    """
-
-    seen: int = 0
-    new: int = 0
-    changed: int = 0
-    unreadable: int = 0
-
-    def __add__(self, other: IngestCounts) -> IngestCounts:
-        return IngestCounts(
-            self.seen + other.seen,
-            self.new + other.new,
-            self.changed + other.changed,
-            self.unreadable + other.unreadable,
-        )
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, exists, select, update
+from sqlalchemy import Connection, Row, exists, select, update
 from sqlalchemy.orm import aliased
 
 from schemas.items import sources_of
-from schemas.queries import require_collection
+from schemas.listing import require_collection
 from schemas.review_records import Decision, MaskEditRecord, RedoRecord
 from schemas.statements import now
 from schemas.tables import Asset, MaskEdit, Recipe, RedoRequest, Review, WorkItem
@@ -75,12 +75,12 @@ def mask_edits(connection: Connection, numbers: Sequence[int]) -> dict[int, Mask
     return {row.id: mask_edit_of(row) for row in connection.execute(query)}
 
 
-def mask_edit_of(row: Any) -> MaskEditRecord:
+def mask_edit_of(row: Row[Any]) -> MaskEditRecord:
     """Return the record of a row of the table ``mask_edit``."""
     return MaskEditRecord(row.id, row.work_item_id, row.sha256, row.uri, row.reviewer, row.at)
 
 
-def _record(row: Any, masks: dict[int, MaskEditRecord], sources: dict[int, str]) -> RedoRecord:
+def _record(row: Row[Any], masks: dict[int, MaskEditRecord], sources: dict[int, str]) -> RedoRecord:
     return RedoRecord(
         row.review_id,
         row.work_item_id,

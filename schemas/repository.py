@@ -4,9 +4,9 @@ A run goes ``collection_id → recipe_id → start_run → known/record_assets �
 record_outcomes → finish_run``. Each method opens and ends its own transaction, so a crash between two of
 them loses nothing and a repeated call changes nothing. The work is in :mod:`schemas.listing`,
 :mod:`schemas.ingest`, :mod:`schemas.runs`, :mod:`schemas.planning`, :mod:`schemas.claims`, :mod:`schemas.outcomes`,
-:mod:`schemas.queries` and :mod:`schemas.dossier`. What the review desk uses (accounts, queue, decisions, redo,
-lots, audit) is in :mod:`schemas.desk`, its sessions in :mod:`schemas.desk_sessions`; flag rules, fixity and
-rebuilding in :mod:`schemas.upkeep`.
+:mod:`schemas.queries`, :mod:`schemas.totals` and :mod:`schemas.dossier`. What the review desk uses (queue, decisions,
+redo, lots, audit) is in :mod:`schemas.desk`, its accounts in :mod:`schemas.accounts` and sessions in
+:mod:`schemas.desk_sessions`; flag rules, fixity and rebuilding in :mod:`schemas.upkeep`.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from schemas import (
     runs,
     session,
     source_remarks,
+    totals,
 )
+from schemas.accounts import AccountOperations
 from schemas.desk import DeskOperations
 from schemas.desk_sessions import SessionOperations
+from schemas.ingest_records import AssetRecord, IngestCounts, KnownAsset
 from schemas.records import (
-    AssetRecord,
     EventRecord,
-    IngestCounts,
-    KnownAsset,
     ModelRecord,
     OutcomeRecord,
     PendingItem,
@@ -50,7 +50,7 @@ MAX_ATTEMPTS = 3
 """How often a photo may fail by itself under one recipe before later runs leave it alone."""
 
 
-class Catalog(DeskOperations, SessionOperations, UpkeepOperations):
+class Catalog(AccountOperations, SessionOperations, DeskOperations, UpkeepOperations):
     """An open catalog; safe to share between threads, not between processes."""
 
     def __init__(self, engine: Engine) -> None:
@@ -84,6 +84,11 @@ class Catalog(DeskOperations, SessionOperations, UpkeepOperations):
         """Return the collection's id; the collection is made when it is new."""
         with session.write(self.engine) as connection:
             return listing.collection_id(connection, name)
+
+    def collection_names(self, *, limit: int = 500) -> list[str]:
+        """Return the names of collections in order, without counting what is in them."""
+        with session.read(self.engine) as connection:
+            return listing.collection_names(connection, limit=limit)
 
     def known(self, collection_id: int, keys: Sequence[str]) -> dict[str, KnownAsset]:
         """Return what the catalog knows of these keys (a few thousand at a time), as last seen.
@@ -283,4 +288,4 @@ class Catalog(DeskOperations, SessionOperations, UpkeepOperations):
     def stats(self, by: str = "outcome", *, collection: str | None = None) -> list[dict[str, Any]]:
         """Return totals by ``outcome``, ``collection``, ``flag`` or ``run``. Raises CatalogUseError."""
         with session.read(self.engine) as connection:
-            return queries.stats(connection, by, collection=collection)
+            return totals.stats(connection, by, collection=collection)

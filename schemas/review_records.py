@@ -6,14 +6,12 @@ that needed nothing it is the master itself, so ``output_sha256`` is then the ma
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from schemas.errors import CatalogUseError
 from schemas.records import FlagRecord
 
 
@@ -254,54 +252,3 @@ class LotRecord:
     conforming: int = 0
     nonconforming: int = 0
     undecided: int = 0
-
-
-@dataclass(frozen=True)
-class FlagRuleRecord:
-    """Raise ``code`` on a restored photo whose ``measurement`` is at or above ``threshold``."""
-
-    code: str
-    measurement: str
-    threshold: float
-    severity: str
-    explanation: str
-    version: int = 1
-
-    def __post_init__(self) -> None:
-        if not math.isfinite(self.threshold):
-            raise CatalogUseError(f"the threshold of {self.code} is {self.threshold}; give a finite number")
-
-
-@dataclass(frozen=True)
-class FlagCount:
-    """How many photos a rule marks, or would mark with this threshold."""
-
-    flag: str
-    measurement: str
-    threshold: float
-    photos: int
-
-
-@dataclass(frozen=True)
-class AuditEntry:
-    """Something worth an entry in the audit chain: who did what to what."""
-
-    actor: str
-    action: str
-    subject: str
-    detail: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class AuditReport:
-    """The state of the audit chain. ``broken`` is the first entry that does not fit; None: all fit. ``problem`` says
-    why it does not, or with ``broken`` None what the chain should tell of and does not; None: nothing is wrong.
-
-    ``head`` is the last sound entry's digest: noted elsewhere, it also shows whether entries at the end are
-    missing.
-    """
-
-    entries: int
-    head: str
-    broken: int | None = None
-    problem: str | None = None

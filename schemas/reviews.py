@@ -12,22 +12,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select
 
-from schemas import audit, outputs, queue_upkeep
+from schemas import outputs
 from schemas.errors import CatalogUseError, OutputChangedError, ReviewConflictError, UnknownItemError
 from schemas.outputs import ItemState
-from schemas.records import EventOutcome, EventRecord, EventType, FlagState
+from schemas.records import FlagState
+from schemas.review_effects import follow
 from schemas.review_records import (
-    AuditEntry,
     Decision,
     DecisionRequest,
     DecisionResult,
     ReviewRecord,
-    Standing,
 )
-from schemas.statements import MAX_PARAMETERS, batches, event_row, insert_events, now, person_id
-from schemas.tables import Flag, MaskEdit, RedoRequest, Review
+from schemas.standing import current_review
+from schemas.statements import now, person_id
+from schemas.tables import MaskEdit, RedoRequest, Review
 from schemas.types import clean_text
 
 
@@ -80,7 +80,7 @@ def decide(
     records = {record.item_id: record for record in _insert(connection, rows)}
     if opinion.decision is Decision.REDO:
         _request_redo(connection, list(records.values()), standings)
-    _follow(connection, list(records.values()), standings, agent, FlagState.CLOSED)
+    follow(connection, list(records.values()), standings, agent, FlagState.CLOSED)
     return [
         DecisionResult(request.item_id, records.get(request.item_id), problems[request.item_id])
         for request in requests
@@ -94,7 +94,7 @@ def undo(connection: Connection, review_id: int, reviewer: str, reason: str) -> 
     if item is None:
         raise UnknownItemError(f"there is no review {review_id} in this catalog")
     standings = outputs.standings(connection, [item], lock=True)
-    current = current_reviews(connection, [item]).get(item)
+    current = current_review(of_items(connection, [item]))
     if current is None or current.review_id != review_id:
         raise ReviewConflictError(
             item,
@@ -115,42 +115,18 @@ def undo(connection: Connection, review_id: int, reviewer: str, reason: str) -> 
     (record,) = _insert(connection, [row])
     untaken = (RedoRequest.review_id == review_id, RedoRequest.taken_at.is_(None))
     connection.execute(delete(RedoRequest).where(*untaken))
-    decided = item in current_reviews(connection, [item])
-    _follow(connection, [record], standings, agent, FlagState.CLOSED if decided else FlagState.OPEN)
+    decided = current_review(of_items(connection, [item])) is not None
+    follow(connection, [record], standings, agent, FlagState.CLOSED if decided else FlagState.OPEN)
     return record
 
 
-def current_reviews(connection: Connection, items: Sequence[int]) -> dict[int, ReviewRecord]:
-    """Return the review that holds the current decision of each of these items that has one."""
-    found: dict[int, ReviewRecord] = {}
-    for record in of_items(connection, items):
-        if record.decision is Decision.UNDO:
-            continue
-        found[record.item_id] = record
-    return found
-
-
-def of_items(connection: Connection, items: Sequence[int], *, undone: bool = False) -> list[ReviewRecord]:
-    """Return reviews of these items, oldest first; those that were undone only if asked for."""
+def of_items(connection: Connection, items: Sequence[int]) -> list[ReviewRecord]:
+    """Return all reviews of these items, oldest first, undone ones and undos too."""
     query = select(Review.__table__).where(Review.work_item_id.in_(items)).order_by(Review.id)
-    records = [record_of(row) for row in connection.execute(query)]
-    taken_back = {record.undoes for record in records}
-    return [record for record in records if undone or record.review_id not in taken_back]
+    return [_record(row) for row in connection.execute(query)]
 
 
-def standing(records: Sequence[ReviewRecord]) -> Standing:
-    """Return how an item stands after these reviews, which are all of its own, oldest first."""
-    undone = {record.undoes for record in records}
-    counting = [
-        record
-        for record in records
-        if record.decision is not Decision.UNDO and record.review_id not in undone
-    ]
-    return Standing(counting[-1].decision.value) if counting else Standing.UNDECIDED
-
-
-def record_of(row: Any) -> ReviewRecord:
-    """Return the record of a row of the table ``review``."""
+def _record(row: Row[Any]) -> ReviewRecord:
     return ReviewRecord(
         row.id,
         row.work_item_id,
@@ -173,7 +149,7 @@ def _each_once(requests: Sequence[DecisionRequest]) -> list[DecisionRequest]:
 
 def _problem(request: DecisionRequest, standing: ItemState | None) -> str | None:
     if standing is None:
-        return unknown(request.item_id)
+        return outputs.unknown(request.item_id)
     if standing.output_sha256 != request.output_sha256:
         return (
             f"the output of work item {request.item_id} is not the one that was looked at; "
@@ -184,11 +160,6 @@ def _problem(request: DecisionRequest, standing: ItemState | None) -> str | None
             f"somebody else decided on work item {request.item_id} in the meantime; look at the photo again"
         )
     return None
-
-
-def unknown(item: int) -> str:
-    """Return what is said of an item that is not there."""
-    return f"there is no work item {item} with an output in this catalog"
 
 
 def _require_mask_of(
@@ -248,61 +219,3 @@ def _request_redo(
     ]
     if rows:
         connection.execute(insert(RedoRequest), rows)
-
-
-def _follow(
-    connection: Connection,
-    records: Sequence[ReviewRecord],
-    standings: dict[int, ItemState],
-    agent: int,
-    flags: FlagState,
-) -> None:
-    """Do what follows from reviews: flags, events, queue, and (last, it locks the chain) the audit."""
-    if not records:
-        return
-    items = [record.item_id for record in records]
-    for chunk in batches(items, MAX_PARAMETERS):
-        connection.execute(
-            update(Flag)
-            .where(Flag.work_item_id.in_(chunk), Flag.state != flags.value)
-            .values(state=flags.value)
-        )
-    insert_events(connection, [_event(record, standings[record.item_id], agent) for record in records])
-    queue_upkeep.refresh(connection, items)
-    audit.append(connection, [_told(record) for record in records], records[0].at)
-
-
-def _event(record: ReviewRecord, standing: ItemState, agent: int) -> dict[str, Any]:
-    event = EventRecord(
-        EventType.APPRAISAL,
-        at=record.at,
-        outcome=EventOutcome.SUCCESS,
-        detail={
-            "decision": record.decision.value,
-            "reason": record.reason,
-            "output_sha256": record.output_sha256,
-            "review": record.review_id,
-            **({"undoes": record.undoes} if record.undoes else {}),
-        },
-        agent=record.reviewer,
-    )
-    links = {
-        "asset_id": standing.asset_id,
-        "content_id": standing.content_id,
-        "work_item_id": record.item_id,
-        "run_id": standing.run_id,
-    }
-    return event_row(event, {record.reviewer: agent}, **links)
-
-
-def _told(record: ReviewRecord) -> AuditEntry:
-    detail = {
-        "review": record.review_id,
-        "decision": record.decision.value,
-        "reason": record.reason,
-        "output_sha256": record.output_sha256,
-        "mask_edit": record.mask_edit_id,
-        "undoes": record.undoes,
-    }
-    told = {name: value for name, value in detail.items() if value is not None}
-    return AuditEntry(record.reviewer, audit.REVIEW, f"work item {record.item_id}", told)

@@ -7,23 +7,64 @@ needed nothing are not flagged by any rule.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, case, delete, func, insert, literal, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Row,
+    case,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+)
 
 from schemas import audit, queue, queue_upkeep, session
+from schemas.audit import AuditEntry
 from schemas.errors import CatalogUseError
+from schemas.listing import require_collection
 from schemas.present import replaced
-from schemas.queries import require_collection
 from schemas.records import HOT_MEASUREMENTS, FlagRecord, FlagState, OutcomeRecord, WorkState
-from schemas.review_records import SEVERITY_RANKS, AuditEntry, FlagCount, FlagRuleRecord, Standing
+from schemas.review_records import SEVERITY_RANKS, Standing
 from schemas.statements import now, upsert
 from schemas.tables import Asset, Flag, FlagRule, Measurement, QueueEntry, WorkItem
 
 CHUNK = 10_000
 """How many work items one transaction of :func:`reflag` looks at."""
+
+
+@dataclass(frozen=True)
+class FlagRuleRecord:
+    """Raise ``code`` on a restored photo whose ``measurement`` is at or above ``threshold``."""
+
+    code: str
+    measurement: str
+    threshold: float
+    severity: str
+    explanation: str
+    version: int = 1
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.threshold):
+            raise CatalogUseError(f"the threshold of {self.code} is {self.threshold}; give a finite number")
+
+
+@dataclass(frozen=True)
+class FlagCount:
+    """How many photos a rule marks, or would mark with this threshold."""
+
+    flag: str
+    measurement: str
+    threshold: float
+    photos: int
 
 
 def in_force(connection: Connection) -> list[FlagRuleRecord]:
@@ -214,7 +255,7 @@ def _row(rule: FlagRuleRecord, actor: str, moment: datetime) -> dict[str, Any]:
     }
 
 
-def _record(row: Any) -> FlagRuleRecord:
+def _record(row: Row[Any]) -> FlagRuleRecord:
     return FlagRuleRecord(
         row.code, row.measurement, row.threshold, row.severity, row.explanation, row.version
     )

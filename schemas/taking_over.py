@@ -10,6 +10,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
+    Select,
     and_,
     case,
     exists,
@@ -22,7 +23,6 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.orm import aliased
-from sqlalchemy.sql import Select
 
 from schemas import tallies
 from schemas.records import FIXITY_ERROR, OUTSIDE_ERRORS, EventOutcome, EventType, WorkState

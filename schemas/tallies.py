@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, Row, func, select
 
 from schemas.records import OUTCOME_STATES
 from schemas.statements import upsert
@@ -67,5 +67,5 @@ def of_run(connection: Connection, run: int) -> dict[str, int]:
     return {row[0]: row[1] for row in connection.execute(query)}
 
 
-def _plain(row: Any) -> Ended:
+def _plain(row: Row[Any]) -> Ended:
     return row[0], row[1], int(row[2]), float(row[3])

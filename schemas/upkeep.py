@@ -12,11 +12,12 @@ from typing import Any
 from sqlalchemy import Engine
 
 from schemas import audit, fixity, rebuild, rules, session
-from schemas.desk import SYSTEM
+from schemas.accounts import SYSTEM
+from schemas.audit import AuditEntry
 from schemas.fixity import FixityPhoto, FixityResult
 from schemas.rebuild import RebuiltPhoto, Taken
 from schemas.records import ModelRecord
-from schemas.review_records import AuditEntry, FlagCount, FlagRuleRecord
+from schemas.rules import FlagCount, FlagRuleRecord
 from schemas.statements import now
 
 

@@ -15,7 +15,7 @@ from review.identity import CurrentPerson, desk_of, needs
 from review.numbers import whole_number
 from review.pages import page
 from review.roles import Role
-from review.routes.decisions import MAX_REASON, REASON_NEEDED, opinion_of, remember
+from review.routes.decisions import MAX_REASON, REASON_NEEDED, decision_of, remember
 from review.routes.photo import sought
 from review.routes.queue import matching
 from review.sessions import Session
@@ -50,15 +50,15 @@ def decide_all(
         raise HTTPException(400, "Only undecided photos are decided on together.")
     if decision in REASON_NEEDED and not reason.strip():
         return _form(request, wanted, "Say why: the reason is recorded with every photo.")
-    opinion = opinion_of(decision, reason)
+    chosen = decision_of(decision, reason)
     results: list[DecisionResult] = []
     limit = min(expected, MOST)
     decided = desk.catalog.decide_many(
-        wanted.filter(), opinion, reason.strip(), person.name, limit=limit, until=until
+        wanted.filter(), chosen, reason.strip(), person.name, limit=limit, until=until
     )
     for chunk in decided:
         results += chunk
-    return _told(request, wanted, opinion, results)
+    return _told(request, wanted, chosen, results)
 
 
 @router.post("/marked", dependencies=[needs(Role.REVIEWER)])
@@ -72,13 +72,13 @@ def decide_marked(
 ) -> Response:
     """Decide on the photos that were marked in the queue, each as it was when the page was made."""
     desk = desk_of(request)
-    opinion = opinion_of(decision, reason)
+    chosen = decision_of(decision, reason)
     requests = [marked_request(text) for text in marked]
-    results = desk.catalog.decide_each(requests, opinion, reason.strip(), person.name)
+    results = desk.catalog.decide_each(requests, chosen, reason.strip(), person.name)
     if all(one.decided for one in results):
-        _remember(request.state.session, opinion, results)
+        _remember(request.state.session, chosen, results)
         return RedirectResponse(wanted.address(), 303)
-    return _told(request, wanted, opinion, results)
+    return _told(request, wanted, chosen, results)
 
 
 def marked_request(text: str) -> DecisionRequest:
@@ -108,8 +108,10 @@ def _form(request: Request, wanted: QueueQuery, problem: str = "") -> Response:
     )
 
 
-def _told(request: Request, wanted: object, opinion: Decision, results: list[DecisionResult]) -> Response:
-    _remember(request.state.session, opinion, results)
+def _told(
+    request: Request, wanted: QueueQuery, decision: Decision, results: list[DecisionResult]
+) -> Response:
+    _remember(request.state.session, decision, results)
     status = 200 if all(one.decided for one in results) else 409
     return page(
         request,
@@ -120,12 +122,12 @@ def _told(request: Request, wanted: object, opinion: Decision, results: list[Dec
         total=0,
         most=MOST,
         results=results,
-        opinion=opinion,
+        decision=decision,
     )
 
 
-def _remember(session: Session, opinion: Decision, results: list[DecisionResult]) -> None:
+def _remember(session: Session, decision: Decision, results: list[DecisionResult]) -> None:
     reviews = [(one.item_id, one.review.review_id) for one in results if one.review is not None]
     if reviews:
         words = f"{len(reviews)} photos" if len(reviews) > 1 else "1 photo"
-        remember(session, opinion, words, reviews)
+        remember(session, decision, words, reviews)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, HTTPException, Path, Request
+from fastapi import APIRouter, Form, HTTPException, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from review.desk import Desk
 from review.filters import Wanted
 from review.identity import CurrentPerson, desk_of, needs
-from review.numbers import whole_number
+from review.numbers import ItemNumber, whole_number
 from review.pages import wants_json
 from review.roles import Role
 from review.routes.photo import next_item
@@ -21,7 +21,6 @@ from schemas.review_records import Decision
 
 router = APIRouter()
 
-ItemNumber = Annotated[int, Path(ge=1, le=2**63 - 1)]
 REASON_NEEDED = (Decision.REJECT, Decision.REDO)
 MAX_REASON = 2000
 
@@ -40,19 +39,19 @@ def decide(
 ) -> Response:
     """Record a decision on exactly what the page showed, and go on to the next photo."""
     desk = desk_of(request)
-    opinion = opinion_of(decision, reason)
+    chosen = decision_of(decision, reason)
     row = desk.catalog.queue_row(item)
     following = next_item(desk, row, wanted)
     review = desk.catalog.decide(
         item,
-        opinion,
+        chosen,
         reason.strip(),
         person.name,
         output_sha256,
         number_or_none(seen_review),
         number_or_none(mask_edit),
     )
-    remember(request.state.session, opinion, row.key, [(item, review.review_id)])
+    remember(request.state.session, chosen, row.key, [(item, review.review_id)])
     address = wanted.address(f"/photo/{following.item_id}") if following else wanted.address()
     if wants_json(request):
         return JSONResponse({"review": review.review_id, "next": address})
@@ -94,7 +93,7 @@ def remember(session: Session, decision: Decision, key: str, reviews: list[tuple
     session.remember(StepRecord(decision.value, key, tuple(reviews)))
 
 
-def opinion_of(decision: str, reason: str) -> Decision:
+def decision_of(decision: str, reason: str) -> Decision:
     """Return the decision. Raises HTTPException for none, or for one that lacks its reason."""
     known = {one.value: one for one in (Decision.APPROVE, Decision.REJECT, Decision.REDO)}
     if decision not in known:

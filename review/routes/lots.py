@@ -7,11 +7,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Path, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from review.collections import collection_names
 from review.filters import QueueQuery
 from review.identity import CurrentPerson, desk_of, needs
 from review.pages import page
 from review.roles import Role
+from schemas.records import LARGEST_NUMBER
 from schemas.review_records import LotRecord, QueueFilter, Standing
 
 router = APIRouter()
@@ -23,7 +23,9 @@ _PAGE = 50
 
 @router.get("/lots", dependencies=[needs(Role.VIEWER)])
 def lots(
-    request: Request, person: CurrentPerson, before: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None
+    request: Request,
+    person: CurrentPerson,
+    before: Annotated[int | None, Query(ge=1, le=LARGEST_NUMBER)] = None,
 ) -> Response:
     """Show the lots and, to curators, the form that draws one."""
     desk = desk_of(request)
@@ -31,7 +33,7 @@ def lots(
         request,
         "lots.html",
         lots=desk.catalog.lots(limit=_PAGE, before=before),
-        collections=collection_names(desk.catalog),
+        collections=desk.catalog.collection_names(),
         aqls=AQLS,
         levels=LEVELS,
         page_size=_PAGE,
@@ -57,7 +59,7 @@ def draw(
 
 
 @router.get("/lots/{lot}", dependencies=[needs(Role.VIEWER)])
-def show_lot(request: Request, lot: Annotated[int, Path(ge=1, le=2**63 - 1)]) -> Response:
+def show_lot(request: Request, lot: Annotated[int, Path(ge=1, le=LARGEST_NUMBER)]) -> Response:
     """Show a lot, its sample and its verdict as of now."""
     desk = desk_of(request)
     record = desk.catalog.lot(lot)

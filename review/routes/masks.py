@@ -4,27 +4,26 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Request
 from pydantic import Field
 from starlette.responses import JSONResponse, Response
 
 from review.filters import Wanted
 from review.identity import CurrentPerson, desk_of, needs
-from review.layers import LayerKind, PhotoLayers
+from review.layers import PhotoLayers
 from review.masks import MaskDrawing, draw, save
+from review.numbers import ItemNumber
 from review.pages import page
 from review.pictures import TILE_OVERLAP, TILE_SIZE
 from review.pictures.tiles import Paint
 from review.roles import Role
-from review.routes.decisions import MAX_REASON, opinion_of, remember
+from review.routes.decisions import MAX_REASON, decision_of, remember
 from review.routes.photo import next_item, tiles
 from schemas.errors import ReviewConflictError
 from schemas.review_records import Decision, DecisionRequest, QueueRow
 from schemas.reviews import Opinion
 
 router = APIRouter()
-
-ItemNumber = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 
 class MaskSubmission(MaskDrawing):
@@ -58,7 +57,7 @@ def submit(
 ) -> Response:
     """Save the mask as a new file, record it, and ask for a redo with it."""
     desk = desk_of(request)
-    opinion_of(Decision.REDO.value, drawn.reason)
+    decision_of(Decision.REDO.value, drawn.reason)
     row = desk.catalog.queue_row(item)
     _require_seen(row, drawn)
     following = next_item(desk, row, wanted)
@@ -90,7 +89,7 @@ def canvas_of(layers: PhotoLayers) -> dict[str, object]:
         for layer in (layers.mask_source(), *([probability] if probability else []), *layers.edits)
     }
     shown = scan or layers["restored"]
-    result = next((one for one in layers.results if one.kind is LayerKind.RESULT), None)
+    result = next(iter(layers.results), None)
     return {
         "width": layers.width,
         "height": layers.height,

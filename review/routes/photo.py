@@ -2,59 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any
-
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from review.desk import Desk
 from review.filters import QueueQuery, Wanted, place_of
 from review.identity import CurrentPerson, desk_of, needs
 from review.layers import Layer, LayerKind, PhotoLayers
+from review.numbers import ItemNumber
 from review.pages import page
 from review.pictures import TILE_OVERLAP, TILE_SIZE
 from review.pictures.tiles import Paint
 from review.roles import Role, includes
 from review.story import story_of
 from review.words import tier_name
-from schemas.review_records import QueueFilter, QueuePage, QueueRow, ReviewRecord
+from schemas.review_records import QueueFilter, QueuePage, QueueRow
+from schemas.standing import current_review
 
 router = APIRouter()
 
 FURTHER = 3
 """How often a search looks further before a page goes without. Each time takes some hundredths of a second, and
 where nothing is found the way leads to the queue, which goes on by itself."""
-
-ItemNumber = Annotated[int, Path(ge=1, le=2**63 - 1)]
-
-
-@dataclass(frozen=True)
-class Stage:
-    """What the viewer shows: size, tiles and layers; handed to the page's script as JSON."""
-
-    width: int
-    height: int
-    scan: str | None
-    results: list[dict[str, str]]
-    mask: str | None
-    probability: str | None
-    edits: list[dict[str, str]]
-
-    def data(self) -> dict[str, Any]:
-        """Return it for the script."""
-        return {
-            "width": self.width,
-            "height": self.height,
-            "tileSize": TILE_SIZE,
-            "overlap": TILE_OVERLAP,
-            "scan": self.scan,
-            "results": self.results,
-            "mask": self.mask,
-            "probability": self.probability,
-            "edits": self.edits,
-        }
 
 
 @router.get("/photo/{item}", dependencies=[needs(Role.VIEWER)])
@@ -73,7 +42,7 @@ def photo(request: Request, item: ItemNumber, wanted: Wanted, person: CurrentPer
         layers=layers,
         row=row,
         wanted=wanted,
-        stage=stage_of(layers).data(),
+        stage=stage_of(layers),
         following=following,
         next_address=wanted.address(f"/photo/{following.item_id}") if following else wanted.address(),
         story=story_of(history),
@@ -118,15 +87,8 @@ def warming(row: QueueRow | None) -> list[str]:
     return [f"/pictures/{row.item_id}/{name}/{digest[:16]}/photo/0/0_0" for name, digest in names]
 
 
-def current_review(reviews: Sequence[ReviewRecord]) -> ReviewRecord | None:
-    """Return the review that holds the photo's decision."""
-    undone = {review.undoes for review in reviews}
-    counting = [one for one in reviews if one.undoes is None and one.review_id not in undone]
-    return counting[-1] if counting else None
-
-
-def stage_of(layers: PhotoLayers) -> Stage:
-    """Return what the viewer shows of a photo."""
+def stage_of(layers: PhotoLayers) -> dict[str, object]:
+    """Return what the viewer shows of a photo, for the page's script: size, tiles and layers."""
     scan, mask, probability = layers.get("scan"), layers.get("mask"), layers.get("probability")
     results = [
         {"name": one.name, "label": tier_name(one.tier), "url": tiles(layers, one, Paint.PHOTO)}
@@ -135,15 +97,17 @@ def stage_of(layers: PhotoLayers) -> Stage:
     edits = [
         {"name": one.name, "label": one.name, "url": tiles(layers, one, Paint.VALUES)} for one in layers.edits
     ]
-    return Stage(
-        layers.width,
-        layers.height,
-        tiles(layers, scan, Paint.PHOTO) if scan else None,
-        results,
-        tiles(layers, mask, Paint.MASK) if mask else None,
-        tiles(layers, probability, Paint.HEAT) if probability else None,
-        edits,
-    )
+    return {
+        "width": layers.width,
+        "height": layers.height,
+        "tileSize": TILE_SIZE,
+        "overlap": TILE_OVERLAP,
+        "scan": tiles(layers, scan, Paint.PHOTO) if scan else None,
+        "results": results,
+        "mask": tiles(layers, mask, Paint.MASK) if mask else None,
+        "probability": tiles(layers, probability, Paint.HEAT) if probability else None,
+        "edits": edits,
+    }
 
 
 def tiles(layers: PhotoLayers, layer: Layer, paint: Paint) -> str:

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from review.desk import Desk
 from review.identity import desk_of, needs
 from review.layers import Layer, LayerKind
+from review.numbers import ItemNumber
 from review.pictures.tiles import MEDIA_TYPES, Paint, crop, cut_tile
 from review.roles import Role
 
@@ -23,7 +24,6 @@ _FACE_SIDE = 320
 _FACE_MARGIN = 0.35
 _KEPT = {"Cache-Control": "private, max-age=31536000, immutable"}
 
-ItemNumber = Annotated[int, Path(ge=1, le=2**63 - 1)]
 Small = Annotated[int, Path(ge=0, le=2**20)]
 
 

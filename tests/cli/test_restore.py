@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result
 
 from cli import restore
 from cli.main import main
+from cli.watcher import Watcher
 from flows.progress import RunDetails
 from flows.summary import RunSummary
 from schemas.errors import TakenOverError
@@ -26,7 +27,7 @@ def details(told: RunSummary, **more: int) -> RunDetails:
 
 
 def oldphoto(monkeypatch: pytest.MonkeyPatch, folder: Path, told: RunDetails, *options: str) -> Result:
-    def flow(request: object, watcher: restore.Watcher) -> RunSummary:
+    def flow(request: object, watcher: Watcher) -> RunSummary:
         watcher.finished(told)
         return told.summary
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from actors.rows import InputRow, OutcomeRow
-from flows.recording import RECIPE_FORMAT, OutcomeRecorder, Run, claim, recorded_run
+from flows.recording import RECIPE_FILE_FORMAT, OutcomeRecorder, Run, claim, recorded_run
 from flows.request import RestoreRequest
 from flows.workplace import Workplace, ingest_of, open_workplace
 from oldphoto_core.fixity import sha256_bytes
@@ -17,7 +17,7 @@ from oldphoto_core.photo import Outcome
 from schemas.errors import CatalogUnavailableError
 from schemas.records import FlagRecord, PendingItem
 from schemas.repository import Catalog
-from schemas.review_records import FlagRuleRecord
+from schemas.rules import FlagRuleRecord
 from tests.flows.material import write_photos
 
 
@@ -97,7 +97,7 @@ def test_a_run_that_ends_well_is_completed(request_: RestoreRequest) -> None:
     assert told["state"] == "completed"
     assert told["seconds"] >= 0
     left = json.loads(Path(request_.destination, "recipes", f"{recipe.sha256}.json").read_bytes())
-    assert (left["format"], left["sha256"]) == (RECIPE_FORMAT, recipe.sha256)
+    assert (left["format"], left["sha256"]) == (RECIPE_FILE_FORMAT, recipe.sha256)
     assert sha256_bytes(left["document"].encode()) == recipe.sha256, "a lost catalog is made of it again"
     assert [model["name"] for model in left["models"]] == [model.name for model in place.models] != []
 

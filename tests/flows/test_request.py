@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
-from flows.request import LEAST_MEMORY, RestoreRequest, relative_place, without_password
+from flows.places import relative_place
+from flows.request import LEAST_MEMORY, RestoreRequest
 from oldphoto_core.errors import UsageError
 from schemas.repository import Catalog
+from schemas.urls import shown
 
 
 @pytest.mark.parametrize(
@@ -99,7 +101,7 @@ def test_a_question_mark_belongs_to_the_path(request_: RestoreRequest, tmp_path:
     with Catalog.open(odd.catalog_url()):
         assert (tmp_path / "what?" / "a=b" / "out" / "catalog.db").is_file()
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("what")] == ["what?"]
-    assert without_password(odd.catalog_url()) == odd.catalog_url()
+    assert shown(odd.catalog_url()) == odd.catalog_url()
     inside = replace(request_, catalog=f"sqlite:///{request_.source}/my?.db")
     assert inside.leave_out()("my?.db")
 
@@ -169,4 +171,4 @@ def test_a_place_relative_to_another(root: str, place: str, relative: str | None
 def test_a_password_is_never_kept(request_: RestoreRequest) -> None:
     url = "postgresql://me:secret@host/archive"
     assert "secret" not in str(replace(request_, catalog=url).parameters())
-    assert "secret" not in str(without_password("not a url://me:secret@host"))
+    assert "secret" not in str(shown("not a url://me:secret@host"))

@@ -6,13 +6,16 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
 
 from actors.errors import EngineError
 from flows.progress import Progress, RunDetails, listening
 from flows.request import RestoreRequest
-from flows.restore_archive import restore_archive
+from flows.restore_archive import may_pass, restore_archive
 from flows.summary import OUTCOMES, RunSummary
-from oldphoto_core.errors import UsageError, WeightsError
+from oldphoto_core.errors import StorageError, UsageError, WeightsError
+from schemas.errors import CatalogUnavailableError, CatalogUseError
 from schemas.repository import Catalog
 from tests.actors.photos import save, scratched
 from tests.flows.material import aged_photo, fingerprints, write_broken, write_photos, write_weights
@@ -34,7 +37,7 @@ class Ears:
 
 def run(request: RestoreRequest) -> RunSummary:
     summary: RunSummary = restore_archive(**asdict(request))
-    assert summary["inputs"] == summary["already_done"] + sum(summary[name] for name in OUTCOMES)  # type: ignore[literal-required]
+    assert summary["inputs"] == summary["already_done"] + sum(summary[name] for name in OUTCOMES)
     return summary
 
 
@@ -178,6 +181,34 @@ def test_prefect_shows_what_became_of_the_photos(request_: RestoreRequest, scans
 def test_the_impossible_is_a_usage_error(request_: RestoreRequest) -> None:
     with pytest.raises(UsageError):
         run(replace(request_, profile="museum"))
+
+
+@pytest.mark.parametrize(
+    ("error", "tries"),
+    [
+        (StorageError("away"), 2),
+        (CatalogUnavailableError("away"), 2),
+        (CatalogUseError("wrong"), 1),
+        (ValueError("a mistake of ours"), 1),
+    ],
+)
+def test_a_task_is_tried_again_only_where_a_store_or_the_catalog_was_out_of_reach(
+    error: Exception, tries: int
+) -> None:
+    tried: list[int] = []
+
+    @task(cache_policy=NO_CACHE, retries=1, retry_condition_fn=may_pass)
+    def ask() -> None:
+        tried.append(1)
+        raise error
+
+    @flow(persist_result=False)
+    def asking() -> None:
+        ask()
+
+    with pytest.raises(type(error)):
+        asking()
+    assert len(tried) == tries
 
 
 def test_a_cluster_that_is_not_there_is_told_before_the_source_is_looked_at(

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from oldphoto_core.image_io import encode_mask, encode_probability, from_upright
+from schemas.ingest_records import AssetRecord
 from schemas.records import (
-    AssetRecord,
     DerivativeRecord,
     FaceRecord,
     FlagRecord,

@@ -120,6 +120,12 @@ def test_roots_are_what_the_runs_name(archive: Path, catalog: Catalog) -> None:
     }
 
 
+def test_a_root_may_be_named_by_its_address(catalog: Catalog, tmp_path: Path) -> None:
+    folder = tmp_path / "scans of 1920"
+    folder.mkdir()
+    assert str(folder) in known_roots(catalog, [folder.as_uri()])
+
+
 @pytest.fixture
 def started(empty: Path, tmp_path: Path) -> Iterator[str]:
     """The command itself, running; the link that it prints."""

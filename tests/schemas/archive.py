@@ -10,12 +10,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from schemas.ingest_records import AssetRecord, KnownAsset
 from schemas.records import (
-    AssetRecord,
     DerivativeRecord,
     FaceRecord,
     FlagRecord,
-    KnownAsset,
     MaskRecord,
     ModelRecord,
     OutcomeRecord,

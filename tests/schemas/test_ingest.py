@@ -10,7 +10,8 @@ import pytest
 import sqlalchemy as sa
 
 from schemas.errors import CatalogUseError, UnstorableKeyError
-from schemas.records import AssetRecord, EventRecord, EventType, IngestCounts
+from schemas.ingest_records import AssetRecord, IngestCounts
+from schemas.records import EventRecord, EventType
 from schemas.repository import Catalog
 from schemas.tables import Asset, Content, Location
 from tests.schemas.archive import Archive, digest, photo, refused, table_sizes, unread

@@ -12,10 +12,10 @@ from alembic.runtime.migration import MigrationContext
 
 from schemas import session
 from schemas.errors import CatalogUnavailableError, CatalogVersionError
-from schemas.queries import STATS
 from schemas.repository import Catalog
 from schemas.review_records import Decision, QueueFilter, Standing
 from schemas.tables import Base
+from schemas.totals import STATS
 from tests.schemas.archive import Archive, failed, full, photo, refused
 from tests.schemas.conftest import PostgresServer
 

@@ -8,7 +8,8 @@ import pytest
 
 from schemas.exports.approval import objection
 from schemas.repository import Catalog
-from schemas.review_records import Decision, FlagRuleRecord, QueueFilter, Standing
+from schemas.review_records import Decision, QueueFilter, Standing
+from schemas.rules import FlagRuleRecord
 from tests.schemas.archive import Archive, failed, full, photo
 from tests.schemas.test_tallies import assert_true
 

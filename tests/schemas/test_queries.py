@@ -11,11 +11,12 @@ import sqlalchemy as sa
 from schemas import session
 from schemas.arrow import SCHEMAS, columns, to_table
 from schemas.errors import CatalogUseError
-from schemas.queries import STATS, FlaggedFilter, flagged_ids
+from schemas.queries import FlaggedFilter, flagged_ids
 from schemas.records import DerivativeRecord, OutcomeRecord, PendingItem
 from schemas.repository import Catalog
 from schemas.review_records import Decision, QueueFilter
 from schemas.tables import Run
+from schemas.totals import STATS
 from tests.schemas.archive import Archive, digest, done, flag, full, photo, refused, unread
 
 KEYS = [f"{number:02}.tif" for number in range(12)]

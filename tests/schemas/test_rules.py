@@ -7,7 +7,8 @@ import pytest
 from schemas.errors import CatalogUseError
 from schemas.records import OutcomeRecord, PendingItem
 from schemas.repository import Catalog
-from schemas.review_records import Decision, FlagRuleRecord
+from schemas.review_records import Decision
+from schemas.rules import FlagRuleRecord
 from tests.schemas.archive import Archive, done, flag, photo
 
 

@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from schemas.errors import ReviewConflictError
 from schemas.records import OutcomeRecord, PendingItem
 from schemas.repository import Catalog
-from schemas.review_records import Decision, FlagRuleRecord, QueueFilter, QueueRow
+from schemas.review_records import Decision, QueueFilter, QueueRow
+from schemas.rules import FlagRuleRecord
 from tests.schemas.archive import Archive, done, flag, full, photo, refused, unread
 
 KEPT_AND_COUNTED = {

@@ -1,0 +1,128 @@
+"""Totals, by outcome, collection, flag or run.
+
+They are read from tallies (:mod:`schemas.tables.desk`), which are kept as work ends, and so cost the same however
+many photos there are.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Select,
+    case,
+    cast,
+    func,
+    literal,
+    select,
+    union_all,
+)
+
+from schemas.errors import CatalogUseError
+from schemas.items import Record
+from schemas.listing import of_bytes_seen_last, require_collection
+from schemas.queries import TROUBLED, runs
+from schemas.records import WorkState
+from schemas.review_records import SEVERITY_RANKS, Standing
+from schemas.tables import Collection, OutcomeTally, Recipe, Run, Tally, WorkItem
+
+STATS = ("outcome", "collection", "flag", "run")
+
+
+def stats(connection: Connection, by: str, *, collection: str | None) -> list[Record]:
+    """Return totals, one row a group. Raises CatalogUseError for another ``by`` than :data:`STATS`."""
+    if by not in STATS:
+        raise CatalogUseError(f"cannot total by {by!r} (one of {', '.join(STATS)})")
+    if by == "run":
+        return [_with_speed(row) for row in runs(connection, collection=collection, limit=None, after=None)]
+    query = {"outcome": _by_outcome, "collection": _by_collection, "flag": _by_flag}[by]()
+    if collection is not None:
+        query = query.where(Collection.id == require_collection(connection, collection))
+    return [dict(row._mapping) for row in connection.execute(query)]
+
+
+def _with_speed(run: Record) -> Record:
+    worked = run["done"] + run["skipped"] + run["quarantined"] + run["failed"]
+    hours = (run["seconds"] or 0) / 3600
+    kept = {name: value for name, value in run.items() if name not in ("flow_run", "parameters")}
+    return {**kept, "photos_per_hour": worked / hours if hours else None}
+
+
+def _by_outcome() -> Select[Any]:
+    """Ended work from its tally; what is pending or running is little, and found by its run.
+
+    Taken away is trouble that is over (:func:`schemas.listing.of_bytes_seen_last`): troubles are few, and have an
+    index.
+    """
+    open_states = [WorkState.PENDING.value, WorkState.RUNNING.value]
+    waiting = (
+        select(WorkItem.run_id, WorkItem.state, func.count().label("photos"), literal(0.0).label("seconds"))
+        .where(WorkItem.run_id.in_(select(Run.id)), WorkItem.state.in_(open_states))
+        .group_by(WorkItem.run_id, WorkItem.state)
+    )
+    ended = select(OutcomeTally.run_id, OutcomeTally.state, OutcomeTally.photos, OutcomeTally.seconds).where(
+        OutcomeTally.photos > 0
+    )
+    seconds = func.sum(func.coalesce(WorkItem.seconds, 0.0))
+    over = (
+        select(WorkItem.run_id, WorkItem.state, -func.count(), -seconds)
+        .where(TROUBLED, WorkItem.run_id.is_not(None), ~of_bytes_seen_last(WorkItem))
+        .group_by(WorkItem.run_id, WorkItem.state)
+    )
+    each = union_all(ended, waiting, over).subquery()
+    photos, seconds = func.sum(each.c.photos), func.sum(each.c.seconds)
+    return (
+        select(
+            Collection.name.label("collection"),
+            Recipe.sha256.label("recipe"),
+            each.c.state.label("outcome"),
+            cast(photos, BigInteger).label("photos"),
+            seconds.label("seconds"),
+            (seconds / photos).label("seconds_each"),
+        )
+        .select_from(each)
+        .join(Run, Run.id == each.c.run_id)
+        .join(Collection, Collection.id == Run.collection_id)
+        .join(Recipe, Recipe.id == Run.recipe_id)
+        .group_by(Collection.name, Recipe.sha256, each.c.state)
+        .having(photos > 0)
+        .order_by(Collection.name, Recipe.sha256, each.c.state)
+    )
+
+
+def _by_collection() -> Select[Any]:
+    its_runs = Run.collection_id == Collection.id
+    return select(
+        Collection.name.label("collection"),
+        Collection.photos,
+        select(func.count()).where(its_runs).scalar_subquery().label("runs"),
+        select(func.max(Run.started_at)).where(its_runs).scalar_subquery().label("last_run_at"),
+    ).order_by(Collection.name)
+
+
+def _by_flag() -> Select[Any]:
+    is_open = Tally.decision == Standing.UNDECIDED.value
+    counts = Tally.decision != Standing.REPLACED.value
+    photos = func.sum(Tally.photos)
+    severity: ColumnElement[str] = case(
+        {rank: name for name, rank in SEVERITY_RANKS.items()}, value=Tally.severity
+    )
+    return (
+        select(
+            Collection.name.label("collection"),
+            Tally.code.label("flag"),
+            severity.label("severity"),
+            cast(func.sum(case((is_open, Tally.photos), else_=0)), BigInteger).label("open"),
+            cast(func.sum(case((is_open, 0), else_=Tally.photos)), BigInteger).label("closed"),
+            func.min(Tally.lowest).label("lowest"),
+            (func.sum(Tally.value_sum) / photos).label("mean"),
+            func.max(Tally.highest).label("highest"),
+        )
+        .join(Collection, Collection.id == Tally.collection_id)
+        .where(Tally.code != "", Tally.photos > 0, counts)
+        .group_by(Collection.name, Tally.code, Tally.severity)
+        .order_by(Collection.name, Tally.code, Tally.severity)
+    )
