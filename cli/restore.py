@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from flows.progress import Progress, RunDetails
     from flows.request import RestoreRequest
-    from flows.summary import RunSummary
+    from flows.summary import RedoSummary, RunSummary
 
 PHASES = {
     "ingest": "looking",
@@ -156,10 +156,10 @@ def run_flow(request: RestoreRequest, watcher: Watcher) -> RunSummary:
 
 
 class Watcher:
-    """Draws the progress bar and keeps the details for the end.
+    """Draws the progress bar and keeps for the end what came of it: ``details``, or ``summary`` of a redo.
 
     Args:
-        known: called once the details are there.
+        known: called once that is there.
     """
 
     def __init__(self, known: Callable[[], None] = lambda: None) -> None:
@@ -167,6 +167,7 @@ class Watcher:
 
         self.bar = progress_bar()
         self.details: RunDetails | None = None
+        self.summary: RedoSummary | None = None
         self._known = known
         self._tasks: dict[str, TaskID] = {}
 
@@ -194,6 +195,11 @@ class Watcher:
     def finished(self, details: RunDetails) -> None:
         """Keep the details."""
         self.details = details
+        self._known()
+
+    def redone(self, summary: RedoSummary) -> None:
+        """Keep the summary."""
+        self.summary = summary
         self._known()
 
 
