@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import ray
-from ray.exceptions import RayError
 
 from actors.errors import EngineError
 from actors.resources import EngineSettings, Machine
@@ -51,9 +50,12 @@ def ray_session(settings: EngineSettings) -> Iterator[None]:
     try:
         with _own_handlers(), _without_its_notice():
             ray.init(**_arguments(settings), log_to_driver=False, logging_level=logging.ERROR)
-    except (RayError, OSError, RuntimeError, ValueError) as error:
+    # Ray has no error of its own for a node that does not come up: it raises just this.
+    except Exception as error:
         raise EngineError(
-            f"Ray cannot be started: {error}. Check RAY_ADDRESS and the memory, or use the inline executor."
+            f"Ray cannot be started: {str(error).strip().rstrip('.')}. What its parts say is in session_latest/logs "
+            "in /tmp/ray (or in RAY_TMPDIR). Check the disk there, the memory and RAY_ADDRESS, or use the inline "
+            "executor."
         ) from error
     _hush()
     try:

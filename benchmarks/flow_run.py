@@ -38,6 +38,9 @@ class Clock:
     def finished(self, details: object) -> None:
         """Do nothing: the run's own summary is used."""
 
+    def redone(self, summary: object) -> None:
+        """Do nothing."""
+
 
 def main() -> None:
     """Run and report."""

@@ -31,6 +31,8 @@ from typing import IO, Final
 PATIENCE_S: Final = 180.0
 """A first start on a busy machine makes a fresh database."""
 _HOST: Final = "127.0.0.1"
+_CAUSE = re.compile(r"^(?:[\w.]+(?:Error|Exception): |Port \d+ is already).*", re.MULTILINE)
+"""How a line begins by which Prefect or Python says why; more lines follow it."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -53,13 +55,21 @@ class PrefectServer:
             if self.process.poll() is not None or time.monotonic() > until:
                 from actors.errors import EngineError
 
-                self.said.seek(0)
-                last = self.said.read().decode("utf-8", "replace").strip().rpartition("\n")[2]
                 raise EngineError(
-                    f"Prefect's server did not start. {last} Start one with `prefect server start`, and say where "
-                    "it is in PREFECT_API_URL."
+                    f"Prefect's server did not start: {self._cause()}. Its own database is prefect.db in "
+                    "PREFECT_HOME (~/.prefect). If another command was making it just now, run again; if it is "
+                    "damaged, or a newer version's, move it away: nothing of the archive is in it. Or say in "
+                    "PREFECT_API_URL where a server runs already."
                 )
             time.sleep(0.05)
+
+    def _cause(self) -> str:
+        if self.process.poll() is None:
+            return f"it has not answered for {PATIENCE_S:.0f} seconds"
+        self.said.seek(0)
+        text = self.said.read().decode("utf-8", "replace").strip()
+        lines = _CAUSE.findall(text) or text.splitlines() or [f"it ended with {self.process.returncode}"]
+        return lines[-1].strip().rstrip(".")
 
     def stop(self) -> None:
         """End it."""
@@ -84,8 +94,10 @@ def start_prefect_server() -> PrefectServer | None:
     process = subprocess.Popen(
         [sys.executable, "-P", __file__, str(os.getpid()), str(port)],
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=said,
+        stdout=said,
+        stderr=subprocess.STDOUT,
+        # Nobody sees what it says, unless it does not start.
+        env={**os.environ, "PREFECT_SERVER_LOGGING_LEVEL": "ERROR"},
         start_new_session=True,
     )
     server = PrefectServer(process, f"http://{_HOST}:{port}/api", said)

@@ -12,7 +12,8 @@ from cli.exit_codes import EXIT_INCOMPLETE
 from cli.options import CatalogOfDestinationOption
 
 if TYPE_CHECKING:
-    from flows.redo import RedoSummary
+    from cli.watcher import Watcher
+    from flows.summary import RedoSummary
 
 
 def register(app: typer.Typer) -> None:
@@ -31,24 +32,36 @@ def redo(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object as the last line.")] = False,
 ) -> None:
     """Make photos again that reviewers asked for, with the masks that they drew; nothing is overwritten."""
+    from cli.ending import Ending
     from cli.engines import engines
     from cli.environment import keep_password
     from cli.interrupts import stopped_in_order
     from cli.watcher import Watcher
 
     url = keep_password(catalog)
-    with stopped_in_order(), Watcher() as watcher, engines("inline"):
+    ending = Ending(lambda: conclude(watcher, as_json))
+    watcher = Watcher(ending.known)
+    with stopped_in_order(), ending.in_time(), watcher, engines("inline"):
         from flows.progress import listening
         from flows.redo import redo as redo_flow
 
         with listening(watcher):
-            summary = redo_flow(destination, url, collection, device, limit)
+            redo_flow(destination, url, collection, device, limit)
+    if code := ending.said():
+        raise typer.Exit(code)
+
+
+def conclude(watcher: Watcher, as_json: bool) -> int:
+    """Print what became of the requests and return the exit code."""
+    watcher.bar.stop()
+    summary = watcher.summary
+    if summary is None:
+        raise ValueError("the requests have not been gone through")
     if as_json:
         print(json.dumps(asdict(summary)))
     else:
         print_summary(summary)
-    if summary.problems:
-        raise typer.Exit(EXIT_INCOMPLETE)
+    return EXIT_INCOMPLETE if summary.problems else 0
 
 
 def print_summary(summary: RedoSummary) -> None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from flows.progress import Progress, RunDetails
+    from flows.summary import RedoSummary
 
 PHASES = {
     "ingest": "looking",
@@ -23,15 +24,16 @@ PHASES = {
 
 
 class Watcher:
-    """Draws the progress bar and keeps the details for the end.
+    """Draws the progress bar and keeps for the end what came of it: ``details``, or ``summary`` of a redo.
 
     Args:
-        known: called once the details are there.
+        known: called once that is there.
     """
 
     def __init__(self, known: Callable[[], None] = lambda: None) -> None:
         self.bar = progress_bar()
         self.details: RunDetails | None = None
+        self.summary: RedoSummary | None = None
         self._known = known
         self._tasks: dict[str, TaskID] = {}
 
@@ -59,4 +61,9 @@ class Watcher:
     def finished(self, details: RunDetails) -> None:
         """Keep the details."""
         self.details = details
+        self._known()
+
+    def redone(self, summary: RedoSummary) -> None:
+        """Keep the summary."""
+        self.summary = summary
         self._known()

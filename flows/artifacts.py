@@ -22,6 +22,7 @@ from prefect.artifacts import (
 )
 from prefect.context import FlowRunContext
 from prefect.exceptions import PrefectException
+from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from flows.report import Report
 from flows.summary import NOT_INPUTS, OUTCOMES, RunSummary
@@ -33,6 +34,9 @@ UPDATE_SECONDS = 5.0
 
 RESPITE = 20
 """After an update nothing is told for so many times as long as it took."""
+
+FAILED_SECONDS = 60.0
+"""An update that failed counts as if it had taken so long."""
 
 
 class ProgressArtifact:
@@ -52,20 +56,25 @@ class ProgressArtifact:
         self._id: UUID | None = None
         self._updated_at = clock()
         self._pause = every
+        self._answers = True
         if total:
             self._create()
 
     def update(self, finished: int) -> None:
-        """Say how many photos are finished; the last one is always said."""
+        """Say how many photos are finished; the last one is always said to a server that answers."""
         now, artifact = self.clock(), self._id
-        if artifact is None or (finished < self.total and now - self._updated_at < self._pause):
+        waits = now - self._updated_at < self._pause and (finished < self.total or not self._answers)
+        if artifact is None or waits:
             return
         self.updates += 1
         percent = 100.0 * min(finished, self.total) / self.total
-        _shown(lambda: update_progress_artifact(artifact, progress=percent))
+        # Photos wait meanwhile: Prefect's own attempts go on for a minute where a server is away, and for seven where
+        # it takes connections and does not answer.
+        with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
+            self._answers = _shown(lambda: update_progress_artifact(artifact, progress=percent))
         self._updated_at = self.clock()
-        # A server that does not answer is asked for a minute each time, and photos wait meanwhile.
-        self._pause = max(self.every, RESPITE * (self._updated_at - now))
+        took = max(self._updated_at - now, 0.0 if self._answers else FAILED_SECONDS)
+        self._pause = max(self.every, RESPITE * took)
 
     def _create(self) -> None:
         def create() -> None:
@@ -148,11 +157,13 @@ def sample_markdown(pictures: Mapping[str, str], key: str) -> str:
     return f"**{key.replace('|', '/')}**\n\n| {header} |\n|{'---|' * len(pictures)}\n| {cells} |"
 
 
-def _shown(show: Callable[[], Any]) -> None:
-    """Do something with Prefect's server, unless nobody runs this as a flow."""
+def _shown(show: Callable[[], Any]) -> bool:
+    """Do something with Prefect's server, unless nobody runs this as a flow; say whether it took that."""
     if FlowRunContext.get() is None:
-        return
+        return True
     try:
         show()
     except (httpx.HTTPError, PrefectException) as error:
         _log.warning("an artifact could not be shown: %s", error)
+        return False
+    return True

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from flows.remarks import Remarks
-from flows.summary import RunSummary
+from flows.summary import RedoSummary, RunSummary
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,9 @@ class Listener(Protocol):
     def finished(self, details: RunDetails) -> None:
         """Hear how it ended; not called when the run itself fails."""
 
+    def redone(self, summary: RedoSummary) -> None:
+        """Hear what became of requests to redo; not called when the flow itself fails."""
+
 
 class Nobody:
     """Hears nothing."""
@@ -64,6 +67,9 @@ class Nobody:
         """Do nothing."""
 
     def finished(self, details: RunDetails) -> None:
+        """Do nothing."""
+
+    def redone(self, summary: RedoSummary) -> None:
         """Do nothing."""
 
 

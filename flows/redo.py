@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -29,6 +29,7 @@ from flows.progress import Progress, listener
 from flows.recipe import with_given_mask
 from flows.recording import OutcomeRecorder, Run, recorded_run
 from flows.request import OUTPUT_FOLDERS, RestoreRequest
+from flows.summary import RedoSummary
 from flows.workplace import Decision, Workplace, decide
 from oldphoto_core.errors import OldPhotoError
 from schemas.errors import CatalogError
@@ -42,24 +43,6 @@ _PAGE = 500
 
 class RedoError(OldPhotoError):
     """One request could not be done; the others are."""
-
-
-@dataclass
-class RedoSummary:
-    """What became of the requests. ``superseded``, ``waiting`` and ``problems`` say why, by photo.
-
-    A photo is called by its key; where several requests are of one key, by key, collection and work item.
-    """
-
-    done: list[str] = field(default_factory=list)
-    superseded: dict[str, str] = field(default_factory=dict)
-    waiting: dict[str, str] = field(default_factory=dict)
-    problems: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def attempted(self) -> int:
-        """How many requests were more than looked at."""
-        return len(self.done) + len(self.problems)
 
 
 @flow(name="redo", flow_run_name="redo in {destination}", persist_result=False)
@@ -97,6 +80,8 @@ def redo(
                 break
             redoer.attempt(name, record, summary)
             listener().progress(Progress("restore", number, len(requests), record.key))
+    # Before Prefect is told: its server may be away.
+    listener().redone(summary)
     return summary
 
 

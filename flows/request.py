@@ -75,6 +75,8 @@ class RestoreRequest:
             )
         if self.workers is not None and self.workers < 1:
             raise UsageError(f"{self.workers} workers restore nothing. Give 1 or more, or leave it out.")
+        if self.workers is not None and self.executor == "inline":
+            raise UsageError("The inline executor is one process and has no workers. Leave --workers out.")
         if not LEAST_MEMORY <= self.memory < MOST_MEMORY:
             raise UsageError(
                 f"A worker cannot do with {self.memory} GiB. Give --memory {LEAST_MEMORY} or more, of "
@@ -92,6 +94,12 @@ class RestoreRequest:
         self._check_catalog()
 
     def _check_places(self) -> None:
+        for place in (self.source, self.destination):
+            absolute = absolute_place(place)
+            if absolute != absolute.encode(errors="replace").decode():
+                raise UsageError(
+                    f"{absolute} has bytes that are not UTF-8, and no catalog can name files there. Rename it."
+                )
         if not overlap(self.source, self.destination):
             return
         inside = relative_place(self.source, self.destination)

@@ -1,4 +1,4 @@
-"""The numbers that a run ends with; what others read from `oldphoto restore --json`.
+"""The numbers that a run ends with; what others read from `oldphoto restore --json`, and what a redo ends with.
 
 In every summary ``inputs = already_done + done + skipped + quarantined + failed + pending``: ``inputs`` is what
 the source listed, ``already_done`` what an earlier run had finished of it under the same recipe, and the
@@ -11,6 +11,7 @@ Beside them stands what is no input: ``left_out``, ``missing`` and ``contradicte
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal, TypedDict
 
 from flows.remarks import RemarkKind, Remarks
@@ -80,3 +81,21 @@ def summarise(
         contradicted=remarks.counts[RemarkKind.CONTRADICTED],
         remarks=remarks.as_json(),
     )
+
+
+@dataclass
+class RedoSummary:
+    """What became of the requests. ``superseded``, ``waiting`` and ``problems`` say why, by photo.
+
+    A photo is called by its key; where several requests are of one key, by key, collection and work item.
+    """
+
+    done: list[str] = field(default_factory=list)
+    superseded: dict[str, str] = field(default_factory=dict)
+    waiting: dict[str, str] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def attempted(self) -> int:
+        """How many requests were more than looked at."""
+        return len(self.done) + len(self.problems)

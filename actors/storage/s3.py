@@ -204,7 +204,7 @@ class S3Store:
 
     def _refuse(self, error: Exception, uri: str, verb: str) -> NoReturn:
         told = remedy(error, self.bucket, lambda: str(self._client.meta.endpoint_url))
-        raise StorageError(f"{uri} cannot be {verb}: {error}. {told}") from error
+        raise StorageError(f"{uri} cannot be {verb}: {str(error).rstrip('.')}. {told}") from error
 
 
 class _ObjectReader(io.RawIOBase):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from schemas.repository import Catalog
 
 PROGRAM = """
 import sys, threading, time
@@ -54,3 +58,45 @@ def test_before_the_result_is_known_it_is_the_run_that_failed() -> None:
     code, out, err = ended("raise EngineError('It is away.')", services=0)
     assert (code, out) == (1, "")
     assert err.endswith("EngineError: It is away.\n")
+
+
+REDO = """
+import sys
+from cli import engines
+from cli.main import main
+from cli.prefect_server import start_prefect_server
+from cli.watcher import Watcher
+
+started, heard = [], Watcher.redone
+
+def start():
+    started.append(start_prefect_server())
+    return started[0]
+
+def redone(watcher, summary):
+    started[0].process.kill()
+    started[0].process.wait()
+    heard(watcher, summary)
+
+engines.start_prefect_server, Watcher.redone = start, redone
+sys.argv = ["oldphoto", "redo", {folder!r}]
+main()
+"""
+
+
+def test_a_redo_ends_with_its_result_where_prefect_cannot_be_told(tmp_path: Path) -> None:
+    with Catalog.open(f"sqlite:///{tmp_path / 'catalog.db'}"):
+        pass
+    ours = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
+    done = subprocess.run(
+        [sys.executable, "-c", REDO.format(folder=str(tmp_path))],
+        # It is asked once: how long Prefect goes on asking is not the question here.
+        env={**ours, "PREFECT_HOME": str(tmp_path / "prefect"), "PREFECT_CLIENT_MAX_RETRIES": "0"},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    told = (0, "Nobody has asked for anything to be done again.\n")
+    assert (done.returncode, done.stdout) == told, done.stderr
+    assert "All of it is in the catalog" in done.stderr

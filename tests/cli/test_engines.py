@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
 import time
 import urllib.request
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
 from actors.errors import EngineError
 from cli import prefect_server
+from cli.environment import QUIET
 from cli.prefect_server import PrefectServer, server_is_configured
 
 PROGRAM = """
@@ -164,17 +167,48 @@ def test_a_server_that_a_file_of_settings_names_is_left_to_prefect(
     assert server_is_configured() is expected
 
 
-def test_a_server_that_does_not_start_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its home is a file: no database can be made there."""
-    home = tmp_path / "home"
-    home.write_text("not a folder", encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
+def no_home(folder: Path) -> None:
+    (folder / "home").write_text("not a folder", encoding="utf-8")
+
+
+def damaged_database(folder: Path) -> None:
+    (folder / "home").mkdir()
+    (folder / "home" / "prefect.db").write_bytes(b"no database at all" * 1000)
+
+
+@pytest.mark.parametrize(
+    ("prepare", "reason"),
+    [(no_home, ".*"), (damaged_database, r"\(sqlite3.DatabaseError\) file is not a database")],
+)
+def test_a_server_that_does_not_start_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prepare: Callable[[Path], None], reason: str
+) -> None:
+    prepare(tmp_path)
+    match = rf"did not start: \S+: {reason}\. .*PREFECT_API_URL"
+    with started(tmp_path, monkeypatch) as server, pytest.raises(EngineError, match=match):
+        server.wait()
+
+
+def test_a_port_that_somebody_took_meanwhile_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        # The other one takes connections and answers nothing.
+        port = other.getsockname()[1]
+        monkeypatch.setattr(prefect_server, "_free_port", lambda: port)
+        monkeypatch.setattr(prefect_server, "_answers", lambda url: False)
+        match = f"did not start: Port {port} is already in use"
+        with started(tmp_path, monkeypatch) as server, pytest.raises(EngineError, match=match):
+            server.wait()
+
+
+@contextmanager
+def started(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PrefectServer]:
+    """Start a server whose home is ``folder / "home"``."""
+    monkeypatch.chdir(folder)
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
-    monkeypatch.setenv("PREFECT_HOME", str(home))
-    # Put back what starting it sets.
-    for variable in ("PREFECT_API_URL", "NO_PROXY", "no_proxy"):
-        monkeypatch.setitem(os.environ, variable, "")
+    monkeypatch.setenv("PREFECT_HOME", str(folder / "home"))
+    # What a command sets before it starts one.
+    monkeypatch.setattr(os, "environ", {**os.environ, **QUIET})
     server = prefect_server.start_prefect_server()
     assert isinstance(server, PrefectServer)
-    with pytest.raises(EngineError, match=r"did not start.*PREFECT_API_URL"):
-        server.wait()
+    yield server
+    server.stop()

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from prefect.settings import PREFECT_CLIENT_MAX_RETRIES
 
 from flows.artifacts import ProgressArtifact, show_summary
 from flows.summary import OUTCOMES, summarise
@@ -44,6 +45,41 @@ def test_a_server_that_answers_late_is_told_of_progress_rarely() -> None:
     clock.now += 5
     artifact.update(5)
     assert artifact.updates == 4
+
+
+def test_a_server_that_is_away_is_asked_once_for_a_while_and_not_at_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is asked once, not again and again: photos wait meanwhile."""
+    retries = []
+
+    def away(*_: object, **__: object) -> None:
+        retries.append(PREFECT_CLIENT_MAX_RETRIES.value())
+        raise httpx.ConnectError("Connection refused")
+
+    clock = Clock()
+    artifact = ProgressArtifact(1000, every=5, clock=clock)
+    artifact._id = uuid4()
+    monkeypatch.setattr("flows.artifacts.FlowRunContext.get", lambda: "a flow runs")
+    monkeypatch.setattr("flows.artifacts.update_progress_artifact", away)
+    for clock.now, finished in ((6, 1), (12, 2), (1200, 3), (1205, 1000)):
+        artifact.update(finished)
+    assert retries == [0]
+    clock.now = 1206
+    artifact.update(1000)
+    assert retries == [0, 0]
+
+
+def test_a_server_that_answers_is_told_of_the_last_photo() -> None:
+    clock = Clock()
+    artifact = ProgressArtifact(1000, every=5, clock=clock)
+    artifact._id = uuid4()
+    clock.now, clock.each = 5, 3
+    artifact.update(998)
+    artifact.update(999)
+    assert artifact.updates == 1
+    artifact.update(1000)
+    assert artifact.updates == 2
 
 
 def test_a_server_that_is_away_is_asked_once_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from flows.progress import Progress, RunDetails, listening
+from flows.progress import Nobody, Progress, RunDetails, listening
 from flows.recording import recorded_run
 from flows.rehearsal import rehearse
 from flows.request import RestoreRequest
@@ -12,7 +12,7 @@ from schemas.records import OutcomeRecord
 from tests.flows.material import fingerprints, write_broken, write_photos
 
 
-class Ears:
+class Ears(Nobody):
     def __init__(self) -> None:
         self.heard: list[Progress] = []
         self.details: list[RunDetails] = []

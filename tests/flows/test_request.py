@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from schemas.urls import shown
 
 
 @pytest.mark.parametrize(
-    "change", [{}, {"weights": None}, {"limit": 1, "workers": 1, "memory": LEAST_MEMORY}]
+    "change",
+    [{}, {"weights": None}, {"limit": 1, "memory": LEAST_MEMORY}, {"executor": "ray", "workers": 1}],
 )
 def test_a_plain_request_passes(request_: RestoreRequest, change: dict[str, Any]) -> None:
     replace(request_, **change).check()
@@ -31,7 +33,8 @@ def test_a_plain_request_passes(request_: RestoreRequest, change: dict[str, Any]
         {"executor": "slurm"},
         {"config": "huge"},
         {"limit": 0},
-        {"workers": 0},
+        {"workers": 0, "executor": "ray"},
+        {"workers": 2, "executor": "inline"},
         {"memory": 1.49},
         {"limit": 2**63},
         {"memory": float("inf")},
@@ -49,6 +52,16 @@ def test_the_impossible_is_refused_before_anything_starts(
 ) -> None:
     with pytest.raises(UsageError):
         replace(request_, **change).check()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("place", ["source", "destination"])
+def test_a_folder_that_no_catalog_can_name_is_refused(
+    request_: RestoreRequest, tmp_path: Path, place: str
+) -> None:
+    odd = tmp_path / os.fsdecode(b"caf\xe9") / "scans"
+    odd.mkdir(parents=True)
+    with pytest.raises(UsageError, match=r"not UTF-8.*Rename"):
+        replace(request_, **{place: str(odd)}).check()
 
 
 def test_masters_and_derivatives_are_kept_apart(request_: RestoreRequest) -> None:

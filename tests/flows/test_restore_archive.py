@@ -10,7 +10,7 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
 from actors.errors import EngineError
-from flows.progress import Progress, RunDetails, listening
+from flows.progress import Nobody, Progress, RunDetails, listening
 from flows.request import RestoreRequest
 from flows.restore_archive import may_pass, restore_archive
 from flows.summary import OUTCOMES, RunSummary
@@ -23,7 +23,7 @@ from tests.flows.material import aged_photo, fingerprints, write_broken, write_p
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
 
-class Ears:
+class Ears(Nobody):
     def __init__(self) -> None:
         self.heard: list[Progress] = []
         self.details: list[RunDetails] = []

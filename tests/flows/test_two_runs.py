@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flows.progress import Progress, RunDetails, listening
+from flows.progress import Nobody, RunDetails, listening
 from flows.recording import recorded_run
 from flows.request import RestoreRequest
 from flows.restore_archive import announce, ingest_source, plan_work, restore_photos
@@ -12,12 +12,9 @@ from flows.workplace import open_workplace
 from tests.flows.material import write_photos
 
 
-class Ears:
+class Ears(Nobody):
     def __init__(self) -> None:
         self.details: list[RunDetails] = []
-
-    def progress(self, progress: Progress) -> None:
-        pass
 
     def finished(self, details: RunDetails) -> None:
         self.details.append(details)
