@@ -102,6 +102,7 @@ def _people(tree: Tree, row: Row) -> None:
 
 def _others(tree: Tree, row: Row) -> None:
     others = [item for item in row["work_items"] if item["work_item"] != row.get("work_item")]
+    others = [{**item, "restored": item["restored"] or item["reason"]} for item in others]
     told = "{finished_at}  {outcome} {tier}, recipe {recipe}, of the bytes {sha256}, decision {decision}: {restored}"
     _list(tree, "other results", others, told)
 

@@ -66,6 +66,8 @@ class IiifPackage:
         height, width = scan.pixels.shape[:2]
         width, height = (height, width) if turns(turn)[0] else (width, height)
         original = self._jpeg(scan, f"{folder}/original", stem)
+        # The result is decoded next: two large photos at once take half as much memory again.
+        del scan
         restored = None
         if output is not None:
             restored = self._jpeg(self._photo(output, dossier["key"]), f"{folder}/restored", stem)

@@ -38,10 +38,10 @@ def show(
     """Return a dossier for each photo that ``reference`` names: a key, or the beginning of a digest.
 
     A dossier has ``key, sha256, outcome, reason, flags, restored, mask`` and more of the work item that
-    answers the question best (that of the digest asked for, else of the bytes seen last; of several the
-    present result, see :mod:`schemas.present`), and with it ``content``, ``locations``, ``work_items``,
-    ``derivatives``, ``faces``, ``measurements``, ``decision``, ``reviews``, ``models`` and ``events``. A photo
-    not yet planned has ``outcome`` None.
+    answers the question best (that of the digest asked for, else the present result, see
+    :mod:`schemas.present`; without any result that of the bytes seen last), and with it ``content``,
+    ``locations``, ``work_items``, ``derivatives``, ``faces``, ``measurements``, ``decision``, ``reviews``,
+    ``models`` and ``events``. A photo not yet planned has ``outcome`` None.
     """
     within = None if collection is None else require_collection(connection, collection)
     assets = _find(connection, Asset.key == reference, within, limit, after)
@@ -62,7 +62,6 @@ def history(connection: Connection, item: int) -> Record:
         select(Recipe.document).join(WorkItem, WorkItem.recipe_id == Recipe.id).where(WorkItem.id == item)
     ).scalar_one()
     queued = queue_rows.rows(connection, [(item, None)])
-    # Whatever bytes were seen last: a scan of which nothing was made yet, or that failed, takes nobody's place.
     results = [one for one in found["work_items"] if one["outcome"] in WITH_OUTPUT]
     present = _best(results, _set_aside(connection, [asset]))
     return {
@@ -175,9 +174,10 @@ def _best(
         sha = item["sha256"] or ""
         files = [file["sha256"] for file in item["derivatives"]]
         asked = digest is not None and any(found.startswith(digest) for found in (sha, *files))
-        # What is still to be done, or failed, says nothing of a photo that has a result; see `schemas.present`.
+        # What is still to be done, or failed, takes no result's place, of a new scan neither; see `schemas.present`.
         result = item["outcome"] in WITH_OUTPUT
-        return item["work_item"] == number, asked, sha == current, result, item["work_item"] not in aside
+        seen_last = not result and sha == current
+        return item["work_item"] == number, asked, result, seen_last, item["work_item"] not in aside
 
     return max(items, key=merit, default=None)
 

@@ -229,7 +229,13 @@ def _explained(url: URL) -> Iterator[None]:
 
 def _remedy(error: DBAPIError, url: URL) -> str | None:
     """Return what a person can do; None where a statement of ours is to blame."""
-    if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+    code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_READONLY:
+        return (
+            "SQLite writes beside a catalog even to read it. Ask for leave to write the file and its folder, or copy "
+            "the file to a folder of your own and name the copy."
+        )
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return (
             "The file is damaged, or no catalog. Move it away (with its -wal and -shm), then put a backup in its "
             "place or run `oldphoto catalog rebuild DESTINATION`."

@@ -92,9 +92,22 @@ class FaceSamples:
 
     def _alignment(self, path: Path, photo: NDArray[np.uint8]) -> Alignment | None:
         if path not in self._placed:
-            box = self.boxes.get(path.name) or _found(photo)
+            box = self._box(path, photo)
             self._placed[path] = None if box is None else self._aligned(photo, box)
         return self._placed[path]
+
+    def _box(self, path: Path, photo: NDArray[np.uint8]) -> Box | None:
+        """Return where a photograph's face lies, or None. Raises UsageError for a box beside the photograph."""
+        box, (tall, wide) = self.boxes.get(path.name), photo.shape[:2]
+        if box is None:
+            return _found(photo)
+        x, y, width, height = box
+        if not (-width < x < wide and -height < y < tall):
+            raise UsageError(
+                f"{path.parent / 'boxes.csv'}: the box of {path.name} lies outside of the photograph, which has "
+                f"{wide} × {tall} pixels. Boxes are left, top, width and height."
+            )
+        return box
 
     def _check_that_there_are_faces(self, folder: Path) -> None:
         """Raise UsageError once every photograph was looked at, and none has a face."""
@@ -127,8 +140,8 @@ def read_boxes(path: Path) -> dict[str, Box]:
                 x, y, width, height = (float(row[name]) for name in "xywh")
                 boxes[row["file"]] = (x, y, width, height)
             except (KeyError, TypeError, ValueError):
-                width = height = 0.0
-            if min(width, height) <= 0:
+                x = y = width = height = 0.0
+            if min(width, height) <= 0 or not np.isfinite((x, y, width, height)).all():
                 raise UsageError(
                     f"{path}, line {number}: want the columns file, x, y, w and h, parted by commas: a name, and "
                     "left, top, width and height of its face in pixels."

@@ -57,7 +57,9 @@ def _master(root: Node, dossier: Dossier) -> None:
     _characteristics(master, content["sha256"], content["size"], content["format"] or "unknown")
     _text(master, "originalName", dossier["key"])
     for place in dossier["locations"][:1]:
-        _storage(master, place["uri"])
+        # Not where another file lies by now: a new scan of which there is no result yet.
+        if place["sha256"] in (None, content["sha256"]):
+            _storage(master, place["uri"])
     _relationship(master, "structural", "represents", _asset(dossier))
 
 

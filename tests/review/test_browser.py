@@ -376,6 +376,18 @@ def test_enlarged_text_and_the_narrowest_screen_cut_nothing_off(
             assert page.evaluate("document.documentElement.scrollWidth") <= 320, path
 
 
+def test_a_printed_page_tells_of_the_photo_without_buttons(
+    browser: Browser, address: str, catalog: Catalog
+) -> None:
+    with tab(browser, address) as page:
+        page.goto(f"/photo/{item_of(catalog, 'album/first.png')}")
+        page.emulate_media(media="print")
+        for name in ("Approve", "Reject", "Redo", "Compare", "Sign out"):
+            assert page.get_by_role("button", name=name).is_hidden(), name
+        assert page.get_by_text("Why it was flagged").is_visible()
+        assert page.get_by_role("img", name="first.png: the scan").is_visible()
+
+
 def test_every_control_has_a_name_and_visible_focus(browser: Browser, address: str, catalog: Catalog) -> None:
     nameless = """() => [...document.querySelectorAll(
             'button, a[href], input:not([type=hidden]), select, textarea, img')]

@@ -129,6 +129,18 @@ def test_a_damaged_file_can_be_made_again(tmp_path: Path) -> None:
             Catalog.open(f"sqlite:///{path}", create=create).flagged()
 
 
+def test_a_catalog_that_may_not_be_written_is_to_be_copied(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.db"
+    Catalog.open(f"sqlite:///{path}").close()
+    engine = session.create_engine(f"sqlite:///file:{path}?mode=ro&uri=true")
+    with (
+        pytest.raises(CatalogUnavailableError, match=r"readonly.*name the copy"),
+        session.write(engine) as connection,
+    ):
+        connection.execute(sa.text("DELETE FROM asset"))
+    engine.dispose()
+
+
 @pytest.mark.integration
 def test_a_role_that_may_make_no_tables(postgres: PostgresServer) -> None:
     owner = session.create_engine(postgres.empty())

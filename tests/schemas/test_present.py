@@ -5,8 +5,10 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from lxml import etree
 
 from schemas.exports.approval import objection
+from schemas.exports.premis import premis_document
 from schemas.repository import Catalog
 from schemas.review_records import Decision, QueueFilter, Standing
 from schemas.rules import FlagRuleRecord
@@ -14,6 +16,7 @@ from tests.schemas.archive import Archive, failed, full, photo
 from tests.schemas.test_tallies import assert_true
 
 SCANS = [photo("a.tif"), photo("b.tif")]
+PREMIS = "{http://www.loc.gov/premis/v3}"
 RULE = FlagRuleRecord("mask-share", "mask_share", 0.2, "serious", "Much.", 2)
 
 
@@ -107,13 +110,24 @@ def test_a_failure_takes_no_results_place(first: Archive) -> None:
 
 def test_a_new_scan_takes_no_place_before_it_has_a_result(first: Archive) -> None:
     catalog, before = first.catalog, shown(first.catalog)
-    for verdict in (None, failed):
+    row = catalog.queue_row(before)
+    review = catalog.decide(before, Decision.APPROVE, "", "ada", row.output_sha256, None)
+    for verdict, outcome in ((None, "pending"), (failed, "failed")):
         run, _ = first.start([photo("a.tif", "scanned again"), SCANS[1]])
         if verdict is not None:
             first.work(run, verdict)
-        assert shown(catalog) > before, "it is told of, and that nothing came of it yet"
-        assert {catalog.history(one)["present"] for one in (before, shown(catalog))} == {before}
-        assert ("a.tif", before) in queued(catalog)
+        (dossier,) = catalog.show("a.tif")
+        assert (dossier["outcome"], objection(dossier)) == ("done", None), (
+            "what was approved can be published"
+        )
+        assert [one["outcome"] for one in dossier["work_items"]] == [outcome, "done"], (
+            "the new scan is told of"
+        )
+        master = etree.fromstring(premis_document(dossier)).find(f"{PREMIS}object[2]")
+        assert master.findtext(f".//{PREMIS}messageDigest") == row.sha256
+        assert master.find(f"{PREMIS}storage") is None, "another file lies there by now"
+    catalog.undo(review.review_id, "ada")
+    assert_present(catalog, before, [])
     first.work(first.start([photo("a.tif", "scanned again"), SCANS[1]])[0], full)
     assert_present(catalog, shown(catalog), [before])
 

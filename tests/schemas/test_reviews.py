@@ -9,12 +9,14 @@ from threading import Barrier
 import pytest
 import sqlalchemy as sa
 
+from schemas import session
 from schemas.errors import CatalogUseError, OutputChangedError, ReviewConflictError, UnknownItemError
 from schemas.records import OutcomeRecord, PendingItem
 from schemas.repository import Catalog
 from schemas.review_records import Decision, DecisionRequest, QueueFilter, QueueOrder, QueueRow, Standing
 from schemas.reviews import Opinion
 from schemas.session import create_engine
+from schemas.tables import Base
 from tests.schemas.archive import Archive, digest, done, flag, photo, refused
 from tests.schemas.conftest import PostgresServer
 
@@ -250,6 +252,32 @@ def test_reviews_only_grow(archive: Archive) -> None:
                 archive.catalog.engine.begin() as connection,
             ):
                 connection.execute(sa.text(statement))
+
+
+@pytest.mark.parametrize("upgraded", [False, True])
+def test_nothing_takes_the_place_of_a_review(archive: Archive, upgraded: bool) -> None:
+    catalog = archive.catalog
+    catalog.undo(_approve(archive, _row(archive, "05.tif")), "ada")
+    if upgraded:
+        url = catalog.engine.url.render_as_string(hide_password=False)
+        session.downgrade(url, "0005")
+        session.upgrade(url)
+    statements = [f"INSERT INTO {table} SELECT * FROM {table} WHERE id = 1 " for table in ("review", "audit")]
+    statements = [f"{one} ON CONFLICT (id) DO UPDATE SET id = 99" for one in statements]
+    if catalog.engine.dialect.name == "sqlite":
+        for table in ("review", "audit"):
+            others = [one.name for one in Base.metadata.tables[table].columns if one.name != "id"]
+            same = f"INSERT OR REPLACE INTO {table} (id, {', '.join(others)}) SELECT"
+            statements += [
+                f"{same} {number}, {', '.join(others)} FROM {table} WHERE id = 2" for number in (2, 99)
+            ]
+    for statement in statements:
+        with (
+            pytest.raises(sa.exc.IntegrityError, match="only grows"),
+            catalog.engine.begin() as connection,
+        ):
+            connection.execute(sa.text(statement))
+    assert catalog.verify_audit().problem is None
 
 
 def test_decisions_are_events_of_the_reviewer_and_stand_in_the_chain(archive: Archive) -> None:

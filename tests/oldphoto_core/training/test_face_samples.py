@@ -75,12 +75,26 @@ def test_boxes_are_read_as_a_spreadsheet_writes_them(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "rows",
-    ["file;x;y;w;h\na.jpg;1;2;30;40\n", "file,x,y,w,h\na.jpg,1,2,30\n", "file,x,y,w,h\na.jpg,1,2,30,0\n"],
+    [
+        "file;x;y;w;h\na.jpg;1;2;30;40\n",
+        "file,x,y,w,h\na.jpg,1,2,30\n",
+        "file,x,y,w,h\na.jpg,1,2,30,0\n",
+        "file,x,y,w,h\na.jpg,1,nan,30,40\n",
+        "file,x,y,w,h\na.jpg,1,2,inf,40\n",
+    ],
 )
 def test_boxes_that_are_none_are_refused_by_line(tmp_path: Path, rows: str) -> None:
     (tmp_path / "boxes.csv").write_text(rows, encoding="utf-8")
     with pytest.raises(UsageError, match=r"boxes\.csv, line 2: want"):
         read_boxes(tmp_path / "boxes.csv")
+
+
+@pytest.mark.parametrize("place", [(200, 35), (-130, 35), (35, 500), (35, -200)])
+def test_a_box_beside_its_photograph_is_told(faces: Path, place: tuple[int, int]) -> None:
+    boxes = faces / "faces" / "boxes.csv"
+    boxes.write_text(boxes.read_text().replace(",35,35,", ",{},{},".format(*place)), encoding="utf-8")
+    with pytest.raises(UsageError, match=r"boxes\.csv: the box of head-0.* has 200 × 200 pixels"):
+        FaceSamples(faces, 64, NO_STAGE).draw(np.random.default_rng(0))
 
 
 def test_a_folder_without_any_face_is_refused(faces: Path) -> None:
