@@ -22,6 +22,7 @@ from actors.stages.read import ReadStage
 from actors.stream import in_batches, run_stream
 from oldphoto_core.errors import UsageError, WeightsError
 from oldphoto_core.image_io import DecodeLimits, from_upright, to_upright
+from oldphoto_core.memory import WORKING_SET
 from oldphoto_core.photo import Outcome, Tier
 from tests.actors.median_restorer import BREAKER_VALUE, MedianRestorer, absent_weights, median_restorer
 from tests.actors.photos import clean, job_for, pixels_of, rows, save, save_oriented, scratched
@@ -272,6 +273,11 @@ def test_of_a_photo_too_large_for_memory_only_the_header_is_read(
     assert (photo.by_parts, photo.original, photo.result) == (True, None, None)
     assert photo.header is not None
     assert (photo.header.height, photo.header.width) == (40, 56)
+
+
+def test_photos_in_hand_at_once_share_a_workers_memory() -> None:
+    job = RestoreJob("scans", "out", "0" * 64, memory=WORKING_SET + 900)
+    assert [replace(job, at_once=number).photo_memory for number in (1, 2, 3)] == [900, 450, 300]
 
 
 def test_a_photo_that_vanished_fails_and_is_tried_again_later(source: Path, destination: Path) -> None:
