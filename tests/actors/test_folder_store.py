@@ -238,7 +238,7 @@ def test_addresses(tmp_path: Path) -> None:
     assert open_store("s3://bucket").uri_of("k") == "s3://bucket/k"
     for wrong in ("s3://", "ftp://host/x", "http://host/bucket"):
         with pytest.raises(UsageError):
-            open_store(wrong)
+            open_store(wrong, create=True)
 
 
 def test_overlap(tmp_path: Path) -> None:
@@ -248,3 +248,4 @@ def test_overlap(tmp_path: Path) -> None:
     assert overlap("s3://b/x", "s3://b/x/y/")
     assert not overlap("s3://b/x", "s3://b/xy")
     assert not overlap("s3://b/x", tmp_path)
+    assert not overlap("s3://b/x", Path.cwd())

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 from numpy.typing import NDArray
 
-from actors.packing import pack, unpack
+from actors.packing import ARRAYS, pack, unpack
 from actors.rows import InputRow, PhotoRow
 from oldphoto_core.photo import Outcome, PhotoHeader
 
@@ -57,7 +57,7 @@ def test_a_view_that_is_not_contiguous_is_packed_too() -> None:
 
 def test_a_settled_photo_is_small() -> None:
     header = PhotoHeader("TIFF", 4000, 3000, 8, 3, "RGB")
-    photo = PhotoRow(ROW, header=header, original=np.zeros((3000, 4000, 3), np.uint8))
+    photo = replace(PhotoRow(ROW, header=header), **{name: np.zeros((99, 99), np.uint8) for name in ARRAYS})
     settled = photo.settle(Outcome.FAILED, reason="why", error_class="X")
     assert sum(len(value) for value in pack(settled).values()) < 4000
     assert unpack(pack(settled)) == settled

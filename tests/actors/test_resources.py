@@ -110,6 +110,9 @@ def test_a_gpu_is_left_alone_when_the_cpu_is_asked_for() -> None:
 
 
 def test_a_cluster_that_has_no_node_yet_gets_a_worker_to_start_one() -> None:
-    (group,) = plan_resources([], photos=10)
+    (group,) = plan_resources([Machine(0, 0, 64 * GIB)], photos=10)
     assert group.stages == ALL_STAGES
-    assert group.resources.concurrency == 1
+    assert group.resources == Resources(1, 0, 1, 1, memory=3 * GIB, most=1)
+    for photos, most in ((10, 6), (4, 4)):
+        (group,) = plan_resources([], photos=photos, settings=EngineSettings(most_workers=6))
+        assert (group.resources.concurrency, group.resources.most) == (1, most)

@@ -97,7 +97,12 @@ def test_by_parts_and_in_memory_leave_the_same_bytes(
     assert files(tmp_path / "parts") == files(tmp_path / "whole")
 
 
-def test_a_file_that_changed_since_ingest_is_quarantined(scans: Path, tmp_path: Path, weights: Path) -> None:
+@pytest.mark.parametrize("at_once", [1 << 20, 1])
+def test_a_file_that_changed_since_ingest_is_quarantined(
+    scans: Path, tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    """Of a large file the read stage sees the header only: the bytes are compared where it is restored."""
+    monkeypatch.setattr("actors.stages.read._READ_AT_ONCE", at_once)
     (item,) = rows(scans, ["c.tif"])
     save(scans / "c.tif", scratched(91, 70, dtype=np.uint16))
     job = replace(job_for(scans, tmp_path / "out"), weights=weights, memory=TINY)

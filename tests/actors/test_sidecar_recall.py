@@ -125,7 +125,10 @@ def test_a_foreign_sidecar_is_no_proof(items: list[InputRow], job: RestoreJob, t
         (tmp_path / "out/sidecars/a.json").write_bytes(content)
         row = next(iter(run_inline(items, job, median_restorer)))
         assert row.outcome is Outcome.DONE
-        assert row.derivatives[-1].uri.startswith(str(tmp_path / "out/sidecars/a."))
+        own = Path(row.derivatives[-1].uri)
+        assert own.match("out/sidecars/a.*.json")
+        told = read_sidecar(FolderStore(tmp_path / "out"), f"sidecars/{own.name}")
+        assert told.stem == "a", "what its other files are called"
         assert (tmp_path / "out/sidecars/a.json").read_bytes() == content
         assert "name-conflict" not in [flag.code for flag in row.flags], "no picture is in doubt"
 

@@ -17,10 +17,12 @@ from PIL import Image
 
 from actors.inline import run_inline
 from actors.job import RestoreJob
-from actors.rows import InputRow, OutcomeRow, to_outcome
+from actors.rows import InputRow, OutcomeRow, PhotoRow, to_outcome
+from actors.stages.read import ReadStage
 from actors.stream import in_batches, run_stream
 from oldphoto_core.errors import UsageError, WeightsError
 from oldphoto_core.image_io import DecodeLimits, from_upright, to_upright
+from oldphoto_core.memory import WORKING_SET
 from oldphoto_core.photo import Outcome, Tier
 from tests.actors.median_restorer import BREAKER_VALUE, MedianRestorer, absent_weights, median_restorer
 from tests.actors.photos import clean, job_for, pixels_of, rows, save, save_oriented, scratched
@@ -258,6 +260,24 @@ def test_a_damaged_photo_is_called_so_however_large(
     os.truncate(save(source / "a.tif", scratched(dtype=np.uint16)), 4)
     row = restore(rows(source, ["a.tif"]), job_for(source, destination))["a.tif"]
     assert (row.outcome, row.error_class) == (Outcome.QUARANTINED, "unreadable")
+
+
+@pytest.mark.parametrize("at_once", [1 << 20, 1])
+def test_of_a_photo_too_large_for_memory_only_the_header_is_read(
+    source: Path, destination: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr("actors.stages.read._READ_AT_ONCE", at_once)
+    save(source / "a.tif", scratched(dtype=np.uint16))
+    job = replace(job_for(source, destination), memory=0)
+    photo = ReadStage(job)(PhotoRow(*rows(source, ["a.tif"])))
+    assert (photo.by_parts, photo.original, photo.result) == (True, None, None)
+    assert photo.header is not None
+    assert (photo.header.height, photo.header.width) == (40, 56)
+
+
+def test_photos_in_hand_at_once_share_a_workers_memory() -> None:
+    job = RestoreJob("scans", "out", "0" * 64, memory=WORKING_SET + 900)
+    assert [replace(job, at_once=number).photo_memory for number in (1, 2, 3)] == [900, 450, 300]
 
 
 def test_a_photo_that_vanished_fails_and_is_tried_again_later(source: Path, destination: Path) -> None:

@@ -8,6 +8,7 @@ import io
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -105,9 +106,27 @@ def test_a_bag_is_valid_and_holds_the_recorded_bytes(archive: Catalog, tmp_path:
     for row in archive.review_queue(QueueFilter(decision=None, flagged_only=False)).rows:
         assert {row.sha256, row.output_sha256} <= held
     assert len(list(folder.glob("data/*/premis/**/*.xml"))) == 5
+    kinds = {"masters", "restored", "masks", "sidecars", "premis"}
+    assert {path.name for path in folder.glob("data/*/*")} == kinds
+    assert found["files"] == sum(path.is_file() for path in (folder / "data").rglob("*"))
     assert archive.audit_entries(limit=1)[0]["action"] == "published"
     with pytest.raises(UsageError, match="not empty"):
         export(archive, folder, "bag")
+
+
+def test_a_wholly_approved_collection_is_published_without_the_others(tmp_path: Path, weights: Path) -> None:
+    (tmp_path / "scans").mkdir()
+    write_photos(tmp_path / "scans", 1)
+    request = RestoreRequest(
+        str(tmp_path / "scans"), str(tmp_path / "out"), weights=str(weights), executor="inline"
+    )
+    for collection in ("one", "two"):
+        restore_inline(replace(request, collection=collection))
+    with Catalog.open(request.catalog_url()) as catalog:
+        list(catalog.decide_many(replace(EVERYTHING, collection="one"), Decision.APPROVE, "fine", "ada"))
+        for collection, written in (("one", True), ("two", False)):
+            found = export(catalog, tmp_path / collection, "bag", collection=collection, for_publication=True)
+            assert (found["written"], found["photos"], found["left_out"]) == (written, written, not written)
 
 
 def test_a_file_that_is_not_the_recorded_one_stops_the_export(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oldphoto_core.errors import FixityError, OldPhotoError
-from oldphoto_core.fixity import parse_manifest, sha256_bytes, sha256_stream, verify
+from oldphoto_core.fixity import parse_manifest, sha256_bytes, sha256_of, sha256_stream, verify
 
 A, B = "a" * 64, "0b" * 32
 
@@ -19,14 +19,21 @@ def test_a_stream_has_the_digest_of_its_bytes_whatever_the_chunk(data: bytes, ch
     assert sha256_bytes(data) == hashlib.sha256(data).hexdigest()
 
 
+def test_a_file_is_read_from_its_beginning_and_left_there() -> None:
+    file = io.BytesIO(b"0123456789")
+    file.seek(4)
+    assert sha256_of(file) == sha256_of(b"0123456789") == (sha256_bytes(b"0123456789"), 10)
+    assert file.tell() == 0
+
+
 def test_both_forms_of_sha256sum_and_comments_are_read() -> None:
     text = f"\ufeff# made in 2019\r\n{A}  box 1/scan  two.tif\r\n\r\n{B.upper()} *box 1/b.tif\r\n{A}\tc.tif\n"
     assert parse_manifest(text) == {"box 1/scan  two.tif": A, "box 1/b.tif": B, "c.tif": A}
 
 
 def test_names_that_sha256sum_escapes_are_read() -> None:
-    text = f"\\{A}  a\\\\b\\\\n.png\n\\{B} *two\\nlines.png\n{A}  plain\\n.png\n"
-    assert parse_manifest(text) == {"a\\b\\n.png": A, "two\nlines.png": B, "plain\\n.png": A}
+    text = f"\\{A}  a\\\\b\\\\n.png\n\\{B} *two\\nlines\\r.png\n{A}  plain\\n.png\n"
+    assert parse_manifest(text) == {"a\\b\\n.png": A, "two\nlines\r.png": B, "plain\\n.png": A}
 
 
 def test_an_empty_manifest_is_empty() -> None:

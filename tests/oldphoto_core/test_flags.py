@@ -20,6 +20,8 @@ def test_a_rule_fires_at_its_threshold_and_not_below(rule) -> None:  # type: ign
     at = {flag.code: flag for flag in assess({rule.measurement: rule.threshold})}
     below = {flag.code for flag in assess({rule.measurement: rule.threshold * 0.999})}
     assert at[rule.code].value == rule.threshold
+    (above,) = (flag for flag in assess({rule.measurement: 2 * rule.threshold}) if flag.code == rule.code)
+    assert (above.value, above.threshold) == (2 * rule.threshold, rule.threshold)
     assert at[rule.code].rule_version == rule.version
     assert rule.code not in below
 

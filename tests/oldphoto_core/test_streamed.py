@@ -118,7 +118,8 @@ def test_intact_neighbours_are_joined_and_damaged_tiles_keep_their_outline() -> 
     made = batches(grid, MemoryRaster(mask), chosen, pixels=200_000)
     seen = np.zeros(mask.shape, int)
     for batch in made:
-        assert len({(one.bottom - one.top, one.right - one.left) for one in batch.windows}) == 1
+        ((height, width),) = {(one.bottom - one.top, one.right - one.left) for one in batch.windows}
+        assert len(batch.windows) == 1 or len(batch.windows) * height * width <= 200_000
         for window in batch.windows:
             top, left, bottom, right = grid.kept(window)
             seen[top:bottom, left:right] += 1

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from oldphoto_core.detection import looks
+from oldphoto_core.detection.detector import DefectDetector
 from oldphoto_core.detection.looks import Looks, enlarged_region, luminance, reduced
+from oldphoto_core.models.build import build_detector
 from oldphoto_core.raster import MemoryRaster
+from oldphoto_core.settings import RestoreSettings
 
 
 @pytest.mark.parametrize(
@@ -62,3 +66,19 @@ def test_a_reduced_mark_comes_back_where_it_was() -> None:
     assert np.unravel_index(back.argmax(), back.shape)[0] in range(24, 30)
     assert (back[25:29, 49:53] > 0).all()
     assert back[:20].max() == back[:, :44].max() == -1.0
+
+
+def test_both_looks_at_a_small_photo_count_alike() -> None:
+    """On a plain ground they agree, so that their mean is what each says; of a speck they see different things."""
+    torch.manual_seed(0)
+    network = build_detector("compact").eval()
+    torch.nn.init.constant_(network.head.bias, 1.0)
+    detector = DefectDetector(network, RestoreSettings(autocast=False), torch.device("cpu"))
+    pixels = np.full((256, 256), 128, np.uint8)
+    inner = np.s_[120:136, 120:136]
+    once, twice = (detector.probability(pixels, enlargement)[inner] for enlargement in (1.0, 1.5))
+    assert once.mean() > 0.6
+    assert np.allclose(once, twice, atol=0.01)
+    pixels[128, 128] = 255
+    once, twice = (detector.probability(pixels, enlargement)[inner] for enlargement in (1.0, 1.5))
+    assert np.abs(once - twice).max() > 1e-5

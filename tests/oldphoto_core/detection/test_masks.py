@@ -124,3 +124,15 @@ def test_a_part_of_a_long_seam_must_be_as_sure_as_a_line(
     banded = np.empty(mask.shape, bool)
     hysteresis_into(MemoryRaster(probability), MemoryRaster(banded), SETTINGS, band_pixels=80 * 7)
     assert np.array_equal(banded, mask)
+
+
+@pytest.mark.parametrize(
+    ("side", "length", "kept"), [(12, 156, True), (12, 157, False), (3, 39, True), (3, 40, False)]
+)
+def test_a_knot_on_a_faint_hair_counts_unless_the_hair_is_long_and_most_of_it(
+    side: int, length: int, kept: bool
+) -> None:
+    probability = np.zeros((40, 200), np.float32)
+    probability[20, 4 : 4 + length] = 0.45
+    probability[20 - side // 2 : 20 + side - side // 2, 10 : 10 + side] = 0.9
+    assert hysteresis(probability, SETTINGS).sum() == (side**2 if kept else 0)

@@ -97,6 +97,16 @@ def test_a_picture_too_narrow_to_tell_keeps_its_tones() -> None:
     assert lost_levels(estimator(), overview(MemoryRaster(faded(width=16, height=200)))) == Levels()
 
 
+def test_both_ends_are_given_back_outside_the_tones_of_any_channel() -> None:
+    """All but one pixel in two hundred, which is black and then white, lie between 0.3 and 0.8."""
+    seen = np.full((40, 50, 3), (0.3, 0.5, 0.8), np.float32)
+    seen[0, :5], seen[1, :5] = 0, 1
+    assert used_range(seen) == pytest.approx((0.3, 0.8))
+    for strength, black, white in ((1.0, 0.25, 0.85), (0.5, 0.125, 0.925)):
+        found = lost_levels(estimator(), seen, strength)
+        assert (found.black, found.white) == pytest.approx((black, white))
+
+
 def test_a_small_loss_is_none() -> None:
     seen = overview(MemoryRaster(faded()))
     assert lost_levels(estimator((0.02, 0.01)), seen) == Levels()

@@ -32,6 +32,14 @@ def test_tone_and_the_damage_itself_are_not_taken_for_grain() -> None:
     assert np.abs(continued_grain(difference, mask)).max() < 1e-4
 
 
+def test_an_edge_that_the_translation_moved_is_not_taken_for_grain() -> None:
+    difference = noise(0.02)
+    difference[:, 78] = 0.8
+    mask = np.zeros(difference.shape[:2], bool)
+    mask[30:70, 60:70] = True
+    assert 0.04 < np.abs(continued_grain(difference, mask)).max() < 0.4
+
+
 def test_with_nothing_intact_there_is_nothing_to_continue() -> None:
     assert not continued_grain(noise(0.1), np.ones((120, 150), bool)).any()
 

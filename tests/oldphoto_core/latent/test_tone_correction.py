@@ -31,5 +31,6 @@ def test_a_corrected_view_stays_in_range_and_is_read_by_regions() -> None:
     seen = whole(view) * 255
     assert np.allclose(seen, [[[20, 255, 108], [255, 23, 0]]], atol=1e-3)
     assert np.allclose(view.read(0, 1, 1, 2) * 255, seen[:, 1:])
+    assert ToneCorrection.of(Levels(), shift).changes
     with pytest.raises(TypeError):
         view.write(0, 0, seen)
