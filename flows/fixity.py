@@ -24,7 +24,7 @@ PAGE = 100
 """Photos are checked, and recorded, so many at a time."""
 
 REMEDIES = {
-    "missing": 'Put it back from a backup; or see "When folders move" in docs/catalog.md, if all of them were moved',
+    "missing": 'Put it back from a backup; or see "When folders move" in docs/operating.md, if all were moved',
     "changed": "Compare it with a backup before anything else is done with it",
     "unreadable": "See to the disk, the permissions or the connection, and run again",
 }
