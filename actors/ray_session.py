@@ -32,6 +32,7 @@ _ENVIRONMENT = {
 }
 _HOST_AND_PORT = re.compile(r"\[?(?P<host>[^/\[\]]+)\]?:(?P<port>\d+)")
 _ANSWER_S = 15.0
+_REFUSALS = (RayError, OSError, RuntimeError, ValueError)
 _NOTICE = b"Set ray log level from environment variable"
 
 
@@ -51,9 +52,13 @@ def ray_session(settings: EngineSettings) -> Iterator[None]:
     try:
         with _own_handlers(), _without_its_notice():
             ray.init(**_arguments(settings), log_to_driver=False, logging_level=logging.ERROR)
-    except (RayError, OSError, RuntimeError, ValueError) as error:
+    except Exception as error:
+        # Of its own processes, if they take longer than 30 s to start, Ray says so with a plain Exception.
+        if not isinstance(error, _REFUSALS) and type(error) is not Exception:
+            raise
+        told = str(error).removesuffix(".")
         raise EngineError(
-            f"Ray cannot be started: {error}. Check RAY_ADDRESS and the memory, or use the inline executor."
+            f"Ray cannot be started: {told}. Check RAY_ADDRESS and the memory, or use the inline executor."
         ) from error
     _hush()
     try:
