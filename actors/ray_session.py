@@ -50,7 +50,7 @@ def ray_session(settings: EngineSettings) -> Iterator[None]:
     try:
         with _own_handlers(), _without_its_notice():
             ray.init(**_arguments(settings), log_to_driver=False, logging_level=logging.ERROR)
-    # Ray has no error of its own for a node that does not come up: it raises just this.
+    # Ray has no error of its own for processes that take longer than 30 s to start: it raises just this.
     except Exception as error:
         raise EngineError(
             f"Ray cannot be started: {str(error).strip().rstrip('.')}. What its parts say is in session_latest/logs "

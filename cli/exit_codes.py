@@ -1,4 +1,4 @@
-"""What the exit code of a command says; the README has the table."""
+"""What the exit code of a command says; docs/operating.md has the table."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def review(
 
 
 def _open(destination: str | None, catalog: str | None) -> Catalog:
-    """Open the catalog; one of an older version is upgraded, as every command that writes does."""
+    """Open the catalog; one of an older version is upgraded, as `oldphoto restore` and `catalog rebuild` do."""
     from flows.catalog_urls import CATALOG_FILE
     from schemas.errors import CatalogVersionError
     from schemas.repository import Catalog

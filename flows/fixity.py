@@ -25,7 +25,7 @@ PAGE = 100
 
 Problem = Literal["missing", "changed", "unreadable"]
 REMEDIES: dict[Problem, str] = {
-    "missing": 'Put it back from a backup; or see "When folders move" in docs/catalog.md, if all of them were moved',
+    "missing": 'Put it back from a backup; or see "When folders move" in docs/operating.md, if all were moved',
     "changed": "Compare it with a backup before anything else is done with it",
     "unreadable": "See to the disk, the permissions or the connection, and run again",
 }

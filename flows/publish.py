@@ -25,9 +25,15 @@ def publish(
 ) -> PackageSummary:
     """Export approved photos for publication.
 
-    ``catalog`` is the catalog's URL, without a password (see `flows.restore_archive`), its file or its folder; the
-    other parameters are those of :class:`flows.packages.PackageRequest`.
-    Without ``approved_only`` a photo that is not approved stops the whole export.
+    Args:
+        catalog: URL of the catalog, without a password (see `flows.restore_archive`), its file, or a folder that
+            holds ``catalog.db``.
+        destination: a folder that does not exist yet, or is empty.
+        form: ``premis``, ``bag`` or ``iiif``.
+        collection: only this collection.
+        approved_only: leave out photos that are not approved; otherwise one of them stops the whole export.
+        with_masters: put the masters into the bag as well.
+        base_url: where a IIIF tree will be published, for example ``https://archive.example/iiif``.
 
     Raises:
         UsageError: the request is impossible, or photos are not approved; the message names the first.

@@ -71,11 +71,12 @@ def restore_archive(
     Args:
         source: folder or ``s3://bucket/prefix`` with the masters; only ever read.
         destination: folder or ``s3://bucket/prefix`` for derivatives; only ever added to.
-        catalog: URL of the catalog; ``sqlite:///DESTINATION/catalog.db`` when not given. Without a password: Prefect
-            stores and shows parameters, and the database's driver looks into PGPASSWORD and ``~/.pgpass``.
+        catalog: URL of the catalog, its file, or a folder that holds ``catalog.db``; ``catalog.db`` in the
+            destination when not given. A URL without a password: Prefect stores and shows parameters, and the
+            database's driver looks into PGPASSWORD and ``~/.pgpass``.
         collection: name of the collection in the catalog; the source's address when not given.
-        profile: named limits and settings (`flows.profiles`).
-        tier: the highest tier to make.
+        profile: ``archive``, ``tones-as-scanned`` or ``conservation``.
+        tier: the highest tier to make: ``conserved``, ``restored`` or ``enhanced``.
         device: ``auto``, ``cpu`` or ``cuda``.
         limit: look at the first so many photographs only.
         dry_run: only say what would be done; nothing is written to the destination.

@@ -27,8 +27,14 @@ def verify_fixity(
 ) -> FixitySummary:
     """Compare every file that the catalog answers for with its recorded SHA-256.
 
-    ``catalog`` is the catalog's URL, without a password (see `flows.restore_archive`), its file or its folder; the
-    other parameters are those of :func:`flows.fixity.check_files`.
+    Args:
+        catalog: URL of the catalog, without a password (see `flows.restore_archive`), its file, or a folder that
+            holds ``catalog.db``.
+        collection: only this collection.
+        sample: share of the photos to look at, in (0, 1], drawn at random.
+        seed: decides which photos are drawn; others each time when not given.
+        masters_only: leave the derivatives out.
+        threads: how many files are read at once.
 
     Raises:
         FilesWrongError: files are missing, changed or unreadable. Whoever scheduled the check reads no summary, but

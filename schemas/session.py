@@ -174,7 +174,8 @@ def _require_current(engine: Engine) -> None:
             _refuse_unknown(connection)
         raise CatalogVersionError(
             f"the catalog {where} is of version {found}, this program needs {head_revision()}. "
-            "The next `oldphoto restore` into it upgrades it; make a backup first."
+            "Make a backup; then `oldphoto catalog rebuild` or `oldphoto review` upgrades it and restores nothing, "
+            "as does the next `oldphoto restore` before it begins."
         )
 
 

@@ -12,6 +12,7 @@ import pytest
 import typer.main
 
 from cli.main import build_app
+from review.words import FLAG_NAMES
 
 ROOT = Path(__file__).parents[1]
 PAGES = [
@@ -63,6 +64,36 @@ def test_modules_exist(page: Path) -> None:
 def test_linked_files_exist(page: Path) -> None:
     for target in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), target
+
+
+def headings(page: Path) -> set[str]:
+    """Return the names by which a page's headings are linked: as GitHub makes them."""
+    found = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in found}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_linked_headings_exist(page: Path) -> None:
+    for target, heading in re.findall(
+        r"\]\((?!https?:)([^)#\s]*)#([^)\s]+)\)", page.read_text(encoding="utf-8")
+    ):
+        assert heading in headings(page.parent / target if target else page), f"{target}#{heading}"
+
+
+def test_every_benchmark_is_listed() -> None:
+    """Those that leave figures; the others are parts of these."""
+    listed = re.findall(
+        r"^python -m benchmarks\.(\w+) ", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE
+    )
+    modules = [path for path in (ROOT / "benchmarks").glob("*.py") if path.name != "common.py"]
+    assert set(listed) == {
+        path.stem for path in modules if re.search(r"^ +report\(", path.read_text(), re.MULTILINE)
+    }
+
+
+def test_every_flag_is_explained() -> None:
+    page = (ROOT / "docs" / "catalog.md").read_text(encoding="utf-8")
+    assert [code for code in FLAG_NAMES if f"`{code}`" not in page] == []
 
 
 def test_a_command_that_is_not_there_is_noticed() -> None:

@@ -6,7 +6,8 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+SETTINGS = PYPROJECT["tool"]["setuptools"]
 
 
 def test_type_checkers_of_other_projects_see_the_types() -> None:
@@ -17,3 +18,11 @@ def test_type_checkers_of_other_projects_see_the_types() -> None:
 def test_a_source_distribution_can_be_tested_and_its_readme_followed() -> None:
     manifest = (ROOT / "MANIFEST.in").read_text(encoding="utf-8").splitlines()
     assert {f"graft {folder}" for folder in ("benchmarks", "deploy", "docs", "tests")} <= set(manifest)
+
+
+def test_the_licences_of_what_comes_along_are_named() -> None:
+    """Whoever asks what may be done with the package asks its metadata; the desk's pages load files of others."""
+    named = {path for pattern in PYPROJECT["project"]["license-files"] for path in ROOT.glob(pattern)}
+    vendored = list((ROOT / "review" / "static" / "vendor").glob("*LICENSE*"))
+    assert {ROOT / "LICENSE", *vendored} == named
+    assert len(PYPROJECT["project"]["license"].split(" AND ")) == len(named)
