@@ -117,13 +117,13 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def with_thresholds(thresholds: Mapping[str, float], rules: tuple[Rule, ...] = RULES) -> tuple[Rule, ...]:
+def with_thresholds(thresholds: Mapping[str, float]) -> tuple[Rule, ...]:
     """Return the rules of these codes with other thresholds.
 
     Raises:
         UsageError: no rule has such a code.
     """
-    known = {rule.code: rule for rule in rules}
+    known = {rule.code: rule for rule in RULES}
     for code in thresholds:
         if code not in known:
             raise UsageError(f"There is no flag rule {code!r}. Choose one of: {', '.join(known)}.")

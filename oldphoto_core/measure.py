@@ -81,7 +81,7 @@ class ChangeMeter:
 def _lab(picture: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return CIELAB of the picture blurred with σ = 8, in cells: so much blur leaves nothing smaller to see."""
     smooth = cv2.GaussianBlur(_cells(picture), (0, 0), 8 / _CELL)
-    return cv2.cvtColor(smooth, cv2.COLOR_RGB2LAB)  # type: ignore[return-value]
+    return np.asarray(cv2.cvtColor(smooth, cv2.COLOR_RGB2LAB), np.float32)
 
 
 def _cells(values: NDArray[np.float32]) -> NDArray[np.float32]:

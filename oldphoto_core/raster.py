@@ -77,22 +77,23 @@ class MemoryRaster:
 
 
 class FileRaster:
-    """Samples in a nameless file, which disappears with the process however that ends.
+    """Samples in a nameless file of the system's folder for temporary files (``TMPDIR``).
+
+    It disappears with the process however that ends.
 
     The file is mapped only while a region is copied: a lasting map would let the pages that were touched count
     as the process's memory.
 
     Args:
         shape, dtype: of the samples.
-        folder: where the file is made; the system's folder for temporary files (``TMPDIR``) when not given.
 
     Raises:
         StorageError: the disk has no room for it.
     """
 
-    def __init__(self, shape: tuple[int, ...], dtype: Any, folder: str | None = None) -> None:
+    def __init__(self, shape: tuple[int, ...], dtype: Any) -> None:
         self._shape, self._dtype = tuple(shape), np.dtype(dtype)
-        place = folder or tempfile.gettempdir()
+        place = tempfile.gettempdir()
         size = int(np.prod(shape)) * self._dtype.itemsize
         try:
             self._file = cast(BinaryIO, tempfile.TemporaryFile(dir=place))  # noqa: SIM115 — closed by close()
@@ -141,8 +142,7 @@ class InMemory:
 class OnDisk:
     """The workspace of a photo that does not; use it as a context manager."""
 
-    def __init__(self, folder: str | None = None) -> None:
-        self._folder = folder
+    def __init__(self) -> None:
         self._made: list[FileRaster] = []
 
     def __enter__(self) -> OnDisk:
@@ -154,7 +154,7 @@ class OnDisk:
 
     def new(self, shape: tuple[int, ...], dtype: Any) -> FileRaster:
         """See `Workspace`."""
-        raster = FileRaster(shape, dtype, self._folder)
+        raster = FileRaster(shape, dtype)
         self._made.append(raster)
         return raster
 

@@ -19,7 +19,6 @@ def evaluate_detection(
     restorer: Restores | None,
     keep: Keep | None = None,
     *,
-    limit: int | None = None,
     ablations: Mapping[str, Restores] | None = None,
 ) -> AnnotatedReport:
     """Measure detection on real photographs with hand-made masks, at their own size.
@@ -33,7 +32,7 @@ def evaluate_detection(
     if not annotated_dir.is_dir():
         raise UsageError(f"{annotated_dir} is not a folder. Name the one that holds NAME_mask.png files.")
     names = [path.name.removesuffix("_mask.png") for path in sorted(annotated_dir.glob("*_mask.png"))]
-    names = [name for name in names if keep is None or keep(name)][:limit]
+    names = [name for name in names if keep is None or keep(name)]
     if not names:
         raise UsageError(f"{annotated_dir} holds no NAME_mask.png that takes part.")
     photos = {path.stem: path for path in list_photos(photos_dir)}

@@ -19,6 +19,8 @@ from oldphoto_core.photo import Pixels
 from oldphoto_core.pixels import LUMINANCE, full_scale
 
 _LUMA = np.array(LUMINANCE, dtype=np.float32)
+_ONE_TONE = 0.012
+"""Colours of one tone depart from it by less than this root mean square, of the full range."""
 
 
 @dataclass(frozen=True)
@@ -83,21 +85,12 @@ def match_statistics(enhanced: FloatImage, crop: FloatImage, settings: BlendSett
     return matched
 
 
-def blend_change(
-    pixels: Pixels, change: FloatImage, alignment: Alignment, settings: BlendSettings | None = None
-) -> Pixels:
-    """Return ``pixels`` with ``change`` (crop-sized, in units of the full range) added at the face.
-
-    ``change`` is ``crop×crop`` (the same for every channel: grey stays grey) or ``crop×crop×3``. The input is
-    not modified; pixels outside the blend region are bit-identical; the dtype is kept.
-    """
-    blended = pixels.copy()
-    add_change(blended, change, alignment, settings or BlendSettings())
-    return blended
-
-
 def add_change(pixels: Pixels, change: FloatImage, alignment: Alignment, settings: BlendSettings) -> None:
-    """Do what :func:`blend_change` does to ``pixels`` itself: a large scan is not copied for every face."""
+    """Add ``change`` (crop-sized, in units of the full range) to ``pixels`` at the face, in place.
+
+    ``change`` is ``crop×crop`` (the same for every channel: grey stays grey) or ``crop×crop×3``. No pixel outside
+    the blend region is written.
+    """
     height, width = pixels.shape[:2]
     region = alignment.region(height, width)
     if region.empty:
@@ -122,11 +115,11 @@ def change_of(enhanced: FloatImage, crop: FloatImage, *, luminance_only: bool) -
     return change
 
 
-def is_monochrome(pixels: Pixels, *, tolerance: float = 0.012) -> bool:
+def is_monochrome(pixels: Pixels) -> bool:
     """Whether the photo has one tone only: grey, sepia, cyanotype.
 
     Its colour differences (R − Y, B − Y) are then a function of luminance; a quadratic is fitted on a reduced
-    copy and its root mean square error, in units of the full range, compared with ``tolerance``.
+    copy and its root mean square error, in units of the full range, compared with a bound.
     """
     if pixels.ndim == 2:
         return True
@@ -138,7 +131,7 @@ def is_monochrome(pixels: Pixels, *, tolerance: float = 0.012) -> bool:
     differences = np.stack([small[:, 0] - luma, small[:, 2] - luma], axis=1)
     basis = np.stack([np.ones_like(luma), luma, luma**2], axis=1)
     fitted = basis @ np.linalg.lstsq(basis, differences, rcond=None)[0]
-    return bool(np.sqrt(np.mean((differences - fitted) ** 2)) < tolerance)
+    return bool(np.sqrt(np.mean((differences - fitted) ** 2)) < _ONE_TONE)
 
 
 def _weighted(image: FloatImage, weights: FloatImage) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -193,6 +193,11 @@ def is_for_pillow(page: TiffPage) -> bool:
     return _photometric(page) == _YCBCR and page.compression != _JPEG
 
 
+def is_converted(page: TiffPage) -> bool:
+    """Return whether the page's colours are converted to sRGB by a colour engine, or as one would: inks and Lab."""
+    return _photometric(page) in (_CMYK, _LAB, _ICCLAB)
+
+
 def plane_of(page: TiffPage, samples: NDArray[Any]) -> Plane:
     """Return ``h×w×C`` samples of a page, all of them or a part, as grey or RGB, and alpha."""
     photometric = _photometric(page)

@@ -28,13 +28,20 @@ from oldphoto_core.image_io.tiff_pages import (
     require_bounded_page,
     require_whole_page,
 )
-from oldphoto_core.image_io.tiff_reader import is_for_pillow, open_tiff, plane_of, require_kind
+from oldphoto_core.image_io.tiff_reader import is_converted, is_for_pillow, open_tiff, plane_of, require_kind
 from oldphoto_core.photo import PhotoHeader
 from oldphoto_core.raster import Raster, Workspace, bands
 
 _READ_BYTES = 1 << 24
+_TOGETHER = 1 << 20
+"""Strips or tiles of inks or Lab are converted together until they hold so many samples: to prepare a conversion
+takes as long as to convert some hundred thousand pixels."""
 _JPEGS = (6, 7, 34892, 33007)
 """Compressions whose tables may lie apart from their strips."""
+
+
+_Part = tuple[int, int, NDArray[Any]]
+"""Row, column and samples, ``h×w×C``, of a strip, a tile, or some rows of a page."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +93,7 @@ def _plane_into(
     alpha: Raster | None = None
     warnings: dict[str, None] = {}
     profile: bytes | None = None
-    for top, left, samples in _parts(page, path, key, memory):
-        plane: Plane = plane_of(page, samples)
+    for top, left, plane in _planes(page, _parts(page, path, key, memory)):
         warnings |= dict.fromkeys(plane.warnings)
         if pixels is None or upright is None:
             stored = (header.height, header.width, *plane.pixels.shape[2:])
@@ -102,13 +108,47 @@ def _plane_into(
     return ScanPlane(upright, alpha, tuple(warnings), profile)
 
 
+def _planes(page: TiffPage, parts: Iterator[_Part]) -> Iterator[tuple[int, int, Plane]]:
+    """Yield (row, column, plane) of each part; what a pixel becomes does not depend on those beside it."""
+    together = _TOGETHER if is_converted(page) else 0
+    waiting: list[_Part] = []
+    samples = 0
+    for part in parts:
+        size = part[2].size
+        if waiting and samples + size > together:
+            yield from _converted(page, waiting)
+            waiting, samples = [], 0
+        waiting.append(part)
+        samples += size
+    if waiting:
+        yield from _converted(page, waiting)
+
+
+def _converted(page: TiffPage, parts: list[_Part]) -> Iterator[tuple[int, int, Plane]]:
+    """Convert several parts as one row of pixels, and cut that up again."""
+    if len(parts) == 1:
+        row, column, samples = parts[0]
+        yield row, column, plane_of(page, samples)
+        return
+    channels = parts[0][2].shape[2]
+    plane = plane_of(page, np.concatenate([part[2].reshape(1, -1, channels) for part in parts], axis=1))
+    done = 0
+    for row, column, samples in parts:
+        height, width = samples.shape[:2]
+        own = np.s_[0, done : done + height * width]
+        done += height * width
+        pixels = plane.pixels[own].reshape(height, width, *plane.pixels.shape[2:])
+        alpha = None if plane.alpha is None else plane.alpha[own].reshape(height, width)
+        yield row, column, replace(plane, pixels=pixels, alpha=alpha)
+
+
 def _check_page(page: TiffPage, path: Path, key: str, limits: DecodeLimits, memory: int) -> None:
     _require_sound(page, path, key, limits)
     for _ in _parts(page, path, key, memory):
         pass
 
 
-def _parts(page: TiffPage, path: Path, key: str, memory: int) -> Iterator[tuple[int, int, NDArray[Any]]]:
+def _parts(page: TiffPage, path: Path, key: str, memory: int) -> Iterator[_Part]:
     """Yield (row, column, samples ``h×w×C``) that together are the page."""
     if page.is_memmappable:
         yield from _mapped(page, path)
@@ -150,7 +190,7 @@ def _segments(page: TiffPage, planes: int) -> Iterator[Any]:
         yield page.decode(data, index, **tables)
 
 
-def _mapped(page: TiffPage, path: Path) -> Iterator[tuple[int, int, NDArray[Any]]]:
+def _mapped(page: TiffPage, path: Path) -> Iterator[_Part]:
     """Read a page that lies uncompressed in one piece where it lies; each band with a map of its own."""
     planes, _, height, width, channels = page.shaped
     assert page.dtype is not None
@@ -165,7 +205,7 @@ def _require_bounded_part(page: TiffPage, key: str, memory: int) -> None:
     """Raise where one strip or tile, which has to be decoded whole, would take more than ``memory`` bytes."""
     rows, width = (page.tilelength, page.tilewidth) if page.is_tiled else (page.rowsperstrip, page.imagewidth)
     depth = 1 if page.dtype is None else page.dtype.itemsize
-    size = min(rows, max(page.imagelength, page.tilelength)) * width * page.samplesperpixel * depth
+    size = rows * width * page.samplesperpixel * depth
     # The compressed bytes, the decoded ones and what is made of them.
     if 3 * size > memory:
         raise OversizedPhotoError(

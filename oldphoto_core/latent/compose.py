@@ -95,7 +95,7 @@ def _blurred(array: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
     height, width = array.shape[:2]
     factor = max(1, int(sigma // 4))
     if factor == 1 or min(height, width) < 4 * factor:
-        return cv2.GaussianBlur(array, (0, 0), sigma)  # type: ignore[return-value]
+        return np.asarray(cv2.GaussianBlur(array, (0, 0), sigma), np.float32)
     # Filled up to whole cells, so that cells lie at the same places whatever part of the photo this is.
     below, beside = -height % factor, -width % factor
     filled = cv2.copyMakeBorder(array, 0, below, 0, beside, cv2.BORDER_REPLICATE)
@@ -103,4 +103,4 @@ def _blurred(array: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
     small = cv2.resize(filled, size, interpolation=cv2.INTER_AREA)
     blurred = cv2.GaussianBlur(small, (0, 0), sigma / factor)
     grown = cv2.resize(blurred, (filled.shape[1], filled.shape[0]), interpolation=cv2.INTER_LINEAR)
-    return grown[:height, :width]  # type: ignore[return-value]
+    return np.asarray(grown[:height, :width], np.float32)

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
+from oldphoto_core.models.autoencoder import LATENT_STRIDE
 from oldphoto_core.models.layers import HalfScale, Norm, conv3, normalisation, residual_stack
 from oldphoto_core.models.partial_nonlocal import PartialNonlocal
 
@@ -90,9 +91,9 @@ class LatentMapping(nn.Module):
         return self.global_(self.nonlocal_block(features, mask, wanted))
 
 
-def latent_mask(mask: Tensor, stride: int = 4) -> Tensor:
+def latent_mask(mask: Tensor) -> Tensor:
     """Shrink a ``B×1×H×W`` mask to latent scale: a latent position is damaged when any of its pixels is."""
-    return functional.max_pool2d(mask.float(), stride) > 0
+    return functional.max_pool2d(mask.float(), LATENT_STRIDE) > 0
 
 
 def _chain(widths: tuple[int, ...], norm: Norm, *, last_active: bool) -> nn.Sequential:

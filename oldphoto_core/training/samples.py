@@ -227,9 +227,9 @@ def _resized(array: NDArray[np.uint8], scale: float, name: str) -> NDArray[np.ui
             np.uint8
         )
     if name in ("mask", "weight"):
-        return cv2.resize(array, size, interpolation=cv2.INTER_NEAREST)  # type: ignore[return-value]
+        return np.asarray(cv2.resize(array, size, interpolation=cv2.INTER_NEAREST), np.uint8)
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    return cv2.resize(array, size, interpolation=method)  # type: ignore[return-value]
+    return np.asarray(cv2.resize(array, size, interpolation=method), np.uint8)
 
 
 def _retoned(patch: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:

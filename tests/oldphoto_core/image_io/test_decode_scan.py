@@ -9,16 +9,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
+from numpy.typing import NDArray
 
 from oldphoto_core.errors import OversizedPhotoError, UnreadablePhotoError, UnsupportedPhotoError
 from oldphoto_core.image_io import AsStored, DecodeLimits, decode, decode_scan, to_upright, write_derivative
+from oldphoto_core.image_io.ifd import Directory, Entry, add_to_tiff
 from oldphoto_core.raster import InMemory, MemoryRaster, OnDisk, whole
 from tests.oldphoto_core.image_io.image_files import (
     SRGB,
     deep_png,
+    ink_profile,
     noise,
     oriented_jpeg,
     patched_tag,
@@ -40,6 +44,13 @@ def turned(orientation: int) -> bytes:
     return tiff(compression="zlib", rowsperstrip=8, extratags=[(274, "H", 1, orientation, True)])
 
 
+def with_stray_tile_length(data: bytes) -> bytes:
+    """A TIFF in strips whose tag for the length of tiles holds two numbers."""
+    stream = io.BytesIO(data)
+    add_to_tiff(stream, Directory((Entry(323, 3, b"\x64\0\1\0"),)))
+    return stream.getvalue()
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -56,6 +67,22 @@ def turned(orientation: int) -> bytes:
         tiff(ramp(70, 91, 4), photometric="separated", compression="zlib", rowsperstrip=11),
         tiff(ramp(70, 91, 4), extrasamples=["unassalpha"], compression="zlib", rowsperstrip=11),
         tiff(ramp(70, 91, 4), extrasamples=["assocalpha"], compression="zlib", rowsperstrip=11),
+        tiff(
+            ramp(70, 91, 4),
+            photometric="separated",
+            iccprofile=ink_profile(),
+            compression="lzw",
+            rowsperstrip=1,
+        ),
+        tiff(
+            ramp(70, 91, 4),
+            photometric="separated",
+            iccprofile=ink_profile(),
+            compression="lzw",
+            tile=(16, 32),
+        ),
+        tiff(ramp(70, 91, 3), photometric="cielab", compression="lzw", rowsperstrip=1),
+        with_stray_tile_length(tiff(compression="lzw", rowsperstrip=9)),
         tiff(ramp(70, 91, 3), compression="jpeg", rowsperstrip=16),
         tiff(ramp(70, 91, 3), photometric="ycbcr", compression="jpeg", tile=(32, 32)),
         through_pillow(ramp(30, 40, 3), "TIFF", compression="tiff_lzw"),
@@ -78,6 +105,31 @@ def test_decoding_by_parts_is_decoding(data: bytes, tmp_path: Path) -> None:
             assert np.array_equal(whole(found.alpha), expected.alpha)
     assert found.header == expected.header
     assert set(found.warnings) == set(expected.warnings)
+
+
+def test_inks_in_many_small_strips_are_converted_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    converted: list[int] = []
+    convert = imagecodecs.cms_transform
+
+    def counting(inks: NDArray[Any], *arguments: Any, **options: Any) -> NDArray[Any]:
+        converted.append(inks.size)
+        return convert(inks, *arguments, **options)
+
+    monkeypatch.setattr(imagecodecs, "cms_transform", counting)
+    path = tmp_path / "a.tif"
+    path.write_bytes(
+        tiff(
+            ramp(90, 91, 4),
+            photometric="separated",
+            iccprofile=ink_profile(),
+            compression="lzw",
+            rowsperstrip=1,
+        )
+    )
+    decode_scan(path, key="a.tif", workspace=InMemory(), memory=10**9)
+    assert converted == [90 * 91 * 4]
 
 
 @pytest.mark.parametrize(
