@@ -15,6 +15,9 @@ from oldphoto_core.image_io.whole_file import FRAMES, jpeg_markers
 _PSD_COLOURS = {0: 1, 1: 1, 2: 1, 3: 3, 4: 4, 8: 1, 9: 3}
 """Channels of Photoshop's modes: bitmap, grey, palette, RGB, CMYK, duotone, Lab."""
 _PSD_RGB, _PSD_MULTICHANNEL = 3, 7
+_BMP_HEADER_WITH_COMPRESSION = 40
+"""Bytes of the first of a BMP's headers that names a compression; the one before is shorter."""
+_BMP_RLE4 = 2
 
 
 def require_known_kind(data: bytes, format_name: str, jp2: Jp2Facts, key: str) -> None:
@@ -24,6 +27,9 @@ def require_known_kind(data: bytes, format_name: str, jp2: Jp2Facts, key: str) -
         problem = _psd_problem(*_psd_header(data))
     elif format_name == "JPEG" and (bits := _jpeg_bits(data)) != 8:
         problem = f"it is a JPEG of {bits} bits per channel, of which only 8 are decoded here"
+    elif format_name == "BMP" and _bmp_compression(data) == _BMP_RLE4:
+        # Pillow before version 13 loses the last pixel of each run of odd length, without a word.
+        problem = "it is a BMP of 16 colours in run lengths, which are not decoded reliably"
     elif len(jp2.depths) > 4:
         problem = f"it has {len(jp2.depths)} channels; at most four are understood"
     if problem is not None:
@@ -41,6 +47,11 @@ def unread_channels(data: bytes, format_name: str) -> str | None:
     if more < 1:
         return None
     return f"channels beside its colours (transparency, selections or spot inks: {more}) are not carried over"
+
+
+def _bmp_compression(data: bytes) -> int:
+    size, compression = struct.unpack_from("<I12xI", data.ljust(34, b"\0"), 14)
+    return compression if size >= _BMP_HEADER_WITH_COMPRESSION else 0
 
 
 def _psd_problem(channels: int, bits: int, mode: int) -> str | None:

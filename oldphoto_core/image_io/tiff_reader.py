@@ -173,6 +173,8 @@ def require_kind(page: TiffPage, key: str) -> None:
         problem = f"it is {_COLOURS[photometric][0]} of {page.bitspersample} bits; only 8 bits are converted"
     if problem is not None:
         raise UnsupportedPhotoError(key, problem, EXPORT)
+    if page.samplesperpixel > 1 and page.planarconfig not in (1, 2):
+        raise UnreadablePhotoError(key, "it does not say whether its channels lie together or apart", RESCAN)
     if page.samplesperpixel < colours:
         raise UnreadablePhotoError(
             key,

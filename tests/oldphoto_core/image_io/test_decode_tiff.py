@@ -233,6 +233,13 @@ def test_a_predictor_without_a_decoder_is_no_damage() -> None:
         decode(patched_tag(data, 317, 77), key="a.tif")
 
 
+@pytest.mark.parametrize("value", [0, 3])
+def test_channels_that_lie_neither_together_nor_apart_are_not_guessed(value: int) -> None:
+    data = patched_tag(through_tifffile(RGB16, photometric="rgb", compression="zlib"), 284, value)
+    with pytest.raises(UnreadablePhotoError, match="together or apart"):
+        decode(data, key="a.tif")
+
+
 @pytest.mark.parametrize("compression", [None, "zlib", "lzw", "packbits", "jpeg"])
 def test_a_strip_beyond_the_end_is_not_made_up(compression: Any) -> None:
     data = through_tifffile(noise(), photometric="rgb", compression=compression, rowsperstrip=16)

@@ -61,9 +61,21 @@ def deep_jpeg() -> bytes:
     return bytes(imagecodecs.jpeg8_encode(ramp(dtype=np.uint16) >> 4, bitspersample=12))
 
 
+def bmp(header: bytes, rest: bytes) -> bytes:
+    """A BMP whose ``rest`` (palette and pixels, or pixels) begins at once."""
+    return struct.pack("<2sI4xI", b"BM", 14 + len(header) + len(rest), 14 + len(header)) + header + rest
+
+
+def runs_of_16_colours() -> bytes:
+    """8 × 1 pixels: a run of five, a run of three, the end."""
+    head = struct.pack("<IiiHHIIiiII", 40, 8, 1, 1, 4, 2, 6, 0, 0, 0, 0)
+    return bmp(head, bytes(64) + b"\5\x11\3\x22\0\1")
+
+
 @pytest.mark.parametrize(
     ("name", "data", "words"),
     [
+        ("a.bmp", runs_of_16_colours(), "16 colours in run lengths"),
         ("a.psd", psd(ramp(dtype=np.uint16), RGB), "16 bits per channel"),
         ("a.psd", psd(ramp(dtype=np.uint16)[..., :1], GREY), "16 bits per channel"),
         ("a.psd", psd(ramp(), MULTICHANNEL), "3 separate inks"),
@@ -76,6 +88,13 @@ def test_a_sound_file_that_is_not_decoded_is_to_be_exported(name: str, data: byt
     with pytest.raises(UnsupportedPhotoError, match=words) as caught:
         read_header(data, key=name)
     assert "Export it" in caught.value.remedy
+
+
+def test_a_bmp_of_the_first_kind_names_no_compression() -> None:
+    """Where later kinds name theirs, its pixels lie."""
+    pixels = bytes([9, 9, 9, 9, 2, 0, 0, 0, 0, 9, 9, 9])
+    photo = decode(bmp(struct.pack("<IHHHH", 12, 4, 1, 1, 24), pixels), key="a.bmp")
+    np.testing.assert_array_equal(photo.pixels, np.frombuffer(pixels, np.uint8).reshape(1, 4, 3)[..., ::-1])
 
 
 def test_a_set_bit_of_a_photoshop_bitmap_is_black() -> None:
