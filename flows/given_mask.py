@@ -12,13 +12,14 @@ from oldphoto_core.fixity import sha256_bytes
 from oldphoto_core.image_io import decode, to_upright
 from oldphoto_core.photo import DefectDetection, Face, Flag, Mask, Pixels, Severity, Tier
 from oldphoto_core.raster import MemoryRaster, Raster, Workspace
+from schemas.records import DONE_AGAIN
 from schemas.review_records import MaskEditRecord
 
 if TYPE_CHECKING:
     from oldphoto_core.scan import ScanRestoration
 
 REDONE = Flag(
-    "redone",
+    DONE_AGAIN,
     Severity.NOTICE,
     1.0,
     1.0,

@@ -14,9 +14,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, exists, or_, select, update
 from sqlalchemy.orm import aliased
 
-from schemas.records import WITH_OUTPUT
+from schemas.records import DONE_AGAIN, WITH_OUTPUT
 from schemas.statements import MAX_PARAMETERS, batches
-from schemas.tables import Asset, Run, RunInput, WorkItem
+from schemas.tables import Asset, Flag, RunInput, WorkItem
 
 
 def replaced(item: Any) -> ColumnElement[bool]:
@@ -38,12 +38,13 @@ def ask_again(connection: Connection, run: Row[Any]) -> list[int]:
     ours = (RunInput.run_id == run.id, wanted.recipe_id == run.recipe_id)
     same = and_(RunInput.asset_id == wanted.asset_id, RunInput.input_sha == wanted.input_sha)
     back = select(wanted.id).join(RunInput, same).where(*ours, wanted.set_aside)
+    # By the flag, not by the run: of a redo whose catalog was rebuilt only what its sidecar tells is known.
+    redone = exists().where(Flag.work_item_id == other.id, Flag.code == DONE_AGAIN)
     since = (
         select(other.id)
         .join(wanted, and_(other.asset_id == wanted.asset_id, other.id > wanted.id))
         .join(RunInput, same)
-        .outerjoin(Run, Run.id == other.run_id)
-        .where(*ours, ~other.set_aside, Run.parameters["redo_of"].as_string().is_(None))
+        .where(*ours, ~other.set_aside, ~redone)
     )
     changed = [(item, False) for item in connection.scalars(back)]
     changed += [(item, True) for item in connection.scalars(since)]

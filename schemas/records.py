@@ -40,6 +40,9 @@ An exception are quarantined photos whose cause is gone (:mod:`schemas.taking_ov
 WITH_OUTPUT = (WorkState.DONE.value, WorkState.SKIPPED.value)
 """States of photos that have a result, be it that they needed nothing."""
 
+DONE_AGAIN = "redone"
+"""The code of the flag of results that a reviewer asked for; see :mod:`schemas.present`."""
+
 OUTCOME_STATES = (*FINISHED_STATES, WorkState.FAILED)
 """States that an outcome may record."""
 

@@ -217,6 +217,24 @@ def test_a_rebuilt_catalog_knows_how_to_do_it_again(restored: RestoreRequest) ->
         assert redo(restored.destination, device="cpu").done == ["plain.png"]
 
 
+def test_what_was_done_again_stays_the_present_result_of_a_rebuilt_catalog(
+    restored: RestoreRequest, tmp_path: Path
+) -> None:
+    album = replace(restored, collection="album")
+    with Catalog.open(restored.catalog_url()) as catalog:
+        ask(catalog, row_of(catalog, "plain.png"), np.ones((72, 96), bool))
+        assert redo(restored.destination, device="cpu").done == ["plain.png"]
+        restore_inline(album)
+        before = catalog.show("plain.png")[0]["restored"]
+    rebuilt = f"sqlite:///{tmp_path / 'rebuilt.db'}"
+    rebuild_catalog(restored.destination, rebuilt)
+    restore_inline(replace(album, catalog=rebuilt))
+    with Catalog.open(rebuilt) as catalog:
+        found = catalog.show("plain.png")[0]["restored"]
+    assert "/recipes/" in before, "with the drawn mask"
+    assert found == before
+
+
 def test_a_moved_archive_is_done_again_where_it_lies_now(restored: RestoreRequest, tmp_path: Path) -> None:
     with Catalog.open(restored.catalog_url()) as catalog:
         ask(catalog, row_of(catalog, "plain.png"), np.ones((72, 96), bool))

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from lxml import etree
 
 from schemas.exports.approval import objection
 from schemas.exports.premis import premis_document
+from schemas.records import DONE_AGAIN
 from schemas.repository import Catalog
 from schemas.review_records import Decision, QueueFilter, Standing
 from schemas.rules import FlagRuleRecord
-from tests.schemas.archive import Archive, failed, full, photo
+from tests.schemas.archive import Archive, failed, flag, full, photo
 from tests.schemas.test_tallies import assert_true
 
 SCANS = [photo("a.tif"), photo("b.tif")]
@@ -179,7 +181,8 @@ def test_a_redone_photo_stays_when_its_archive_is_asked_for_again(first: Archive
     run = catalog.start_run("flow", redo.collection, redo.recipe, {"redo_of": before})
     catalog.record_assets(redo.collection, SCANS[:1], run)
     catalog.plan(redo.collection, redo.recipe, run)
-    redo.work(run, full)
+    asked = flag(DONE_AGAIN, 1.0, "notice")
+    redo.work(run, lambda item: replace(full(item), flags=(*full(item).flags, asked)))
     catalog.finish_run(run, seconds=1.0)
     redone = shown(catalog)
     assert redone > before
