@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, case, insert, select, update
 
-from schemas import ingest, outcomes, queue_upkeep, relocation, tallies
+from schemas import ingest, outcomes, queue_upkeep, relocation, rules, tallies
 from schemas.ingest_records import AssetRecord, check_key
 from schemas.records import (
     OUTCOME_STATES,
@@ -126,6 +126,9 @@ def take_back(
     items = _work_items(connection, recipe_id, run_id, new, assets)
     fresh = [replace(photo.outcome, work_item_id=items[photo.key]) for photo in photos if photo.key in items]
     if fresh:
+        # The rules of this catalog, as for photos of any other run: a sidecar has the flags of its day.
+        flags = rules.applied(connection, fresh)
+        fresh = [replace(one, flags=found) for one, found in zip(fresh, flags, strict=True)]
         outcomes.insert_results(connection, fresh, now())
         tallies.add(connection, [(run_id, str(one.outcome), 1, 0.0) for one in fresh])
         queue_upkeep.refresh_photos(connection, [one.work_item_id for one in fresh])

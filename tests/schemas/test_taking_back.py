@@ -11,7 +11,8 @@ from schemas.errors import UnstorableKeyError
 from schemas.rebuild import Taken
 from schemas.records import OutcomeRecord, Plan
 from schemas.repository import Catalog
-from tests.schemas.archive import Archive, digest, failed, photo
+from schemas.rules import FlagRuleRecord
+from tests.schemas.archive import Archive, digest, failed, flag, photo
 from tests.schemas.test_relocation import files, rebuilt, take_back
 from tests.schemas.test_tallies import assert_true
 
@@ -62,6 +63,18 @@ def test_a_result_is_recorded_as_its_sidecar_tells(catalog: Catalog) -> None:
     assert {item.prefix for item in other.work(other.start([photo("a.tif")])[0])} == {""}, (
         "that place is free"
     )
+
+
+def test_a_catalogs_own_rules_hold_for_what_comes_back(catalog: Catalog) -> None:
+    """As when the last copy is put back and what was restored since is taken from the sidecars."""
+    catalog.reflag([FlagRuleRecord("mask-share", "mask_share", 0.1, "warning", "Much is masked.", 2)])
+    archive = Archive(catalog)
+    one = rebuilt(archive, "a.tif", "/new")
+    flags, measured = (flag("redone", 1.0, "notice"),), {"mask_share": 0.2}
+    take_back(archive, [replace(one, outcome=replace(one.outcome, flags=flags, measurements=measured))])
+    (row,) = catalog.flagged()
+    assert {(one["code"], one["threshold"]) for one in row["flags"]} == {("redone", 0.2), ("mask-share", 0.1)}
+    assert_true(catalog)
 
 
 def test_the_next_run_finds_nothing_to_do(catalog: Catalog) -> None:
