@@ -40,6 +40,16 @@ def test_every_example_runs_and_finds_something(archive: Archive) -> None:
             assert connection.execute(sa.text(example)).all(), example
 
 
+def test_open_flags_by_code_agree_with_the_command_line(archive: Archive) -> None:
+    """Also after another recipe: what it took the place of is not to be looked at any more."""
+    Archive(archive.catalog, settings={"tier": "conserved"}).run([photo("a.tif"), photo("b.tif")], full)
+    (example,) = (one for one in EXAMPLES if "lowest" in one)
+    with archive.catalog.engine.connect() as connection:
+        rows = connection.execute(sa.text(example)).all()
+    told = {row["flag"]: row["open"] for row in archive.catalog.stats("flag")}
+    assert {row.code: row.photos for row in rows} == told == {"mask-share": 2, "colour-drift": 2}
+
+
 def test_the_page_names_every_view(archive: Archive) -> None:
     assert sorted(VIEWS) == sorted(sa.inspect(archive.catalog.engine).get_view_names())
 
