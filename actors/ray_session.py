@@ -11,6 +11,7 @@ import socket
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -31,6 +32,9 @@ _ENVIRONMENT = {
 }
 _HOST_AND_PORT = re.compile(r"\[?(?P<host>[^/\[\]]+)\]?:(?P<port>\d+)")
 _ANSWER_S = 15.0
+_WORKER_S = 180.0
+_STAY_S = 1.0
+"""Ray looks at the memory four times in it."""
 _NOTICE = b"Set ray log level from environment variable"
 
 
@@ -39,7 +43,7 @@ def ray_session(settings: EngineSettings) -> Iterator[None]:
     """Use the Ray that this process is connected to; else ``RAY_ADDRESS``; else start one and stop it.
 
     Raises:
-        EngineError: the cluster cannot be reached, or Ray cannot start here.
+        EngineError: the cluster cannot be reached, or Ray cannot start here, or no worker of it stays.
     """
     if ray.is_initialized():
         yield
@@ -59,9 +63,35 @@ def ray_session(settings: EngineSettings) -> Iterator[None]:
         ) from error
     _hush()
     try:
+        if not os.environ.get("RAY_ADDRESS"):
+            _require_worker()
         yield
     finally:
         ray.shutdown()
+
+
+def _require_worker() -> None:
+    """Do nothing where a worker starts and stays for a moment.
+
+    While the memory is nearly full, Ray ends each worker soon after its start. Ray Data has workers of its own, which
+    it starts again without end, and waits for without a limit and without a word.
+
+    Raises:
+        EngineError: none starts, or it was ended at once.
+    """
+    remote: Any = ray.remote(num_cpus=0, max_retries=0)(_stay)
+    try:
+        ray.get(remote.remote(), timeout=_WORKER_S)
+    except ray.exceptions.RayError as error:
+        said = str(error).strip().partition("\n")[0].rstrip(".")
+        raise EngineError(
+            f"No worker of Ray stays alive: {said}. Free memory, have fewer other programs run, or use the inline "
+            "executor."
+        ) from error
+
+
+def _stay() -> None:
+    time.sleep(_STAY_S)
 
 
 def require_cluster() -> None:

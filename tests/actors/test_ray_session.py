@@ -56,6 +56,17 @@ def test_processes_of_ray_that_do_not_come_up_are_told() -> None:
     assert "EngineError: Ray cannot be started: The current node timed out" in err
 
 
+def test_memory_too_full_for_any_worker_is_told() -> None:
+    """Ray ends each worker then, also those that Ray Data waits for: nothing would ever begin."""
+    there = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
+    there["RAY_memory_usage_threshold"] = "0.001"
+    command = [sys.executable, "-c", PROGRAM]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=there, timeout=300)
+    assert done.returncode == 1
+    assert "connected" not in done.stdout
+    assert "EngineError: No worker of Ray stays alive: 1 worker(s) were killed" in done.stderr
+
+
 def _child(process: subprocess.Popen[str], name: str) -> int:
     """Return the process called so that ``process`` starts, as soon as there is one."""
     while process.poll() is None:
