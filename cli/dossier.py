@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cli.formats import Row, console_on, printable, short, text_stream
+from cli.formats import console_on, printable, short, text_stream
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.tree import Tree
+
+    from schemas.rows import Dossier, EventRow
 
 _NOTHING: tuple[Any, ...] = (None, "", [], {})
 _OF_RESULT = (
@@ -27,7 +29,7 @@ _OF_RESULT = (
 _FLAG = "{code} ({severity}, {state}): {value} at or above {threshold}, rule {rule_version}. {explanation}"
 
 
-def print_dossiers(rows: Sequence[Row], output: Path | None) -> None:
+def print_dossiers(rows: Sequence[Dossier], output: Path | None) -> None:
     """Print everything about single photos, a tree each. Raises StorageError."""
     with text_stream(output) as stream:
         console = console_on(stream)
@@ -41,7 +43,7 @@ def print_dossiers(rows: Sequence[Row], output: Path | None) -> None:
             )
 
 
-def print_dossier(row: Row, console: Console) -> None:
+def print_dossier(row: Dossier, console: Console) -> None:
     """Print everything about one photo (a row of ``Catalog.show``)."""
     from rich.text import Text
     from rich.tree import Tree
@@ -56,19 +58,19 @@ def print_dossier(row: Row, console: Console) -> None:
     console.print(tree)
 
 
-def _scan(tree: Tree, row: Row) -> None:
-    content = row["content"] or {}
-    size = f"{content['width']} × {content['height']}" if content.get("width") else ""
-    known = (content.get("format"), size, row["sha256"])
+def _scan(tree: Tree, row: Dossier) -> None:
+    content = row["content"]
+    size = f"{content['width']} × {content['height']}" if content and content["width"] else ""
+    known = (content and content["format"], size, row["sha256"])
     branch = _add(tree, "scan: " + ", ".join(str(part) for part in known if part))
-    _facts(branch, content, ("size", "bit_depth", "warnings", "metadata"))
+    _facts(branch, content or {}, ("size", "bit_depth", "warnings", "metadata"))
     for place in row["locations"]:
         seen = f"{short('', place['first_seen'])} to {short('', place['last_seen'])}"
         error = f", error: {place['error']}" if place["error"] else ""
         _add(branch, f"seen at {place['uri']}, {seen}{error}")
 
 
-def _result(tree: Tree, row: Row) -> None:
+def _result(tree: Tree, row: Dossier) -> None:
     branch = _add(tree, f"result: {row['outcome']}, decision {row['decision']}")
     _facts(branch, row, _OF_RESULT)
     _list(branch, "models", row["models"], "{name} {version}, weights {weights_sha256}, {licence}")
@@ -86,28 +88,28 @@ def _result(tree: Tree, row: Row) -> None:
     _list(branch, "flags", row["flags"], _FLAG)
 
 
-def _people(tree: Tree, row: Row) -> None:
+def _people(tree: Tree, row: Dossier) -> None:
     reviews = row["reviews"]
     if not reviews:
         return
     undone = {review["undoes"] for review in reviews}
     branch = _add(tree, f"reviews ({len(reviews)})")
     for review in reviews:
-        what = review["decision"]
+        what: str = review["decision"]
         what += f" of review {review['undoes']}" if review["undoes"] else ""
         what += " (undone)" if review["review"] in undone else ""
         why = f": {review['reason']}" if review["reason"] else ""
         _add(branch, f"{short('', review['at'])}  {what} by {review['reviewer']}{why}")
 
 
-def _others(tree: Tree, row: Row) -> None:
+def _others(tree: Tree, row: Dossier) -> None:
     others = [item for item in row["work_items"] if item["work_item"] != row.get("work_item")]
     others = [{**item, "restored": item["restored"] or item["reason"]} for item in others]
     told = "{finished_at}  {outcome} {tier}, recipe {recipe}, of the bytes {sha256}, decision {decision}: {restored}"
     _list(tree, "other results", others, told)
 
 
-def _events(tree: Tree, events: Sequence[Mapping[str, Any]]) -> None:
+def _events(tree: Tree, events: Sequence[EventRow]) -> None:
     branch = _add(tree, f"events ({len(events)})")
     for event in events:
         line = _add(

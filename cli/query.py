@@ -7,7 +7,7 @@ nothing found), 1 the catalog cannot be opened or the output not written, 2 wron
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -226,7 +226,7 @@ def _reading(given: str | None) -> Iterator[Catalog]:
         yield catalog
 
 
-def _point_on(rows: Sequence[dict[str, Any]], cursor: str, limit: int) -> None:
+def _point_on(rows: Sequence[Mapping[str, Any]], cursor: str, limit: int) -> None:
     """Say, beside what is printed, that this may not be all, and how to see the rest."""
     if len(rows) == limit:
         typer.echo(

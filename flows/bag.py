@@ -23,9 +23,10 @@ from flows.package_files import (
     write_new,
 )
 from oldphoto_core.errors import FixityError, StorageError
-from schemas.exports.approval import NO_MASTER, Dossier, file_of, master_of
+from schemas.exports.approval import NO_MASTER, file_of, master_of
 from schemas.exports.premis import premis_document
 from schemas.records import DerivativeKind
+from schemas.rows import Dossier, FileRow
 
 # It logs, with a traceback, what it also raises.
 logging.getLogger("bagit").setLevel(logging.CRITICAL)
@@ -74,10 +75,11 @@ class BagPackage:
 
     def add(self, dossier: Dossier) -> str | None:
         """Copy one photo's files and write its PREMIS document, or say what keeps the photo out."""
-        stem, files = dossier["stem"], {}
+        stem = dossier["stem"]
+        files: dict[str, FileRow] = {}
         for kind, name in _KINDS.items():
-            if (file := file_of(dossier, kind)) is not None:
-                files[f"{name}/{stem}{PurePosixPath(file['uri']).suffix}"] = file
+            if (made := file_of(dossier, kind)) is not None:
+                files[f"{name}/{stem}{PurePosixPath(made['uri']).suffix}"] = made
         if self.with_masters:
             if (master := master_of(dossier)) is None:
                 return NO_MASTER

@@ -7,7 +7,6 @@ result has no place in the tree.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +20,10 @@ from flows.previews import shrink
 from oldphoto_core.fixity import sha256_bytes, verify
 from oldphoto_core.image_io import Display, decode, encode_jpeg_preview, encode_mask, to_upright, turns
 from oldphoto_core.photo import DecodedPhoto
-from schemas.exports.approval import NO_MASTER, Dossier, file_of, master_of, output_of, unrestored
+from schemas.exports.approval import NO_MASTER, file_of, master_of, output_of, unrestored
 from schemas.exports.iiif import WebImage, WebPhoto, collection, manifest
 from schemas.records import DerivativeKind
-
-File = Mapping[str, Any]
+from schemas.rows import Dossier, FileRow
 
 PAGE = 1000
 """Manifests in one collection document."""
@@ -59,7 +57,7 @@ class IiifPackage:
         self._show(dossier, master, output, mask)
         return None
 
-    def _show(self, dossier: Dossier, master: File, output: File | None, mask: File | None) -> None:
+    def _show(self, dossier: Dossier, master: FileRow, output: FileRow | None, mask: FileRow | None) -> None:
         folder, stem = collection_folder(dossier["collection"]), dossier["stem"]
         scan = self._photo(master, dossier["key"])
         turn = scan.header.orientation
@@ -94,7 +92,7 @@ class IiifPackage:
         self._pages.append((path, f"Page {number}"))
         self._page = []
 
-    def _photo(self, file: File, key: str) -> DecodedPhoto:
+    def _photo(self, file: FileRow, key: str) -> DecodedPhoto:
         with self.source.open(file["uri"]) as stream, reading(file["uri"]):
             data = stream.read()
         verify(file["uri"], "SHA-256", file["sha256"], sha256_bytes(data))
@@ -108,7 +106,7 @@ class IiifPackage:
         self._write(path, encode_jpeg_preview(small, self.max_side))
         return WebImage(path, small.shape[1], small.shape[0])
 
-    def _mask(self, file: File, turn: int, folder: str, stem: str, key: str) -> WebImage:
+    def _mask(self, file: FileRow, turn: int, folder: str, stem: str, key: str) -> WebImage:
         # The mask lies as the master is stored, and says nothing about the orientation itself.
         upright: NDArray[Any] = to_upright(self._photo(file, key).pixels, turn)
         height, width = upright.shape[:2]

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 import shutil
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 from actors.storage import Anywhere
 from actors.storage.base import check_key
 from oldphoto_core.errors import StorageError
 from oldphoto_core.fixity import sha256_bytes
+from schemas.rows import FileRow
 
 PART = ".oldphoto-export.part"
 """What is being built, inside of the destination: so that it is on the same disk."""
@@ -99,7 +99,7 @@ def _marked(plain: str, name: str) -> str:
     return f"{plain.removesuffix(suffix)}-{_mark(name.removesuffix(suffix))}{suffix}"
 
 
-def missing(source: Anywhere, files: Iterable[Mapping[str, Any] | None]) -> str | None:
+def missing(source: Anywhere, files: Iterable[FileRow | None]) -> str | None:
     """Return which of a photo's files is not there any more, in words, or None. Raises StorageError."""
     for file in files:
         if file is not None and not source.exists(file["uri"]):

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypedDict
+from typing import Literal, Protocol, TypedDict
 
 from actors.storage import Anywhere
 from flows.bag import BagPackage, PremisPackage
@@ -20,8 +20,9 @@ from flows.iiif_tree import IiifPackage
 from flows.package_files import is_free, under_construction
 from flows.progress import Progress, listener
 from oldphoto_core.errors import UsageError
-from schemas.exports.approval import Dossier, objection
+from schemas.exports.approval import objection
 from schemas.repository import Catalog
+from schemas.rows import Dossier
 
 PAGE = 100
 LARGEST_SIDE = 65_500
@@ -164,7 +165,7 @@ def _package(request: PackageRequest, folder: Path) -> Package:
     return PremisPackage(folder)
 
 
-def _dossiers(catalog: Catalog, request: PackageRequest) -> Iterator[dict[str, Any]]:
+def _dossiers(catalog: Catalog, request: PackageRequest) -> Iterator[Dossier]:
     after = 0
     while page := catalog.dossiers(collection=request.collection, after=after, limit=PAGE):
         yield from page

@@ -144,8 +144,9 @@ class Redoer:
         number = history["present"]
         if number == record.item_id:
             return None
-        present = next(one for one in history["work_items"] if one["work_item"] == number)
-        self.catalog.redo_taken([record.review_id], present["run"])
+        made_by = next(one["run"] for one in history["work_items"] if one["work_item"] == number)
+        assert made_by is not None, "a run made what has an output"
+        self.catalog.redo_taken([record.review_id], made_by)
         return "another result is the present one: decide on that"
 
     def _do(self, record: RedoRecord) -> str | None:
@@ -173,6 +174,7 @@ class Redoer:
         mask = None
         if record.mask is not None:
             content = self.catalog.history(record.item_id)["content"]
+            assert content is not None, "what has an output was made of bytes that could be read"
             orientation = int(content["metadata"].get("orientation") or 1)
             mask = read_mask(place.destination, record.mask, orientation)
         remarks = {"redo_of": record.item_id, "review": record.review_id}

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import Connection, select
@@ -24,13 +23,12 @@ from flows.summary import summarise
 from flows.workplace import Workplace, effects_of_missing
 from schemas.records import TROUBLES, WorkState
 from schemas.review_records import SEVERITY_RANKS
+from schemas.rows import ItemRow
 from schemas.session import read
 from schemas.tables import Content, Mask, WorkItem
 
 MAX_PICTURES = 60
 MAX_LINES = 300
-
-Row = Mapping[str, Any]
 
 
 def collect_report(place: Workplace, run: Run, remarks: Remarks | None = None) -> Page:
@@ -94,20 +92,20 @@ def _facts(connection: Connection, items: Sequence[int]) -> dict[int, _Facts]:
     }
 
 
-def _first_of(rows: Sequence[Row], number: int) -> list[Row]:
+def _first_of(rows: Sequence[ItemRow], number: int) -> list[ItemRow]:
     """Return the first so many rows, each work item once."""
-    first: dict[int, Row] = {}
+    first: dict[int, ItemRow] = {}
     for row in rows:
         first.setdefault(row["work_item"], row)
     return list(first.values())[:number]
 
 
-def _worst(row: Row) -> int:
+def _worst(row: ItemRow) -> int:
     """Return where a row's worst flag puts it, the most severe first."""
     return -max((SEVERITY_RANKS[flag["severity"]] for flag in row["flags"]), default=0)
 
 
-def _flag_lines(row: Row) -> list[FlagLine]:
+def _flag_lines(row: ItemRow) -> list[FlagLine]:
     return [
         FlagLine(
             row["key"],
@@ -121,17 +119,17 @@ def _flag_lines(row: Row) -> list[FlagLine]:
     ]
 
 
-def _trouble(row: Row) -> Trouble:
+def _trouble(row: ItemRow) -> Trouble:
     reason = str(row["reason"] or "no reason was recorded").rstrip(". ") + "."
     return Trouble(row["key"], row["outcome"], row["error_class"], reason[0].upper() + reason[1:])
 
 
-def _cards(place: Workplace, rows: Sequence[Row], facts: Mapping[int, _Facts]) -> tuple[Card, ...]:
+def _cards(place: Workplace, rows: Sequence[ItemRow], facts: Mapping[int, _Facts]) -> tuple[Card, ...]:
     maker = PreviewMaker(place.source, place.destination)
     return tuple(_card(place, row, facts.get(row["work_item"], _Facts()), maker) for row in rows)
 
 
-def _card(place: Workplace, row: Row, facts: _Facts, maker: PreviewMaker) -> Card:
+def _card(place: Workplace, row: ItemRow, facts: _Facts, maker: PreviewMaker) -> Card:
     mask, restored = (_key_in(place.destination, row[kind]) for kind in ("mask", "restored"))
     pixels = (facts.width or 0) * (facts.height or 0)
     previews = maker.make(row["key"], pixels=pixels, sha256=row["sha256"], mask=mask, restored=restored)

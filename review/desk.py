@@ -6,9 +6,7 @@ import getpass
 import hmac
 import secrets
 import threading
-from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
 
 from review.layers import PhotoLayers, layers_of
 from review.passwords import is_right
@@ -20,6 +18,7 @@ from review.settings import DeskSettings
 from review.storage import Storage
 from review.throttle import FREE_FAILURES_OF_ADDRESS, Throttle
 from schemas.repository import Catalog
+from schemas.rows import History
 
 Box = tuple[float, float, float, float]
 
@@ -53,7 +52,7 @@ class Desk:
         """The pictures, ready for a browser."""
         return PictureShelf(self.storage, self.settings.cache, self.settings.cache_bytes)
 
-    def history(self, item: int) -> dict[str, Any]:
+    def history(self, item: int) -> History:
         """Return everything about a work item as of now. Raises UnknownItemError."""
         found = self.catalog.history(item)
         self._pictured.put(item, _pictured(found))
@@ -95,7 +94,7 @@ class Desk:
         return Person(local_name(), Role.ADMIN, is_local=True)
 
 
-def _pictured(history: Mapping[str, Any]) -> tuple[PhotoLayers, list[Box]]:
+def _pictured(history: History) -> tuple[PhotoLayers, list[Box]]:
     boxes = [tuple(side or 0.0 for side in face["box"]) for face in history["faces"]]
     return layers_of(history), [(box[0], box[1], box[2], box[3]) for box in boxes]
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from oldphoto_core.errors import StorageError
 from oldphoto_core.photo import Tier
 from review.pictures import PictureRequest
 from review.pictures.pyramid import upright_size
 from schemas.records import DerivativeKind
+from schemas.rows import ContentRow, DerivativeRow, History, PlaceRow
 
 
 class LayerKind(StrEnum):
@@ -79,32 +79,36 @@ class PhotoLayers:
         return layer
 
 
-def layers_of(history: Mapping[str, Any]) -> PhotoLayers:
+def layers_of(history: History) -> PhotoLayers:
     """Return the layers that a work item's history names."""
-    content = history["content"] or {}
+    content = history["content"]
     orientation = orientation_of(content)
     key = history["key"]
     found: dict[str, Layer] = {}
 
-    def add(name: str, kind: LayerKind, file: Mapping[str, Any], *, is_mask: bool = False) -> None:
-        picture = PictureRequest(key, file["uri"], file["sha256"], orientation, keep_largest=is_mask)
-        found[name] = Layer(name, kind, picture, file.get("tier"), file.get("size"), file.get("media_type"))
+    def shown(uri: str, sha256: str, *, is_mask: bool = False) -> PictureRequest:
+        return PictureRequest(key, uri, sha256, orientation, keep_largest=is_mask)
 
-    if history["sha256"] and (scan := _scan(history)) is not None:
-        add("scan", LayerKind.SCAN, scan)
+    def add(name: str, kind: LayerKind, file: DerivativeRow, *, is_mask: bool = False) -> None:
+        picture = shown(file["uri"], file["sha256"], is_mask=is_mask)
+        found[name] = Layer(name, kind, picture, file["tier"], file["size"], file["media_type"])
+
+    if (sha256 := history["sha256"]) and (scan := _scan(history)) is not None:
+        found["scan"] = Layer("scan", LayerKind.SCAN, shown(scan["uri"], sha256), size=scan["size"])
     files = history["derivatives"]
     for file in files:
         if file["kind"] == DerivativeKind.RESTORED:
             add("restored", LayerKind.RESULT, file)
-    kept = [file for file in files if file["kind"] == DerivativeKind.TIER and file["tier"]]
-    for file in sorted(kept, key=lambda file: _rank(file["tier"]), reverse=True):
-        add(f"tier-{file['tier']}", LayerKind.RESULT, file)
+    kept = [(tier, file) for file in files if file["kind"] == DerivativeKind.TIER and (tier := file["tier"])]
+    for tier, file in sorted(kept, key=lambda one: _rank(one[0]), reverse=True):
+        add(f"tier-{tier}", LayerKind.RESULT, file)
     for file in files:
         if file["kind"] in (DerivativeKind.MASK, DerivativeKind.PROBABILITY):
             add(file["kind"], LayerKind(file["kind"]), file, is_mask=True)
     for edit in history["mask_edits"]:
-        add(f"edit-{edit['mask_edit_id']}", LayerKind.EDIT, edit, is_mask=True)
-    width, height = content.get("width") or 0, content.get("height") or 0
+        name = f"edit-{edit.mask_edit_id}"
+        found[name] = Layer(name, LayerKind.EDIT, shown(edit.uri, edit.sha256, is_mask=True))
+    width, height = (content["width"] or 0, content["height"] or 0) if content else (0, 0)
     return PhotoLayers(history["work_item"], *upright_size(width, height, orientation), orientation, found)
 
 
@@ -113,15 +117,12 @@ def _rank(tier: str) -> int:
     return known.index(tier) if tier in known else -1
 
 
-def orientation_of(content: Mapping[str, Any]) -> int:
+def orientation_of(content: ContentRow | None) -> int:
     """Return the EXIF orientation in a content's header; 1 where it says nothing sensible."""
-    found = (content.get("metadata") or {}).get("orientation", 1)
+    found = content["metadata"].get("orientation", 1) if content else 1
     return found if isinstance(found, int) and 1 <= found <= 8 else 1
 
 
-def _scan(history: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def _scan(history: History) -> PlaceRow | None:
     """Return where the very bytes lie that were worked on; another file may lie at the newest place."""
-    for place in history["locations"]:
-        if place["sha256"] == history["sha256"]:
-            return {"uri": place["uri"], "sha256": place["sha256"], "size": place["size"]}
-    return None
+    return next((place for place in history["locations"] if place["sha256"] == history["sha256"]), None)

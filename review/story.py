@@ -9,6 +9,8 @@ from typing import Any
 
 from review.words import decision_name, event_name
 from schemas.records import EventType
+from schemas.review_records import MaskEditRecord
+from schemas.rows import EventRow, History
 
 
 @dataclass(frozen=True)
@@ -24,14 +26,14 @@ class Chapter:
     details: tuple[tuple[str, str], ...]
 
 
-def story_of(history: Mapping[str, Any]) -> list[Chapter]:
+def story_of(history: History) -> list[Chapter]:
     """Return what happened to a photo, newest first."""
     told = [_chapter(event) for event in history["events"]]
     told += [_edit(edit) for edit in history["mask_edits"]]
     return sorted(told, key=lambda chapter: chapter.at, reverse=True)
 
 
-def _chapter(event: Mapping[str, Any]) -> Chapter:
+def _chapter(event: EventRow) -> Chapter:
     detail = dict(event["detail"] or {})
     title, text = event_name(event["type"]), ""
     if event["type"] == EventType.APPRAISAL:
@@ -43,9 +45,9 @@ def _chapter(event: Mapping[str, Any]) -> Chapter:
     return Chapter(event["at"], event["type"], title, event["agent"], event["outcome"], text, shown)
 
 
-def _edit(edit: Mapping[str, Any]) -> Chapter:
-    shown = (("file", edit["uri"]), ("sha256", edit["sha256"]))
-    return Chapter(edit["at"], "mask edited", "Mask edited", edit["reviewer"], "success", "", shown)
+def _edit(edit: MaskEditRecord) -> Chapter:
+    shown = (("file", edit.uri), ("sha256", edit.sha256))
+    return Chapter(edit.at, "mask edited", "Mask edited", edit.reviewer, "success", "", shown)
 
 
 def _words(value: Any) -> str:

@@ -40,6 +40,7 @@ from schemas.review_records import (
     ReviewRecord,
 )
 from schemas.reviews import Opinion
+from schemas.rows import History
 from schemas.statements import now
 
 
@@ -73,13 +74,13 @@ class DeskOperations:
         with session.read(self.engine) as connection:
             return queue_rows.one(connection, item_id)
 
-    def history(self, item_id: int) -> dict[str, Any]:
+    def history(self, item_id: int) -> History:
         """Return everything about an item and its photo, for the photo's page.
 
         The row of :meth:`show` for this very item (``reviews`` oldest first, undone ones too; ``models``;
         ``work_items``: the photo's other results), and with it ``present`` (the work item of the present
-        result), ``recipe_document`` (parsed), ``mask_edits`` and ``queue`` (a QueueRow, None where there is
-        nothing to decide). Raises UnknownItemError.
+        result), ``recipe_document`` (parsed), ``mask_edits`` (MaskEditRecords) and ``queue`` (a QueueRow, None where
+        there is nothing to decide). Raises UnknownItemError.
         """
         with session.read(self.engine) as connection:
             return dossier.history(connection, item_id)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence, Set
-from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, select, true, union
@@ -13,10 +12,12 @@ from sqlalchemy import ColumnElement, Connection, select, true, union
 from schemas import dossier_parts as parts
 from schemas import queue_rows, redos, reviews
 from schemas.errors import UnknownItemError
-from schemas.items import Record, item_rows
+from schemas.items import as_row, item_rows
 from schemas.listing import require_collection, within_unsorted
 from schemas.queries import begins_with
 from schemas.records import WITH_OUTPUT
+from schemas.review_records import MaskEditRecord
+from schemas.rows import AssetRow, Dossier, History, PhotoParts, ResultRow
 from schemas.standing import standing
 from schemas.tables import (
     Asset,
@@ -34,7 +35,7 @@ _DIGEST = re.compile(r"[0-9a-fA-F]{6,64}")
 
 def show(
     connection: Connection, reference: str, *, collection: str | None, limit: int, after: int | None
-) -> list[Record]:
+) -> list[Dossier]:
     """Return a dossier for each photo that ``reference`` names: a key, or the beginning of a digest.
 
     A dossier has ``key, sha256, outcome, reason, flags, restored, mask`` and more of the work item that
@@ -52,7 +53,7 @@ def show(
     return _dossiers(connection, assets, digest)
 
 
-def history(connection: Connection, item: int) -> Record:
+def history(connection: Connection, item: int) -> History:
     """Return everything about one work item; see ``Catalog.history``. Raises UnknownItemError."""
     asset = connection.scalar(select(WorkItem.asset_id).where(WorkItem.id == item))
     if asset is None:
@@ -73,7 +74,7 @@ def history(connection: Connection, item: int) -> Record:
     }
 
 
-def page(connection: Connection, *, collection: str | None, after: int, limit: int) -> list[Record]:
+def page(connection: Connection, *, collection: str | None, after: int, limit: int) -> list[Dossier]:
     """Return the dossiers of a page of photos, in the order in which they were first seen.
 
     ``after``: the last ``asset`` of the page before. Raises CatalogUseError for an unknown collection.
@@ -84,9 +85,9 @@ def page(connection: Connection, *, collection: str | None, after: int, limit: i
     return _dossiers(connection, _find(connection, condition, None, limit, after, named=False), None)
 
 
-def _mask_edits(connection: Connection, item: int) -> list[Record]:
+def _mask_edits(connection: Connection, item: int) -> list[MaskEditRecord]:
     query = select(MaskEdit.__table__).where(MaskEdit.work_item_id == item).order_by(MaskEdit.id)
-    return [asdict(redos.mask_edit_of(row)) for row in connection.execute(query)]
+    return [redos.mask_edit_of(row) for row in connection.execute(query)]
 
 
 def _find(
@@ -97,7 +98,7 @@ def _find(
     after: int | None,
     *,
     named: bool = True,
-) -> list[Record]:
+) -> list[AssetRow]:
     query = (
         select(Asset.id.label("asset"), Collection.name.label("collection"), Asset.key, Asset.stem)
         .join(Collection, Collection.id == Asset.collection_id)
@@ -111,7 +112,7 @@ def _find(
         query = query.where(Asset.collection_id.in_(scope))
     if after is not None:
         query = query.where(Asset.id > after)
-    return [dict(row._mapping) for row in connection.execute(query)]
+    return [as_row(row, AssetRow) for row in connection.execute(query)]
 
 
 def _by_digest(digest: str) -> Any:
@@ -125,8 +126,8 @@ def _by_digest(digest: str) -> Any:
 
 
 def _dossiers(
-    connection: Connection, assets: list[Record], digest: str | None, item: int | None = None
-) -> list[Record]:
+    connection: Connection, assets: list[AssetRow], digest: str | None, item: int | None = None
+) -> list[Dossier]:
     ids = [asset["asset"] for asset in assets]
     items = _work_items(connection, ids)
     aside = _set_aside(connection, ids)
@@ -134,7 +135,7 @@ def _dossiers(
     events = parts.events(connection, ids)
     contents = parts.contents(connection, locations, items)
     models = parts.models(connection, items)
-    dossiers = []
+    dossiers: list[Dossier] = []
     for asset in assets:
         number = asset["asset"]
         seen = locations.get(number, [])
@@ -142,17 +143,15 @@ def _dossiers(
         done = items.get(number, [])
         best = _best(done, aside, current, digest, item)
         sha = best["sha256"] if best else current
-        dossiers.append(
-            {
-                **(best or _unplanned(asset, current)),
-                "stem": asset["stem"],
-                "content": contents.get(sha) if sha else None,
-                "locations": seen,
-                "work_items": done,
-                "models": models.get(best["recipe"], []) if best else [],
-                "events": events.get(number, []),
-            }
-        )
+        own: PhotoParts = {
+            "stem": asset["stem"],
+            "content": contents.get(sha) if sha else None,
+            "locations": seen,
+            "work_items": done,
+            "models": models.get(best["recipe"], []) if best else [],
+            "events": events.get(number, []),
+        }
+        dossiers.append({**best, **own} if best else _unplanned(asset, current, own))
     return dossiers
 
 
@@ -162,15 +161,15 @@ def _set_aside(connection: Connection, assets: Sequence[int]) -> set[int]:
 
 
 def _best(
-    items: list[Record],
+    items: list[ResultRow],
     aside: Set[int],
     current: str | None = None,
     digest: str | None = None,
     number: int | None = None,
-) -> Record | None:
+) -> ResultRow | None:
     """Return the work item that answers the question; ``items`` come newest first, ``aside`` were set aside."""
 
-    def merit(item: Record) -> tuple[bool, bool, bool, bool, bool]:
+    def merit(item: ResultRow) -> tuple[bool, bool, bool, bool, bool]:
         sha = item["sha256"] or ""
         files = [file["sha256"] for file in item["derivatives"]]
         asked = digest is not None and any(found.startswith(digest) for found in (sha, *files))
@@ -182,13 +181,17 @@ def _best(
     return max(items, key=merit, default=None)
 
 
-def _unplanned(asset: Record, sha256: str | None) -> Record:
-    nothing = ("outcome", "reason", "error_class", "tier", "restored", "mask")
+def _unplanned(asset: AssetRow, sha256: str | None, own: PhotoParts) -> Dossier:
     return {
         "collection": asset["collection"],
         "key": asset["key"],
         "sha256": sha256,
-        **dict.fromkeys(nothing),
+        "outcome": None,
+        "reason": None,
+        "error_class": None,
+        "tier": None,
+        "restored": None,
+        "mask": None,
         "asset": asset["asset"],
         "flags": [],
         "derivatives": [],
@@ -196,10 +199,16 @@ def _unplanned(asset: Record, sha256: str | None) -> Record:
         "measurements": {},
         "decision": None,
         "reviews": [],
+        "stem": own["stem"],
+        "content": own["content"],
+        "locations": own["locations"],
+        "work_items": own["work_items"],
+        "models": own["models"],
+        "events": own["events"],
     }
 
 
-def _work_items(connection: Connection, assets: Sequence[int]) -> dict[int, list[Record]]:
+def _work_items(connection: Connection, assets: Sequence[int]) -> dict[int, list[ResultRow]]:
     query = select(WorkItem.id).where(WorkItem.asset_id.in_(assets)).order_by(WorkItem.id.desc())
     ids = list(connection.scalars(query))
     rows = item_rows(connection, ids, open_flags_only=False)
@@ -208,16 +217,19 @@ def _work_items(connection: Connection, assets: Sequence[int]) -> dict[int, list
     measurements = parts.measurements(connection, ids)
     masks = parts.masks(connection, ids)
     told = reviews.of_items(connection, ids)
-    found: dict[int, list[Record]] = {}
+    found: dict[int, list[ResultRow]] = {}
     for item in ids:
-        row = rows[item]
-        row["mask_coverage"] = masks.get(item, {}).get("coverage")
-        row["mask_components"] = masks.get(item, {}).get("components")
-        row["derivatives"] = files.get(item, [])
-        row["faces"] = faces.get(item, [])
-        row["measurements"] = measurements.get(item, {})
+        coverage, components = masks.get(item, (None, None))
         own = [review for review in told if review.item_id == item]
-        row["decision"] = standing(own).value
-        row["reviews"] = [parts.review(review) for review in own]
+        row: ResultRow = {
+            **rows[item],
+            "mask_coverage": coverage,
+            "mask_components": components,
+            "derivatives": files.get(item, []),
+            "faces": faces.get(item, []),
+            "measurements": measurements.get(item, {}),
+            "decision": standing(own).value,
+            "reviews": [parts.review(review) for review in own],
+        }
         found.setdefault(row["asset"], []).append(row)
     return found

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 
 from sqlalchemy import Connection, select
 
-from schemas.items import Record, grouped
+from schemas.items import as_row, grouped
 from schemas.records import HOT_MEASUREMENTS
 from schemas.review_records import ReviewRecord
+from schemas.rows import (
+    ContentRow,
+    DerivativeRow,
+    EventRow,
+    FaceRow,
+    ModelRow,
+    PlaceRow,
+    ResultRow,
+    ReviewRow,
+)
 from schemas.tables import (
     Agent,
     Content,
@@ -25,7 +34,7 @@ from schemas.tables import (
 )
 
 
-def models(connection: Connection, items: dict[int, list[Record]]) -> dict[int, list[Record]]:
+def models(connection: Connection, items: dict[int, list[ResultRow]]) -> dict[str, list[ModelRow]]:
     """Return the models of each recipe of these work items, by the recipe's digest."""
     recipes = {item["recipe"] for group in items.values() for item in group}
     query = (
@@ -35,16 +44,24 @@ def models(connection: Connection, items: dict[int, list[Record]]) -> dict[int, 
         .where(Recipe.sha256.in_(recipes))
         .order_by(Model.name, Model.version)
     )
-    return grouped(connection.execute(query), "recipe")
+    return grouped(connection.execute(query), "recipe", ModelRow)
 
 
-def review(review: ReviewRecord) -> Record:
+def review(review: ReviewRecord) -> ReviewRow:
     """Return a review as dossiers tell of it."""
-    told = asdict(review)
-    return {"review": told.pop("review_id"), **{name: told[name] for name in told if name != "item_id"}}
+    return {
+        "review": review.review_id,
+        "decision": review.decision,
+        "reason": review.reason,
+        "reviewer": review.reviewer,
+        "at": review.at,
+        "output_sha256": review.output_sha256,
+        "mask_edit_id": review.mask_edit_id,
+        "undoes": review.undoes,
+    }
 
 
-def derivatives(connection: Connection, items: Sequence[int]) -> dict[int, list[Record]]:
+def derivatives(connection: Connection, items: Sequence[int]) -> dict[int, list[DerivativeRow]]:
     """Return the files made by each of these work items."""
     query = (
         select(
@@ -60,18 +77,23 @@ def derivatives(connection: Connection, items: Sequence[int]) -> dict[int, list[
         .where(Derivative.work_item_id.in_(items))
         .order_by(Derivative.id)
     )
-    return grouped(connection.execute(query), "work_item_id")
+    return grouped(connection.execute(query), "work_item_id", DerivativeRow)
 
 
-def faces(connection: Connection, items: Sequence[int]) -> dict[int, list[Record]]:
+def faces(connection: Connection, items: Sequence[int]) -> dict[int, list[FaceRow]]:
     """Return the faces of each of these work items."""
     query = select(Face.__table__).where(Face.work_item_id.in_(items))
-    rows = grouped(connection.execute(query.order_by(Face.work_item_id, Face.position)), "work_item_id")
-    for faces in rows.values():
-        for face in faces:
-            face["box"] = [face.pop(side) for side in ("x", "y", "width", "height")]
-            del face["position"]
-    return rows
+    found: dict[int, list[FaceRow]] = {}
+    for row in connection.execute(query.order_by(Face.work_item_id, Face.position)):
+        face = FaceRow(
+            landmarks=row.landmarks,
+            score=row.score,
+            drift=row.drift,
+            applied=row.applied,
+            box=[row.x, row.y, row.width, row.height],
+        )
+        found.setdefault(row.work_item_id, []).append(face)
+    return found
 
 
 def measurements(connection: Connection, items: Sequence[int]) -> dict[int, dict[str, float]]:
@@ -85,13 +107,13 @@ def measurements(connection: Connection, items: Sequence[int]) -> dict[int, dict
     return found
 
 
-def masks(connection: Connection, items: Sequence[int]) -> dict[int, Record]:
+def masks(connection: Connection, items: Sequence[int]) -> dict[int, tuple[float | None, int]]:
     """Return coverage and components of each of these work items' masks."""
     query = select(Mask.work_item_id, Mask.coverage, Mask.components).where(Mask.work_item_id.in_(items))
-    return {row.work_item_id: dict(row._mapping) for row in connection.execute(query)}
+    return {row.work_item_id: (row.coverage, row.components) for row in connection.execute(query)}
 
 
-def located(connection: Connection, assets: Sequence[int]) -> dict[int, list[Record]]:
+def located(connection: Connection, assets: Sequence[int]) -> dict[int, list[PlaceRow]]:
     """Return where each of these photos was seen, last first."""
     query = (
         select(
@@ -109,15 +131,15 @@ def located(connection: Connection, assets: Sequence[int]) -> dict[int, list[Rec
         .where(Location.asset_id.in_(assets))
         .order_by(Location.last_seen.desc(), Location.id.desc())
     )
-    return grouped(connection.execute(query), "asset_id")
+    return grouped(connection.execute(query), "asset_id", PlaceRow)
 
 
 def contents(
-    connection: Connection, locations: dict[int, list[Record]], items: dict[int, list[Record]]
-) -> dict[str, Record]:
+    connection: Connection, locations: dict[int, list[PlaceRow]], items: dict[int, list[ResultRow]]
+) -> dict[str, ContentRow]:
     """Return what is known of the bytes that these rows name, by digest."""
-    rows = [row for group in (*locations.values(), *items.values()) for row in group]
-    digests = {row["sha256"] for row in rows if row["sha256"]}
+    digests = {place["sha256"] for group in locations.values() for place in group}
+    digests |= {item["sha256"] for group in items.values() for item in group}
     query = select(
         Content.sha256,
         Content.size,
@@ -127,11 +149,11 @@ def contents(
         Content.bit_depth,
         Content.header.label("metadata"),
         Content.warnings,
-    ).where(Content.sha256.in_(digests))
-    return {row.sha256: dict(row._mapping) for row in connection.execute(query)}
+    ).where(Content.sha256.in_(digests - {None}))
+    return {row.sha256: as_row(row, ContentRow) for row in connection.execute(query)}
 
 
-def events(connection: Connection, assets: Sequence[int]) -> dict[int, list[Record]]:
+def events(connection: Connection, assets: Sequence[int]) -> dict[int, list[EventRow]]:
     """Return each photo's events, oldest first."""
     query = (
         select(
@@ -149,4 +171,4 @@ def events(connection: Connection, assets: Sequence[int]) -> dict[int, list[Reco
         .where(Event.asset_id.in_(assets))
         .order_by(Event.id)
     )
-    return grouped(connection.execute(query), "asset_id")
+    return grouped(connection.execute(query), "asset_id", EventRow)

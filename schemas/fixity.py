@@ -66,9 +66,9 @@ def _files(connection: Connection, assets: Sequence[int]) -> dict[int, list[Fixi
     files: dict[int, list[FixityFile]] = {asset: [] for asset in assets}
     for asset, places in located(connection, assets).items():
         # Only where it was seen last; what lies elsewhere may have been moved away since.
-        if places[0]["sha256"] is not None:
-            last = places[0]
-            files[asset].append(FixityFile(MASTER, last["uri"], last["sha256"]))
+        last = places[0]
+        if (digest := last["sha256"]) is not None:
+            files[asset].append(FixityFile(MASTER, last["uri"], digest))
     made = (
         select(WorkItem.asset_id, Derivative.kind, Derivative.uri, Derivative.sha256)
         .join(Derivative, Derivative.work_item_id == WorkItem.id)

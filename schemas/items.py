@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar, cast
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select
 
 from schemas.records import DerivativeKind, FlagState
 from schemas.review_records import SEVERITY_RANKS
+from schemas.rows import FlagRow, ItemColumns, ItemRow
 from schemas.tables import Asset, Collection, Derivative, Flag, Location, Mask, Recipe, WorkItem
 
-Record = dict[str, Any]
+RowT = TypeVar("RowT")
 
 
-def item_rows(connection: Connection, items: Sequence[int], *, open_flags_only: bool) -> dict[int, Record]:
+def item_rows(connection: Connection, items: Sequence[int], *, open_flags_only: bool) -> dict[int, ItemRow]:
     """Return a row for each work item id, from five statements whatever their number.
 
     ``outcome`` is the work item's state (pending and running included); ``restored`` and ``mask`` are URIs
@@ -43,20 +44,24 @@ def item_rows(connection: Connection, items: Sequence[int], *, open_flags_only: 
         .join(Recipe, Recipe.id == WorkItem.recipe_id)
         .where(WorkItem.id.in_(items))
     )
-    rows = {row.work_item: dict(row._mapping) for row in connection.execute(query)}
+    rows = {row.work_item: as_row(row, ItemColumns) for row in connection.execute(query)}
     flags = flags_of(connection, items, open_only=open_flags_only)
     files = files_of(connection, items)
     sources = sources_of(connection, [row["asset"] for row in rows.values()])
+    found: dict[int, ItemRow] = {}
     for item, row in rows.items():
         row["sha256"] = row["sha256"] or None
-        row["source"] = sources.get(row["asset"])
-        row["flags"] = flags.get(item, [])
-        row["restored"] = files.get(item, {}).get(DerivativeKind.RESTORED)
-        row["mask"] = files.get(item, {}).get(DerivativeKind.MASK)
-    return rows
+        found[item] = {
+            **row,
+            "source": sources.get(row["asset"]),
+            "flags": flags.get(item, []),
+            "restored": files.get(item, {}).get(DerivativeKind.RESTORED),
+            "mask": files.get(item, {}).get(DerivativeKind.MASK),
+        }
+    return found
 
 
-def flags_of(connection: Connection, items: Sequence[int], *, open_only: bool) -> dict[int, list[Record]]:
+def flags_of(connection: Connection, items: Sequence[int], *, open_only: bool) -> dict[int, list[FlagRow]]:
     """Return the flags of each work item, the gravest first."""
     query = (
         select(
@@ -74,7 +79,7 @@ def flags_of(connection: Connection, items: Sequence[int], *, open_only: bool) -
     )
     if open_only:
         query = query.where(Flag.state == FlagState.OPEN.value)
-    found = grouped(connection.execute(query), "work_item_id")
+    found = grouped(connection.execute(query), "work_item_id", FlagRow)
     for flags in found.values():
         flags.sort(key=lambda flag: -SEVERITY_RANKS.get(flag["severity"], 0))
     return found
@@ -96,13 +101,20 @@ def files_of(connection: Connection, items: Sequence[int]) -> dict[int, dict[str
     return files
 
 
-def grouped(rows: Any, column: str) -> dict[int, list[Record]]:
+def grouped(rows: Iterable[Row[Any]], column: str, kind: type[RowT]) -> dict[Any, list[RowT]]:
     """Return rows as dictionaries in lists by the value of ``column``, which they lose."""
-    groups: dict[int, list[Record]] = defaultdict(list)
+    groups: dict[Any, list[RowT]] = defaultdict(list)
     for row in rows:
-        record = dict(row._mapping)
-        groups[record.pop(column)].append(record)
+        groups[row._mapping[column]].append(as_row(row, kind, without=column))
     return groups
+
+
+def as_row(row: Row[Any], kind: type[RowT], *, without: str | None = None) -> RowT:
+    """Return what a statement gave as the dictionary that ``kind`` describes.
+
+    Nothing but a test (tests/schemas/test_rows.py) can tell whether a statement's columns are those keys.
+    """
+    return cast("RowT", {name: value for name, value in row._mapping.items() if name != without})
 
 
 def sources_of(connection: Connection, assets: Sequence[int]) -> dict[int, str]:

@@ -22,11 +22,12 @@ from sqlalchemy import (
 )
 
 from schemas.errors import CatalogUseError
-from schemas.items import Record, item_rows
+from schemas.items import item_rows
 from schemas.listing import of_bytes_seen_last, require_collection, within_unsorted
 from schemas.present import replaced
 from schemas.records import TROUBLES, WITH_OUTPUT, RunState, WorkState
 from schemas.review_records import SEVERITY_RANKS, Standing
+from schemas.rows import ItemRow
 from schemas.runs import COUNTS, live_counts
 from schemas.statements import MAX_PARAMETERS, batches
 from schemas.tables import Asset, Collection, QueueEntry, Recipe, Run, WorkItem
@@ -37,7 +38,7 @@ TROUBLED: ColumnElement[bool] = literal_column(f"work_item.state IN ('{TROUBLES[
 
 def runs(
     connection: Connection, *, collection: str | None, limit: int | None, after: int | None
-) -> list[Record]:
+) -> list[dict[str, Any]]:
     """Return runs, newest first, all with ``limit`` None; a running one's counts are of this moment."""
     query = (
         select(
@@ -57,7 +58,7 @@ def runs(
     return [_run_row(connection, row) for row in connection.execute(query).all()]
 
 
-def _run_row(connection: Connection, row: Row[Any]) -> Record:
+def _run_row(connection: Connection, row: Row[Any]) -> dict[str, Any]:
     if row.state == RunState.RUNNING:
         counts = live_counts(connection, row)
     else:
@@ -101,13 +102,13 @@ class FlaggedFilter:
         return self.outcome is None or self.flag is not None or self.minimum is not None
 
 
-def flagged(connection: Connection, wanted: FlaggedFilter, *, limit: int, after: int | None) -> list[Record]:
+def flagged(connection: Connection, wanted: FlaggedFilter, *, limit: int, after: int | None) -> list[ItemRow]:
     """Return work items, newest first, with their open flags. Raises CatalogUseError."""
     if wanted.outcome is not None and wanted.outcome not in list(WorkState):
         raise CatalogUseError(f"not an outcome: {wanted.outcome!r} (one of {', '.join(WorkState)})")
     query = flagged_ids(connection, wanted, limit=limit, after=after)
     ids = list(connection.scalars(query))
-    rows: dict[int, Record] = {}
+    rows: dict[int, ItemRow] = {}
     for chunk in batches(ids, MAX_PARAMETERS):
         rows |= item_rows(connection, chunk, open_flags_only=True)
     return [rows[item] for item in ids]

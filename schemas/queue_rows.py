@@ -21,6 +21,7 @@ from schemas.review_records import (
     QueueRow,
     Standing,
 )
+from schemas.rows import ItemRow
 from schemas.statements import MAX_PARAMETERS, batches
 from schemas.tables import QueueEntry, WorkItem
 
@@ -75,15 +76,16 @@ def _rows(connection: Connection, ids: Sequence[int], values: dict[int, float | 
     }
 
 
-def _row(
-    fact: dict[str, Any], entry: Any, files: dict[str, str], output: str, value: float | None
-) -> QueueRow:
+def _row(fact: ItemRow, entry: Any, files: dict[str, str], output: str, value: float | None) -> QueueRow:
+    run, sha256 = fact["run"], fact["sha256"]
+    assert run is not None, "a run made what has an output …"
+    assert sha256 is not None, "… of bytes that could be read"
     return QueueRow(
         item_id=fact["work_item"],
         asset_id=fact["asset"],
         collection=fact["collection"],
         key=fact["key"],
-        sha256=fact["sha256"],
+        sha256=sha256,
         output_sha256=output,
         outcome=fact["outcome"],
         severity=queue.severity_name(entry.severity),
@@ -95,7 +97,7 @@ def _row(
         source=fact["source"],
         tier=fact["tier"],
         recipe=fact["recipe"],
-        run=fact["run"],
+        run=run,
         finished_at=fact["finished_at"],
         decision=Standing(entry.decision),
         last_review=entry.review_id,

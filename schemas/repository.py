@@ -43,6 +43,7 @@ from schemas.records import (
     Plan,
     RunState,
 )
+from schemas.rows import Dossier, ItemRow
 from schemas.statements import batches
 from schemas.upkeep import UpkeepOperations
 
@@ -246,7 +247,7 @@ class Catalog(AccountOperations, SessionOperations, DeskOperations, UpkeepOperat
         run_id: int | None = None,
         limit: int = 100,
         after: int | None = None,
-    ) -> list[dict[str, Any]]:
+    ) -> list[ItemRow]:
         """Return work items with open flags, newest first; with ``outcome`` those that ended so.
 
         ``after``: the last ``work_item`` of the page before. See :func:`schemas.queries.flagged`.
@@ -261,7 +262,7 @@ class Catalog(AccountOperations, SessionOperations, DeskOperations, UpkeepOperat
 
     def show(
         self, reference: str, *, collection: str | None = None, limit: int = 20, after: int | None = None
-    ) -> list[dict[str, Any]]:
+    ) -> list[Dossier]:
         """Return everything about the photos with this key, or with such a digest.
 
         A digest is the beginning (6 digits or more) of the SHA-256 of a photo or of a file made from it.
@@ -270,9 +271,7 @@ class Catalog(AccountOperations, SessionOperations, DeskOperations, UpkeepOperat
         with session.read(self.engine) as connection:
             return dossier.show(connection, reference, collection=collection, limit=limit, after=after)
 
-    def dossiers(
-        self, *, collection: str | None = None, after: int = 0, limit: int = 200
-    ) -> list[dict[str, Any]]:
+    def dossiers(self, *, collection: str | None = None, after: int = 0, limit: int = 200) -> list[Dossier]:
         """Return a page of photos as :meth:`show` does, in the order in which they were first seen.
 
         ``after``: the last ``asset`` of the page before. Raises CatalogUseError.

@@ -12,8 +12,6 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from schemas.records import FlagRecord
-
 
 class Role(StrEnum):
     """What an account may do; each may do what those before it may. The desk enforces it."""
@@ -145,10 +143,16 @@ class QueueFilter:
 
 
 @dataclass(frozen=True)
-class QueueFlag(FlagRecord):
-    """A flag of a queue row; ``state`` is open or closed."""
+class QueueFlag:
+    """A flag of a queue row; ``value`` None: it was no number; ``state`` is open or closed."""
 
-    state: str = "open"
+    code: str
+    severity: str
+    value: float | None
+    threshold: float | None
+    rule_version: int
+    explanation: str
+    state: str
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,6 @@ from sqlalchemy import (
 )
 
 from schemas.errors import CatalogUseError
-from schemas.items import Record
 from schemas.listing import of_bytes_seen_last, require_collection
 from schemas.queries import TROUBLED, runs
 from schemas.records import WorkState
@@ -32,7 +31,7 @@ from schemas.tables import Collection, OutcomeTally, Recipe, Run, Tally, WorkIte
 STATS = ("outcome", "collection", "flag", "run")
 
 
-def stats(connection: Connection, by: str, *, collection: str | None) -> list[Record]:
+def stats(connection: Connection, by: str, *, collection: str | None) -> list[dict[str, Any]]:
     """Return totals, one row a group. Raises CatalogUseError for another ``by`` than :data:`STATS`."""
     if by not in STATS:
         raise CatalogUseError(f"cannot total by {by!r} (one of {', '.join(STATS)})")
@@ -44,7 +43,7 @@ def stats(connection: Connection, by: str, *, collection: str | None) -> list[Re
     return [dict(row._mapping) for row in connection.execute(query)]
 
 
-def _with_speed(run: Record) -> Record:
+def _with_speed(run: dict[str, Any]) -> dict[str, Any]:
     worked = run["done"] + run["skipped"] + run["quarantined"] + run["failed"]
     hours = (run["seconds"] or 0) / 3600
     kept = {name: value for name, value in run.items() if name not in ("flow_run", "parameters")}

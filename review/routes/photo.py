@@ -32,7 +32,7 @@ def photo(request: Request, item: ItemNumber, wanted: Wanted, person: CurrentPer
     desk = desk_of(request)
     history = desk.history(item)
     layers = desk.layers(item)
-    row: QueueRow | None = history["queue"]
+    row = history["queue"]
     following = next_item(desk, row, wanted) if row is not None else None
     return page(
         request,

@@ -6,38 +6,33 @@ current decision is *approve* and whose output is still the one that was looked 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from schemas.records import WITH_OUTPUT, DerivativeKind
 from schemas.review_records import Standing
+from schemas.rows import DerivativeRow, Dossier, FileRow, ReviewRow
 
-Dossier = Mapping[str, Any]
 NO_MASTER = "its master could not be read, or is another file by now"
 
 
-def output_of(dossier: Dossier) -> Mapping[str, Any] | None:
+def output_of(dossier: Dossier) -> DerivativeRow | None:
     """Return the restored file of a photo, or None where there is none."""
     return file_of(dossier, DerivativeKind.RESTORED)
 
 
-def file_of(dossier: Dossier, kind: str) -> Mapping[str, Any] | None:
+def file_of(dossier: Dossier, kind: str) -> DerivativeRow | None:
     """Return the first file of a kind, or None."""
-    found: Mapping[str, Any] | None = next(
-        (file for file in dossier["derivatives"] if file["kind"] == kind), None
-    )
-    return found
+    return next((file for file in dossier["derivatives"] if file["kind"] == kind), None)
 
 
-def master_of(dossier: Dossier) -> Mapping[str, Any] | None:
+def master_of(dossier: Dossier) -> FileRow | None:
     """Return the master that a photo's result is of, where it was seen last, or None for :data:`NO_MASTER`."""
     sha256 = dossier["sha256"]
-    seen = (place for place in dossier["locations"] if sha256 and place["sha256"] == sha256)
-    found: Mapping[str, Any] | None = next(seen, None)
-    return found
+    if sha256 is None:
+        return None
+    seen = (place["uri"] for place in dossier["locations"] if place["sha256"] == sha256)
+    return next((FileRow(uri=uri, sha256=sha256) for uri in seen), None)
 
 
-def approval_of(dossier: Dossier) -> Mapping[str, Any] | None:
+def approval_of(dossier: Dossier) -> ReviewRow | None:
     """Return the review that approves a photo's result as it is now, or None."""
     if dossier["decision"] != Standing.APPROVE:
         return None
@@ -47,7 +42,7 @@ def approval_of(dossier: Dossier) -> Mapping[str, Any] | None:
     ]
     output = output_of(dossier)
     digest = output["sha256"] if output else dossier["sha256"]
-    found: Mapping[str, Any] | None = counting[-1] if counting else None
+    found = counting[-1] if counting else None
     return found if found and found["output_sha256"] == digest else None
 
 

@@ -9,7 +9,8 @@ from urllib.parse import quote
 
 from iiif_prezi3 import Collection, Manifest
 
-from schemas.exports.approval import Dossier, approval_of
+from schemas.exports.approval import approval_of
+from schemas.rows import Dossier
 
 _CONTEXT = "http://iiif.io/api/presentation/3/context.json"
 

@@ -6,14 +6,14 @@ Event types are terms of id.loc.gov/vocabulary/preservation/eventType. Local ide
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from lxml import etree
 
 from schemas.cells import json_text
-from schemas.exports.approval import Dossier
+from schemas.rows import DerivativeRow, Dossier, EventRow, ModelRow
 
 NAMESPACE = "http://www.loc.gov/premis/v3"
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
@@ -63,7 +63,7 @@ def _master(root: Node, dossier: Dossier) -> None:
     _relationship(master, "structural", "represents", _asset(dossier))
 
 
-def _derivative(root: Node, dossier: Dossier, files: Sequence[Mapping[str, Any]]) -> None:
+def _derivative(root: Node, dossier: Dossier, files: Sequence[DerivativeRow]) -> None:
     """Add the object of files that are the same bytes, such as two tiers of a photo without faces."""
     node, first = _object(root, "file"), files[0]
     _identifier(node, "object", _file(first["sha256"]))
@@ -78,17 +78,17 @@ def _derivative(root: Node, dossier: Dossier, files: Sequence[Mapping[str, Any]]
         _relationship(node, "derivation", "has source", _file(dossier["sha256"]))
 
 
-def _files(dossier: Dossier) -> list[list[Mapping[str, Any]]]:
+def _files(dossier: Dossier) -> list[list[DerivativeRow]]:
     """Return the files that were made, those of one digest together: one object has one identifier."""
     taken = {dossier["content"]["sha256"]} if dossier["content"] else set()
-    found: dict[str, list[Mapping[str, Any]]] = {}
+    found: dict[str, list[DerivativeRow]] = {}
     for file in dossier["derivatives"]:
         if file["sha256"] not in taken:
             found.setdefault(file["sha256"], []).append(file)
     return list(found.values())
 
 
-def _event(root: Node, dossier: Dossier, number: int, event: Mapping[str, Any]) -> None:
+def _event(root: Node, dossier: Dossier, number: int, event: EventRow) -> None:
     node = _add(root, "event")
     _identifier(node, "event", f"{_asset(dossier)}/event/{number}")
     kind = _text(node, "eventType", event["type"])
@@ -126,7 +126,7 @@ def _agent(root: Node, name: str, kind: str) -> None:
         _text(node, "agentVersion", version)
 
 
-def _model(root: Node, model: Mapping[str, Any]) -> None:
+def _model(root: Node, model: ModelRow) -> None:
     node = _add(root, "agent")
     _identifier(node, "agent", _model_name(model))
     _text(node, "agentName", model["name"])
@@ -136,12 +136,12 @@ def _model(root: Node, model: Mapping[str, Any]) -> None:
     _text(node, "agentNote", f"licence {model['licence']}")
 
 
-def _kind_of(events: Iterable[Mapping[str, Any]], name: str) -> str:
+def _kind_of(events: Iterable[EventRow], name: str) -> str:
     return next(event["agent_type"] for event in events if event["agent"] == name)
 
 
 def _characteristics(
-    node: Node, sha256: str, size: int, form: str, made: Mapping[str, Any] | None = None
+    node: Node, sha256: str, size: int, form: str, made: DerivativeRow | None = None
 ) -> None:
     characteristics = _add(node, "objectCharacteristics")
     fixity = _add(characteristics, "fixity")
@@ -208,7 +208,7 @@ def _file(sha256: str) -> str:
     return f"file/{sha256}"
 
 
-def _model_name(model: Mapping[str, Any]) -> str:
+def _model_name(model: ModelRow) -> str:
     return f"agent/{model['name']} {model['version']} {model['weights_sha256'][:12]}"
 
 

@@ -85,7 +85,7 @@ def test_a_drawn_mask_becomes_a_new_result_of_a_new_recipe(restored: RestoreRequ
         assert made.recipe != row.recipe
         document = json.loads(json.dumps(catalog.history(made.item_id)["recipe_document"]))
         edit = catalog.history(row.item_id)["mask_edits"][0]
-        assert document["mask"] == {"sha256": edit["sha256"]}
+        assert document["mask"] == {"sha256": edit.sha256}
         assert made.mask is not None
         assert f"/recipes/{made.recipe[:12]}/" in made.mask
         used = to_upright(np.asarray(Image.open(made.mask)) > 127, ORIENTATION)
@@ -163,7 +163,7 @@ def test_a_scan_that_changed_since_is_not_mixed_with_an_old_mask(
         row = row_of(catalog, "plain.png")
         ask(catalog, row, np.ones((72, 96), bool))
         edit = catalog.history(row.item_id)["mask_edits"][0]
-        Path(edit["uri"]).write_bytes(b"other bytes")
+        Path(edit.uri).write_bytes(b"other bytes")
         summary = redo(restored.destination, device="cpu")
         assert "sha256" in summary.problems["plain.png"]
         assert catalog.pending_redos("album")

@@ -42,9 +42,9 @@ def submit(reviewer: Visitor, item: int, **drawing: Any) -> httpx.Response:
 def saved(catalog: Catalog, item: int, orientation: int = 1) -> NDArray[np.bool_]:
     """Return the newest edited mask, upright."""
     edit = catalog.history(item)["mask_edits"][-1]
-    data = Path(edit["uri"]).read_bytes()
-    assert hashlib.sha256(data).hexdigest() == edit["sha256"]
-    return to_upright(np.asarray(Image.open(edit["uri"])) > 127, orientation)
+    data = Path(edit.uri).read_bytes()
+    assert hashlib.sha256(data).hexdigest() == edit.sha256
+    return to_upright(np.asarray(Image.open(edit.uri)) > 127, orientation)
 
 
 def stroke(tool: str, size: float, *points: tuple[float, float]) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def test_a_turned_photos_mask_is_stored_as_its_master_is(catalog: Catalog, revie
     item = item_of(catalog, "album/turned.png")
     assert submit(reviewer, item, strokes=[stroke("paint", 5, (150, 250), (190, 250))]).status_code == 200
     edit = catalog.history(item)["mask_edits"][-1]
-    assert np.asarray(Image.open(edit["uri"])).shape == (200, 300)
+    assert np.asarray(Image.open(edit.uri)).shape == (200, 300)
     mask = saved(catalog, item, orientation=6)
     expected = damage((200, 300))
     assert mask[248:253, 150:190].all()
@@ -105,7 +105,7 @@ def test_the_probability_is_cut_at_the_threshold(catalog: Catalog, reviewer: Vis
 def test_an_edited_mask_can_be_edited_again(catalog: Catalog, reviewer: Visitor) -> None:
     item = item_of(catalog, "album/first.png")
     submit(reviewer, item, base="empty", strokes=[stroke("paint", 5, (100, 100))])
-    first = catalog.history(item)["mask_edits"][-1]["mask_edit_id"]
+    first = catalog.history(item)["mask_edits"][-1].mask_edit_id
     submit(reviewer, item, base=f"edit-{first}", strokes=[stroke("paint", 5, (200, 100))])
     mask = saved(catalog, item)
     assert mask[100, 100]
