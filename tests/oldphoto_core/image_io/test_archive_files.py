@@ -17,6 +17,7 @@ _UNSUPPORTED = {
     "pillow-0023.pfm": "floating-point",
     "pillow-0024.tiff": "float32",
     "pillow-0025.tiff": "int32",
+    "twelvemonkeys-0001.bmp": "16 colours in run lengths",
 }
 _DAMAGED = {
     "metadataextractor-0002.jpg": "ends early",  # fuzzed: 613 bytes that declare six megapixels
