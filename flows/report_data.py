@@ -111,12 +111,17 @@ def _flag_lines(row: ItemRow) -> list[FlagLine]:
             row["key"],
             flag["code"],
             flag["severity"],
-            f"{flag['value']:.3g}",
-            f"{flag['threshold']:.3g}",
+            _number(flag["value"]),
+            _number(flag["threshold"]),
             flag["explanation"],
         )
         for flag in row["flags"]
     ]
+
+
+def _number(value: float | None) -> str:
+    """Return a number as people read it; None is what a database keeps of one that is none."""
+    return "–" if value is None else f"{value:.3g}"
 
 
 def _trouble(row: ItemRow) -> Trouble:

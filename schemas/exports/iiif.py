@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from iiif_prezi3 import Collection, Manifest
-
+from schemas.cells import json_text
 from schemas.exports.approval import approval_of
 from schemas.rows import Dossier
 
@@ -59,7 +58,7 @@ def manifest(dossier: Dossier, photo: WebPhoto, base: str) -> str:
             }
         ],
     }
-    return str(Manifest(**document).json())
+    return json_text(document)
 
 
 def collection(
@@ -76,7 +75,7 @@ def collection(
             for entry, label in entries
         ],
     }
-    return str(Collection(**document).json())
+    return json_text(document)
 
 
 def _painting(photo: WebPhoto, base: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 import bagit
 import numpy as np
 import pytest
-from iiif_prezi3 import Manifest
+from iiif_prezi3 import Collection, Manifest
 from lxml import etree
 from PIL import Image
 from prefect.artifacts import Artifact
@@ -148,6 +148,8 @@ def test_a_iiif_tree(archive: Catalog, tmp_path: Path) -> None:
     export(archive, tmp_path / "iiif", "iiif", approved_only=True, base_url=BASE, max_side=64)
     root = json.loads((tmp_path / "iiif" / "collection.json").read_text())
     page = json.loads(_file(tmp_path, root["items"][0]["id"]).read_text())
+    for listed in (root, page):
+        Collection(**listed)
     assert len(page["items"]) == 5
     for item in page["items"]:
         manifest = json.loads(_file(tmp_path, item["id"]).read_text())

@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from actors.storage import FolderStore
 from flows.recording import recorded_run
@@ -22,6 +23,7 @@ from flows.restore_archive import ingest_source, plan_work, restore_photos
 from flows.summary import summarise
 from flows.workplace import open_workplace
 from oldphoto_core.errors import StorageError
+from schemas.tables import Flag
 from tests.flows.material import write_photos
 
 EVIL = "<script>alert('x')</script>\"&.tif"
@@ -189,6 +191,10 @@ def test_a_flagged_photo_is_shown_first_and_once(
         ingest_source.fn(place, run)
         restore_photos.fn(place, run, plan_work.fn(place, run))
         shown = collect_report(place, run).photos
+        with place.catalog.engine.begin() as connection:
+            connection.execute(update(Flag).values(value=None))
+        (unmeasured,) = collect_report(place, run).flagged
+    assert (unmeasured.value, unmeasured.threshold) == ("–", "0")
     assert [photo.key for photo in shown] == ["album/photo-002.png", "photo-001.jpg", "photo-000.png"]
     assert [flag.code for flag in shown[0].flags] == ["name-conflict"]
 
