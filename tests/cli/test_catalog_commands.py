@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 from cli.main import build_app
 from oldphoto_core.errors import UsageError
 from schemas import session
-from schemas.errors import CatalogUseError
+from schemas.errors import CatalogUseError, CatalogVersionError
 from schemas.repository import Catalog
 from tests.schemas.archive import Archive, full, photo, refused
 
@@ -240,7 +240,7 @@ def test_show_prints_a_tree(destination: Path) -> None:
 def test_a_catalog_of_an_older_version_is_upgraded_without_restoring_anything(destination: Path) -> None:
     session.downgrade(f"sqlite:///{destination / 'catalog.db'}", "0004")
     refused = oldphoto(destination, "runs")
-    assert refused.exit_code == 1
-    assert "`oldphoto catalog rebuild`" in refused.stderr
+    assert isinstance(refused.exception, CatalogVersionError)
+    assert "`oldphoto catalog rebuild`" in str(refused.exception)
     assert answer(oldphoto(destination, "catalog", "rebuild", destination, "--json"))["photos"] == 0
     assert [run["state"] for run in answer(oldphoto(destination, "runs", "--json"))] == ["completed"]
