@@ -36,7 +36,7 @@ from actors.errors import EngineError
 from actors.inline import settled
 from actors.job import RestoreJob
 from actors.packing import pack, unpack
-from actors.ray_session import machines, ray_session
+from actors.ray_session import machines, ray_session, require_worker
 from actors.resources import EngineSettings, Plan, Resources, StageGroup, plan_resources
 from actors.restorer import RestorerFactory
 from actors.rows import InputRow, OutcomeRow, PhotoRow
@@ -71,6 +71,7 @@ def run_ray(
         megapixel_timeout_s=settings.megapixel_timeout_s * _PATIENCE[job.config],
     )
     with ray_session(settings):
+        require_worker()
         while window := list(islice(source, settings.window)):
             plan = plan_resources(machines(), photos=len(window), device=job.device, settings=settings)
             yield from _run_window(window, RayEngine(job, settings, restorer_factory, plan))

@@ -35,6 +35,8 @@ _ANSWER_S = 15.0
 _WORKER_S = 180.0
 _STAY_S = 1.0
 """Ray looks at the memory four times in it."""
+_probes: list[Any] = []
+"""Tasks that stay for a moment in a worker of the Ray that was started here; nobody waits for them at its start."""
 _NOTICE = b"Set ray log level from environment variable"
 
 
@@ -43,7 +45,7 @@ def ray_session(settings: EngineSettings) -> Iterator[None]:
     """Use the Ray that this process is connected to; else ``RAY_ADDRESS``; else start one and stop it.
 
     Raises:
-        EngineError: the cluster cannot be reached, or Ray cannot start here, or no worker of it stays.
+        EngineError: the cluster cannot be reached, or Ray cannot start here.
     """
     if ray.is_initialized():
         yield
@@ -64,14 +66,16 @@ def ray_session(settings: EngineSettings) -> Iterator[None]:
     _hush()
     try:
         if not os.environ.get("RAY_ADDRESS"):
-            _require_worker()
+            remote: Any = ray.remote(num_cpus=0, max_retries=0)(_stay)
+            _probes.append(remote.remote())
         yield
     finally:
+        _probes.clear()
         ray.shutdown()
 
 
-def _require_worker() -> None:
-    """Do nothing where a worker starts and stays for a moment.
+def require_worker() -> None:
+    """Do nothing where a worker of the Ray that was started here has come up, and stayed for a moment.
 
     While the memory is nearly full, Ray ends each worker soon after its start. Ray Data has workers of its own, which
     it starts again without end, and waits for without a limit and without a word.
@@ -79,9 +83,9 @@ def _require_worker() -> None:
     Raises:
         EngineError: none starts, or it was ended at once.
     """
-    remote: Any = ray.remote(num_cpus=0, max_retries=0)(_stay)
     try:
-        ray.get(remote.remote(), timeout=_WORKER_S)
+        while _probes:
+            ray.get(_probes.pop(), timeout=_WORKER_S)
     except ray.exceptions.RayError as error:
         said = str(error).strip().partition("\n")[0].rstrip(".")
         raise EngineError(

@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 PROGRAM = """
-from actors.ray_session import ray_session
+from actors.ray_session import ray_session, require_worker
 from actors.resources import EngineSettings
 with ray_session(EngineSettings()):
+    require_worker()
     print("connected")
 """
 
