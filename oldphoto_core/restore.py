@@ -36,7 +36,7 @@ class Translation:
     """The two lower tiers of one photo, and whether it needed them at all.
 
     ``mask`` is the dilated one; ``contrast`` is the original's, as a share of the restored tier's. The conserved tier
-    is made when it is first asked for.
+    is made when it is first asked for. Where only that was wanted, ``restored`` is 0 in parts that no fill needs.
     """
 
     original: Pixels
@@ -158,7 +158,7 @@ class Restorer:
                 "Train them with `oldphoto train`, or name a folder that has them."
             )
         mask = dilated(detection.mask, self.settings.dilation)
-        restored = np.empty_like(pixels)
+        restored = np.zeros_like(pixels)
         change = translate_into(
             self.translator,
             self.settings,

@@ -15,6 +15,7 @@ from oldphoto_core.detection.banded import MaskFacts, hysteresis_into
 from oldphoto_core.detection.detector import DefectDetector
 from oldphoto_core.detection.lettering import measure_lettering
 from oldphoto_core.detection.looks import Looks, enlarged_region
+from oldphoto_core.latent.compose import REACH
 from oldphoto_core.latent.doubts import doubts
 from oldphoto_core.latent.fading import Levels, lost_levels
 from oldphoto_core.latent.overview import overview
@@ -93,7 +94,7 @@ def translate_into(
 ) -> Change:
     """Write the restored tier, and judge whether the photo needed it.
 
-    Law: ``fill_only`` changes no pixel of a photo that needed it.
+    Law: ``fill_only`` changes no pixel of the conserved tier of a photo that needed it.
 
     Args:
         translator: the networks.
@@ -103,7 +104,8 @@ def translate_into(
         restored: shaped and typed like ``pixels``.
         coverage: share of the photo that the mask took before it was dilated.
         fill_only: no tier above the conserved one is made of this, so that what the translation does outside the
-            mask reaches nobody: it is no reason to touch the photo, and is not measured.
+            mask reaches nobody: it is no reason to touch the photo, and is not measured. Only tiles from which a
+            fill takes something are written.
     """
     height, width = pixels.shape[:2]
     damaged = coverage >= settings.needed_mask
@@ -120,9 +122,8 @@ def translate_into(
         if probed < settings.needed_change / 2:
             return Change(needed=False, measurements={"mean_change": probed, **toned}, complete=False)
     grid = translator.grid(height, width)
-    measured = _translated(
-        translator, settings, pixels, correction, mask, restored, grid, list(grid.windows())
-    )
+    chosen = _around_damage(grid, mask) if fill_only else list(grid.windows())
+    measured = _translated(translator, settings, pixels, correction, mask, restored, grid, chosen)
     needed = damaged or measured["mean_change"] >= settings.needed_change
     # Of the tones that are given back nothing stays in a fill: it has those of its surroundings.
     measured |= _UNTOUCHED if fill_only else toned
@@ -184,6 +185,18 @@ def _translated(
         if restored is not None and kind is not None:
             restored.write(top, left, kind.stored(done))
     return meter.measurements()
+
+
+def _around_damage(grid: Grid, mask: Raster) -> list[Window]:
+    """Return the windows that keep a pixel within a fill's reach of the damage."""
+
+    def matters(window: Window) -> bool:
+        top, left, bottom, right = grid.kept(window)
+        top, left = max(0, top - REACH), max(0, left - REACH)
+        bottom, right = min(grid.height, bottom + REACH), min(grid.width, right + REACH)
+        return bool(mask.read(top, left, bottom, right).any())
+
+    return [window for window in grid.windows() if matters(window)]
 
 
 def _spread(grid: Grid) -> list[Window]:

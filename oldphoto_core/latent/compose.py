@@ -17,7 +17,8 @@ _SCALES = ((4.0, 1.0), (12.0, 1e-2), (48.0, 1e-4))
 """Standard deviations in pixels, each with the weight of its answer."""
 _ALIGNED = 12
 """The widest blur works on a picture reduced by so much: blocks begin at multiples of it."""
-_REACH = 4 * 48 + 2 * _ALIGNED
+REACH = 4 * 48 + 2 * _ALIGNED
+"""How far in pixels from the mask the restored photo matters to a fill."""
 _BLOCK = 64 * _ALIGNED
 
 
@@ -54,10 +55,10 @@ def conserve_into(
             result.write(top, left, before)
             continue
         outer = (
-            max(0, top - _REACH),
-            max(0, left - _REACH),
-            min(height, bottom + _REACH),
-            min(width, right + _REACH),
+            max(0, top - REACH),
+            max(0, left - REACH),
+            min(height, bottom + REACH),
+            min(width, right + REACH),
         )
         after = np.float32(contrast) * to_unit(restored.read(*outer))
         difference, around = to_unit(original.read(*outer)) - after, mask.read(*outer)

@@ -139,6 +139,28 @@ def test_what_only_a_higher_tier_changes_is_no_change_of_the_conserved_one(brigh
     assert np.array_equal(fill.image, full.tiers[Tier.CONSERVED])
 
 
+def test_only_what_a_fill_needs_is_translated(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Law: the tiles left out change no pixel; the middle of a wide hole takes its tone from furthest away."""
+    restorer = _restorer(weights, tile=64, halo=0, tone_change=1.0)
+    assert restorer.translator is not None
+    # Takes longest, and is about other pixels.
+    monkeypatch.setattr("oldphoto_core.steps.doubts", lambda *_, **__: {})
+    translate, tiles = restorer.translator._tiles, []
+    monkeypatch.setattr(
+        restorer.translator, "_tiles", lambda batch: (tiles.extend(batch), translate(batch))[1]
+    )
+    grain = np.random.default_rng(1).normal(0, 8, (250, 460))
+    pixels = np.clip(_photo((250, 460)) + grain, 0, 255).astype(np.uint8)
+    mask = np.zeros(pixels.shape, bool)
+    mask[:120, 340:] = True
+    full = restorer.restore(pixels, mask=mask, tier=Tier.RESTORED)
+    every = len(tiles)
+    tiles.clear()
+    fill = restorer.restore(pixels, mask=mask, tier=Tier.CONSERVED)
+    assert 0 < len(tiles) < every
+    assert np.array_equal(fill.image, full.tiers[Tier.CONSERVED])
+
+
 def test_tiled_equals_whole(weights: Path) -> None:
     pixels = _photo((300, 420, 3))
     mask = np.zeros(pixels.shape[:2], bool)
