@@ -50,6 +50,9 @@ def create_engine(text: str) -> Engine:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+    else:
+        # First of all: the dialect itself trips over text that comes as bytes.
+        event.listen(engine, "connect", _require_utf8, insert=True)
     return engine
 
 
@@ -65,6 +68,16 @@ def _prepare_sqlite(connection: Any, record: object) -> None:
         cursor.execute("PRAGMA synchronous = NORMAL")
     finally:
         cursor.close()
+
+
+def _require_utf8(connection: Any, record: object) -> None:
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        name = connection.info.dbname
+        raise CatalogUnavailableError(
+            f"the database {name} has the encoding {encoding}, in which not every file's name can be kept. "
+            f"Make one that has: CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0"
+        )
 
 
 def _begin_sqlite(connection: Connection) -> None:

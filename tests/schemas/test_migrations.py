@@ -166,6 +166,22 @@ def test_no_server_and_no_password_in_the_message(who: str, tmp_path: Path) -> N
     assert "cannot be used" in str(caught.value)
 
 
+
+@pytest.mark.integration
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+def test_a_database_that_cannot_hold_every_name_is_told_with_the_remedy(
+    postgres: PostgresServer, encoding: str
+) -> None:
+    """A cluster made without a locale (``LANG=C initdb``) has such databases."""
+    engine = session.create_engine(postgres.url).execution_options(isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sa.text("DROP DATABASE IF EXISTS narrow WITH (FORCE)"))
+        settings = f"LOCALE_PROVIDER libc LOCALE 'C' ENCODING '{encoding}'"
+        connection.execute(sa.text(f"CREATE DATABASE narrow TEMPLATE template0 {settings}"))
+    engine.dispose()
+    with pytest.raises(CatalogUnavailableError, match=f"{encoding}.*CREATE DATABASE .* 'UTF8'"):
+        Catalog.open(postgres.url_of("narrow"))
+
 def test_sqlite_is_opened_safely(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'new' / 'folder' / 'catalog.db'}"
     with Catalog.open(url) as catalog, catalog.engine.connect() as connection:
