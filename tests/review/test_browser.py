@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,19 +17,13 @@ from PIL import Image
 
 from schemas.repository import Catalog
 from schemas.review_records import Standing
-from tests.review.archive import COLLECTION, PASSWORD, item_of
+from tests.review.archive import COLLECTION, item_of
+from tests.review.chromium import drag, middle, open_editor, open_photo, tab
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Dialog, Page
 
 pytestmark = pytest.mark.integration
-
-CHROMIUM = next(
-    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))),
-    None,
-)
-PATIENCE = 60_000
-"""Milliseconds; how long a busy machine may take, not how long it should."""
 
 
 @pytest.fixture
@@ -41,73 +32,11 @@ def database() -> str:
     return "sqlite"
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if CHROMIUM is None:
-        pytest.skip("no chromium on this machine (Debian: apt-get install chromium)")
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield opened
-        opened.close()
-
-
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
     folder = Path(os.environ.get("OLDPHOTO_SCREENSHOTS", tmp_path / "screenshots"))
     folder.mkdir(parents=True, exist_ok=True)
     return folder
-
-
-@contextmanager
-def tab(browser: Browser, address: str, *, forgiven: str = "", **options: Any) -> Iterator[Page]:
-    """A fresh tab, signed in as a curator: no foreign requests, and no errors but those with what is ``forgiven``."""
-    context = browser.new_context(base_url=address, **options)
-    context.set_default_timeout(PATIENCE)
-    page = context.new_page()
-    troubles: list[str] = []
-    page.on(
-        "console",
-        lambda message: (
-            troubles.append(f"{message.text} {message.location}") if message.type == "error" else None
-        ),
-    )
-    page.on("pageerror", lambda error: troubles.append(str(error)))
-    page.on(
-        "request",
-        lambda request: troubles.append(request.url) if not _is_ours(request.url, address) else None,
-    )
-    page.goto("/queue")
-    page.get_by_label("Name").fill("curator")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url("**/queue")
-    yield page
-    context.close()
-    assert [one for one in troubles if not forgiven or forgiven not in one] == []
-
-
-def _is_ours(url: str, address: str) -> bool:
-    return url.startswith((address, "data:", "blob:"))
-
-
-def open_photo(page: Page, name: str) -> None:
-    page.get_by_role("link", name=name).click()
-    page.wait_for_selector("[data-stage][data-ready=yes]")
-    page.wait_for_selector("[data-busy]", state="hidden")
-
-
-def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
-    page.mouse.move(*start)
-    page.mouse.down()
-    page.mouse.move(*end, steps=8)
-    page.mouse.up()
-
-
-def middle(page: Page, selector: str) -> tuple[float, float]:
-    box = page.locator(selector).bounding_box()
-    assert box is not None
-    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
 
 def test_an_afternoon_at_the_desk(browser: Browser, address: str, catalog: Catalog, pictures: Path) -> None:
@@ -249,14 +178,6 @@ def test_marked_photos_are_rejected_with_a_reason_and_never_by_enter(
         page.wait_for_function("document.querySelectorAll('[data-mark]:checked').length === 0")
     found = [catalog.reviews(item)[0] for item in marked]
     assert [(one.decision.value, one.reason) for one in found] == [("reject", "Both blurred")] * 2
-
-
-def open_editor(page: Page, item: int) -> tuple[float, float]:
-    """Open the mask editor and return the middle of its canvas."""
-    page.goto(f"/photo/{item}/mask")
-    page.wait_for_selector("[data-mask-page][data-ready=yes]")
-    page.wait_for_selector("[data-busy]", state="hidden")
-    return middle(page, "[data-ink]")
 
 
 def sent_strokes(page: Page) -> list[dict[str, Any]]:
