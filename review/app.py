@@ -17,7 +17,13 @@ from review.identity import SignInNeeded
 from review.pages import bare_page, is_fragment, page, wants_json
 from review.routes import ROUTERS
 from review.security import HEADERS, SameOriginOnly, SecurityHeaders
-from schemas.errors import CatalogError, CatalogUseError, ReviewConflictError, UnknownItemError
+from schemas.errors import (
+    CatalogError,
+    CatalogUseError,
+    ReviewConflictError,
+    UnknownItemError,
+    UnknownLotError,
+)
 
 FAILURE = (
     "The desk could not do this; perhaps its catalog cannot be reached. What was recorded before is safe. "
@@ -93,7 +99,9 @@ def _conflict(request: Request, error: Exception) -> Response:
 def _catalog_error(request: Request, error: Exception) -> Response:
     if isinstance(error, UnknownItemError):
         return tell(request, 404, "There is no such photo in this catalog, or nothing of it to decide on.")
-    return tell(request, 400 if isinstance(error, CatalogUseError) else 503, _sentence(str(error)))
+    codes = {UnknownLotError: 404, CatalogUseError: 400}
+    code = next((code for kind, code in codes.items() if isinstance(error, kind)), 503)
+    return tell(request, code, _sentence(str(error)))
 
 
 def _photo_error(request: Request, error: Exception) -> Response:
