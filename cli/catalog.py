@@ -219,7 +219,7 @@ def _present(own: list[FlagRuleRecord]) -> dict[str, float]:
 
 def _ladder(present: Mapping[str, float]) -> list[tuple[str, float]]:
     """Return several thresholds around each in force: counts are whole, and no share is above 1."""
-    from review.words import FLAGS_OF_COUNTS, FLAGS_OF_SHARES
+    from oldphoto_core.flag_words import FLAGS_OF_COUNTS, FLAGS_OF_SHARES
 
     steps: list[tuple[str, float]] = []
     for code, value in present.items():

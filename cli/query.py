@@ -204,7 +204,7 @@ def parse_since(text: str, now: Callable[[], datetime] = lambda: datetime.now(UT
 
 def _check_flag(catalog: Catalog, code: str) -> None:
     """Tell a mistyped flag from one that no photo has. Raises UsageError."""
-    from review.words import FLAG_NAMES
+    from oldphoto_core.flag_words import FLAG_NAMES
 
     known = {*FLAG_NAMES, *(row["flag"] for row in catalog.stats("flag"))}
     if code not in known:
