@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import subprocess
@@ -52,6 +53,9 @@ def test_an_account_is_added_and_renewed(empty: Path) -> None:
     assert "new password" in add(
         empty, "--add-account", "anna", "--role", "admin", password="another long one"
     )
+    told = [json.loads(add(empty, "--add-account", "carl", "--json")) for _ in range(2)]
+    assert [one["new"] for one in told] == [True, False]
+    assert told[0]["account"] == "carl"
     assert "10 to 1024" in add(empty, "--add-account", "bob", password="short")
     assert "no role" in add(empty, "--add-account", "bob", "--role", "king")
 
@@ -142,7 +146,7 @@ def started(empty: Path, tmp_path: Path) -> Iterator[str]:
     ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        link = next(found for line in process.stdout if (found := re.search(r"http://\S+token=\S+", line)))
+        link = next(found for line in process.stdout if (found := re.search(r"http://\S+token=[\w-]+", line)))
         yield link[0]
         process.terminate()
 
