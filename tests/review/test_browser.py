@@ -306,6 +306,11 @@ def test_a_printed_page_tells_of_the_photo_without_buttons(
         for name in ("Approve", "Reject", "Redo", "Compare", "Sign out"):
             assert page.get_by_role("button", name=name).is_hidden(), name
         assert page.get_by_text("Why it was flagged").is_visible()
+        # On paper nothing can be scrolled to.
+        assert (
+            page.evaluate("(one => one.scrollHeight - one.clientHeight)(document.querySelector('.panel'))")
+            <= 0
+        )
         assert page.get_by_role("img", name="first.png: the scan").is_visible()
 
 

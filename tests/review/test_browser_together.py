@@ -1,4 +1,4 @@
-"""The desk in a real browser while others decide, sessions end and the desk is started anew: nothing is lost."""
+"""The desk in a real browser while others decide, sessions end, or scripts are off: nothing is lost."""
 
 from __future__ import annotations
 
@@ -78,3 +78,13 @@ def test_a_desk_that_is_away_is_said_in_its_own_words(
         page.context.set_offline(True)
         page.get_by_role("button", name="Save and redo").click()
         page.get_by_text("The desk cannot be reached. Try again in a moment.").wait_for()
+
+
+def test_without_scripts_marks_can_be_decided_on(browser: Browser, address: str, catalog: Catalog) -> None:
+    with tab(browser, address, java_script_enabled=False) as page:
+        page.get_by_label("Mark album/first.png").check()
+        page.get_by_role("button", name="Approve").click()
+        page.wait_for_url("**/queue")
+    assert [one.decision for one in catalog.reviews(item_of(catalog, "album/first.png"))] == [
+        Decision.APPROVE
+    ]
