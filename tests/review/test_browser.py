@@ -279,6 +279,25 @@ def test_it_fits_a_phone(
         assert box["height"] >= 44
 
 
+def test_a_picture_is_moved_by_keyboard_and_has_a_name(
+    browser: Browser, address: str, catalog: Catalog
+) -> None:
+    with tab(browser, address, viewport={"width": 1440, "height": 900}) as page:
+        page.goto(f"/photo/{item_of(catalog, 'album/first.png')}")
+        page.wait_for_selector("[data-stage][data-ready=yes]")
+        page.get_by_role("button", name="Whole picture").focus()
+        for _ in range(4):
+            page.keyboard.press("+")
+        page.keyboard.press("Tab")
+        picture = page.get_by_role("img", name="first.png: the scan")
+        assert picture.evaluate("(one) => one === document.activeElement")
+        page.wait_for_timeout(500)
+        before = picture.screenshot()
+        page.keyboard.press("ArrowRight")
+        page.wait_for_timeout(500)
+        assert picture.screenshot() != before
+
+
 def test_enlarged_text_and_the_narrowest_screen_cut_nothing_off(
     browser: Browser, address: str, catalog: Catalog
 ) -> None:
