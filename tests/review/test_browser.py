@@ -298,6 +298,21 @@ def test_a_picture_is_moved_by_keyboard_and_has_a_name(
         assert picture.screenshot() != before
 
 
+def test_what_is_on_shows_in_colours_of_the_persons_own(
+    browser: Browser, address: str, catalog: Catalog
+) -> None:
+    ground = "(one) => getComputedStyle(one).backgroundColor"
+    with tab(browser, address, forced_colors="active") as page:
+        page.goto(f"/photo/{item_of(catalog, 'album/first.png')}")
+        for name, other in (("Compare", "Side by side"), ("Mask", "Probability")):
+            if name == "Mask":
+                page.wait_for_selector("[data-stage][data-ready=yes]")
+                page.keyboard.press("m")
+            on, off = (page.get_by_role("button", name=one, exact=True) for one in (name, other))
+            assert on.get_attribute("aria-pressed") == "true"
+            assert on.evaluate(ground) != off.evaluate(ground), name
+
+
 def test_enlarged_text_and_the_narrowest_screen_cut_nothing_off(
     browser: Browser, address: str, catalog: Catalog
 ) -> None:
