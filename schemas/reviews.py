@@ -152,7 +152,7 @@ def _problem(request: DecisionRequest, standing: ItemState | None) -> str | None
     if standing.output_sha256 != request.output_sha256:
         return f"the result of {standing.key!r} is not the one that was looked at; look at the photo again"
     if standing.last_review != request.seen_review:
-        return f"{standing.key!r} was decided on in the meantime; look at the photo again"
+        return f"somebody else decided on {standing.key!r} in the meantime; look at the photo again"
     return None
 
 
