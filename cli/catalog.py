@@ -15,12 +15,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.exit_codes import EXIT_INCOMPLETE
-from cli.export import TABLES, export_tables, user_name
-from cli.export import Form as ExportForm
-from cli.formats import Format
-from cli.options import CatalogOption, CollectionOption, FormatOption, JsonOption, catalog_url
+from cli.export import TableForm, export_tables, user_name
+from cli.formats import Format, chosen_format
+from cli.options import CatalogOption, CollectionOption, FormatOption, JsonOption, catalog_url, storable
 from oldphoto_core.errors import UsageError
-from schemas.records import LARGEST_NUMBER
 
 if TYPE_CHECKING:
     from schemas.rules import FlagCount, FlagRuleRecord
@@ -50,33 +48,34 @@ def shell(
     catalog: CatalogOption = None,
     sql: Annotated[str | None, typer.Option(help="Run one statement and end.")] = None,
     form: FormatOption = Format.TABLE,
+    as_json: JsonOption = False,
 ) -> None:
     """Open a prompt for SQL that can only read (sqlite3 or psql where they are installed)."""
     from cli.sql_shell import run_prompt, run_statement
 
-    url = catalog_url(catalog)
+    url, form = catalog_url(catalog), chosen_format(form, as_json)
     if sql is not None:
         run_statement(url, sql, form)
-    else:
-        run_prompt(url)
+        return
+    if form is not Format.TABLE:
+        raise UsageError("The prompt prints tables. Name a statement with --sql for another format.")
+    run_prompt(url)
 
 
 def export_catalog(
     destination: Annotated[Path, typer.Argument(metavar="DEST", help="A folder.")],
     catalog: CatalogOption = None,
-    form: Annotated[ExportForm, typer.Option("--format", help="parquet or csv")] = ExportForm.PARQUET,
+    form: Annotated[TableForm, typer.Option("--format", help="What kind of files.")] = TableForm.PARQUET,
     as_json: JsonOption = False,
 ) -> None:
     """Write every table (accounts without passwords) to a file each."""
-    if form not in TABLES:
-        raise UsageError("Tables are exported as parquet or csv. For photos: oldphoto export.")
     export_tables(catalog_url(catalog), form, destination, as_json=as_json, everything=True)
 
 
 def calibrate(
     catalog: CatalogOption = None,
     collection: CollectionOption = None,
-    run: Annotated[int | None, typer.Option(max=LARGEST_NUMBER, help="Only photos of this run.")] = None,
+    run: Annotated[int | None, typer.Option(callback=storable, help="Only photos of this run.")] = None,
     threshold: ThresholdOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -219,7 +218,7 @@ def _present(own: list[FlagRuleRecord]) -> dict[str, float]:
 
 def _ladder(present: Mapping[str, float]) -> list[tuple[str, float]]:
     """Return several thresholds around each in force: counts are whole, and no share is above 1."""
-    from review.words import FLAGS_OF_COUNTS, FLAGS_OF_SHARES
+    from oldphoto_core.flag_words import FLAGS_OF_COUNTS, FLAGS_OF_SHARES
 
     steps: list[tuple[str, float]] = []
     for code, value in present.items():

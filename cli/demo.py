@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,8 +20,11 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(
-    destination: Annotated[Path, typer.Argument(help="Folder to make; an earlier demo in it is replaced.")],
-    executor: Annotated[str, typer.Option(help="ray | inline")] = "ray",
+    destination: Annotated[
+        Path, typer.Argument(metavar="DESTINATION", help="Folder to make; an earlier demo in it is replaced.")
+    ],
+    executor: Annotated[str, typer.Option(help="ray | inline (one process)")] = "ray",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Age free pictures, restore them as an archive, and print how close the result came to the truth."""
     from cli.engines import engines
@@ -40,14 +45,20 @@ def demo(
         path = archive / "restored" / f"{key}.png"
         return path if path.exists() else None
 
-    typer.echo(f"Made an archive of aged photographs in {scans}; restoring it …")
+    if not as_json:
+        typer.echo(f"Made an archive of aged photographs in {scans}; restoring it …")
     with engines(executor):
         from flows.restore_archive import restore_archive
 
         first = restore_archive(str(scans), str(archive), collection="demo", executor=executor)
-        _print_comparison(compare(scans, truth, restored))
+        rows = compare(scans, truth, restored)
+        if not as_json:
+            _print_comparison(rows)
         _write_strips(destination)
         second = restore_archive(str(scans), str(archive), collection="demo", executor=executor)
+    if as_json:
+        typer.echo(json.dumps({"photos": [asdict(row) for row in rows], "first": first, "second": second}))
+        return
     typer.echo(f"\nfirst run : {_counts(dict(first))}")
     typer.echo(f"second run: {_counts(dict(second))}   (nothing is done twice)")
     typer.echo(f"\nreport   {archive / 'report.html'}")

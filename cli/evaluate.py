@@ -31,7 +31,9 @@ def register(app: typer.Typer) -> None:
 
 
 def evaluate(
-    directory: Annotated[Path, typer.Argument(help="Clean photographs, or clean/ and aged/ (and masks/).")],
+    directory: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Clean photographs, or clean/ and aged/ (and masks/).")
+    ],
     profile: Annotated[str, typer.Option(help="How clean photographs are aged: seed | archive")] = "seed",
     limit: Annotated[
         int | None, typer.Option(min=1, help="At most so many photographs, and portraits.")

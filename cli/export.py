@@ -35,7 +35,11 @@ class Form(StrEnum):
     IIIF = "iiif"
 
 
-TABLES = (Form.PARQUET, Form.CSV)
+class TableForm(StrEnum):
+    """What whole tables are exported as."""
+
+    PARQUET = "parquet"
+    CSV = "csv"
 
 
 def register(app: typer.Typer) -> None:
@@ -44,7 +48,9 @@ def register(app: typer.Typer) -> None:
 
 
 def export(
-    form: Annotated[Form, typer.Argument(help="parquet and csv: the documented views; else the photos.")],
+    form: Annotated[
+        Form, typer.Argument(metavar="FORM", help="parquet and csv: the documented views; else the photos.")
+    ],
     destination: Annotated[Path, typer.Argument(metavar="DEST", help="A new or empty folder.")],
     catalog: CatalogOption = None,
     collection: CollectionOption = None,
@@ -71,7 +77,7 @@ def export(
 
     _require_form(form, Form.BAG, {"--with-masters": with_masters or None})
     _require_form(form, Form.IIIF, {"--base-url": base_url, "--max-side": max_side})
-    if form in TABLES:
+    if form.value in list(TableForm):
         if for_publication or approved_only or collection:
             raise UsageError(f"{form} exports the whole catalog. Leave out the options that choose photos.")
         export_tables(catalog_url(catalog), form, destination, as_json=as_json)

@@ -39,6 +39,13 @@ class Format(StrEnum):
     PARQUET = "parquet"
 
 
+def chosen_format(form: Format, as_json: bool) -> Format:
+    """Return what ``--format`` and ``--json`` ask for together. Raises UsageError where they disagree."""
+    if as_json and form not in (Format.TABLE, Format.JSON):
+        raise UsageError(f"--json and --format {form} exclude each other")
+    return Format.JSON if as_json else form
+
+
 def print_rows(
     rows: Sequence[Row],
     *,

@@ -82,7 +82,11 @@ def options(
         bool, typer.Option("--version", is_eager=True, callback=_say_version, help="Print the version.")
     ] = False,
 ) -> None:
-    """Batch restoration of scanned photograph archives."""
+    """Batch restoration of scanned photograph archives.
+
+    Begin with: oldphoto restore SCANS RESULTS, then oldphoto review RESULTS. Exit codes: 0 all accounted for,
+    1 failed, 2 wrong usage, 3 somebody should look.
+    """
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from cli.formats import Format
+from schemas.records import LARGEST_NUMBER
 
 CATALOG_VARIABLE = "OLDPHOTO_CATALOG"
 
@@ -35,6 +36,16 @@ OutputOption = Annotated[
 CollectionOption = Annotated[
     str | None, typer.Option("--collection", metavar="NAME", help="Only this collection.")
 ]
+
+
+def storable(number: int | None) -> int | None:
+    """Return a number that a database can hold; a bound of nineteen digits would be all that one sees of an option.
+
+    Raises typer.BadParameter, which is wrong usage.
+    """
+    if number is not None and number > LARGEST_NUMBER:
+        raise typer.BadParameter(f"{number} is larger than any number of a catalog.")
+    return number
 
 
 def catalog_url(given: str | None) -> str:

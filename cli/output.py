@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import errno
 import io
 import json
 import os
@@ -45,13 +44,18 @@ def output_explained() -> Iterator[None]:
 
 
 class _Watched(io.FileIO):
-    """A file that keeps what prevented the last write to it."""
+    """A file that keeps what prevented the last write to it; what nobody reads any more counts as written.
+
+    So ``| head`` changes neither what a command does nor its exit code, which tells of the photos, not of the reader.
+    """
 
     problem: OSError | None = None
 
     def write(self, data: Any) -> int:
         try:
             return super().write(data)
+        except BrokenPipeError:
+            return len(data)
         except OSError as error:
             self.problem = error
             raise
@@ -69,7 +73,6 @@ def _explain(problem: OSError, descriptor: int) -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, descriptor)
     os.close(nowhere)
-    if problem.errno != errno.EPIPE:
-        raise StorageError(
-            f"Standard output cannot be written: {problem.strerror}. See to the disk, or send it elsewhere."
-        ) from problem
+    raise StorageError(
+        f"Standard output cannot be written: {problem.strerror}. See to the disk, or send it elsewhere."
+    ) from problem

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.dossier import print_dossiers
-from cli.formats import Format, print_rows
+from cli.formats import Format, chosen_format, print_rows
 from cli.options import (
     CatalogOption,
     CollectionOption,
@@ -24,9 +24,9 @@ from cli.options import (
     JsonOption,
     OutputOption,
     catalog_url,
+    storable,
 )
 from oldphoto_core.errors import UsageError
-from schemas.records import LARGEST_NUMBER
 
 if TYPE_CHECKING:
     from schemas.repository import Catalog
@@ -79,16 +79,16 @@ def register(app: typer.Typer) -> None:
 def runs(
     catalog: CatalogOption = None,
     collection: CollectionOption = None,
-    limit: Annotated[int, typer.Option(min=1, max=LARGEST_NUMBER, help="At most so many.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, callback=storable, help="At most so many.")] = 20,
     after: Annotated[
-        int | None, typer.Option(metavar="RUN", max=LARGEST_NUMBER, help="Go on after this run.")
+        int | None, typer.Option(metavar="RUN", callback=storable, help="Go on after this run.")
     ] = None,
     form: FormatOption = Format.TABLE,
     as_json: JsonOption = False,
     output: OutputOption = None,
 ) -> None:
     """List runs, newest first, with what became of their photos."""
-    form = _form(form, as_json)
+    form = chosen_format(form, as_json)
     with _reading(catalog) as opened:
         rows = opened.runs(collection=collection, limit=limit, after=after)
         print_rows(rows, query="runs", form=form, output=output, table_columns=RUN_COLUMNS)
@@ -97,7 +97,10 @@ def runs(
 
 def flagged(
     catalog: CatalogOption = None,
-    flag: Annotated[str | None, typer.Option(metavar="CODE", help="With this open flag.")] = None,
+    flag: Annotated[
+        str | None,
+        typer.Option(metavar="CODE", help="With this open flag; `oldphoto stats --by flag` lists them."),
+    ] = None,
     minimum: Annotated[
         float | None, typer.Option("--min", metavar="VALUE", help="The flag's value is at least this.")
     ] = None,
@@ -111,17 +114,17 @@ def flagged(
     recipe: Annotated[
         str | None, typer.Option(metavar="SHA256", help="Of this recipe (its beginning).")
     ] = None,
-    run: Annotated[int | None, typer.Option(max=LARGEST_NUMBER, help="Of this run.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=LARGEST_NUMBER, help="At most so many.")] = 100,
+    run: Annotated[int | None, typer.Option(callback=storable, help="Of this run.")] = None,
+    limit: Annotated[int, typer.Option(min=1, callback=storable, help="At most so many.")] = 100,
     after: Annotated[
-        int | None, typer.Option(metavar="CURSOR", max=LARGEST_NUMBER, help="Go on after this work item.")
+        int | None, typer.Option(metavar="CURSOR", callback=storable, help="Go on after this work item.")
     ] = None,
     form: FormatOption = Format.TABLE,
     as_json: JsonOption = False,
     output: OutputOption = None,
 ) -> None:
     """List what a curator should look at, newest first."""
-    form = _form(form, as_json)
+    form = chosen_format(form, as_json)
     with _reading(catalog) as opened:
         if flag is not None:
             _check_flag(opened, flag)
@@ -143,20 +146,23 @@ def flagged(
 def show(
     asset: Annotated[
         str,
-        typer.Argument(help="A photo's key, or the beginning of its SHA-256 (or of a file made from it)."),
+        typer.Argument(
+            metavar="ASSET",
+            help="A photo's key, or the beginning of its SHA-256 (or of a file made from it).",
+        ),
     ],
     catalog: CatalogOption = None,
     collection: CollectionOption = None,
-    limit: Annotated[int, typer.Option(min=1, max=LARGEST_NUMBER, help="At most so many photos.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, callback=storable, help="At most so many photos.")] = 20,
     after: Annotated[
-        int | None, typer.Option(metavar="ASSET", max=LARGEST_NUMBER, help="Go on after this asset number.")
+        int | None, typer.Option(metavar="ASSET", callback=storable, help="Go on after this asset number.")
     ] = None,
     form: FormatOption = Format.TABLE,
     as_json: JsonOption = False,
     output: OutputOption = None,
 ) -> None:
     """Show everything about a photo: what it is, what was done, what came of it."""
-    form = _form(form, as_json)
+    form = chosen_format(form, as_json)
     with _reading(catalog) as opened:
         rows = opened.show(asset, collection=collection, limit=limit, after=after)
         if form is Format.TABLE:
@@ -177,7 +183,7 @@ def stats(
     """Print totals by outcome, collection, flag or run."""
     from schemas.arrow import columns
 
-    form = _form(form, as_json)
+    form = chosen_format(form, as_json)
     query = f"stats-{by}"
     with _reading(catalog) as opened:
         rows = opened.stats(by, collection=collection)
@@ -204,17 +210,11 @@ def parse_since(text: str, now: Callable[[], datetime] = lambda: datetime.now(UT
 
 def _check_flag(catalog: Catalog, code: str) -> None:
     """Tell a mistyped flag from one that no photo has. Raises UsageError."""
-    from review.words import FLAG_NAMES
+    from oldphoto_core.flag_words import FLAG_NAMES
 
     known = {*FLAG_NAMES, *(row["flag"] for row in catalog.stats("flag"))}
     if code not in known:
         raise UsageError(f"there is no flag {code!r} (there are: {', '.join(sorted(known))})")
-
-
-def _form(form: Format, as_json: bool) -> Format:
-    if as_json and form not in (Format.TABLE, Format.JSON):
-        raise UsageError(f"--json and --format {form} exclude each other")
-    return Format.JSON if as_json else form
 
 
 @contextmanager

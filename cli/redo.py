@@ -22,7 +22,9 @@ def register(app: typer.Typer) -> None:
 
 
 def redo(
-    destination: Annotated[str, typer.Argument(metavar="DESTINATION", help="Folder or s3://bucket/prefix.")],
+    destination: Annotated[
+        str, typer.Argument(metavar="DESTINATION", help="Folder or s3://bucket/prefix of the results.")
+    ],
     catalog: CatalogOfDestinationOption = None,
     collection: Annotated[str | None, typer.Option(metavar="NAME", help="Only this collection.")] = None,
     device: Annotated[str, typer.Option(help="auto | cpu | cuda")] = "auto",

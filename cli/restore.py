@@ -44,9 +44,21 @@ def restore(
             "Default: catalog.db in DESTINATION.",
         ),
     ] = None,
-    collection: Annotated[str | None, typer.Option(help="Name in the catalog [default: the source]")] = None,
-    profile: Annotated[str, typer.Option(help="archive | tones-as-scanned | conservation")] = "archive",
-    tier: Annotated[str, typer.Option(help="Highest tier: conserved | restored | enhanced")] = "enhanced",
+    collection: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Name in the catalog. Default: the source.")
+    ] = None,
+    profile: Annotated[
+        str,
+        typer.Option(
+            help="archive | tones-as-scanned (faded ones stay so) | conservation (only damage is filled)"
+        ),
+    ] = "archive",
+    tier: Annotated[
+        str,
+        typer.Option(
+            help="Highest tier: conserved (only damage is filled) | restored | enhanced (faces as well)"
+        ),
+    ] = "enhanced",
     device: Annotated[str, typer.Option(help="auto | cpu | cuda")] = "auto",
     limit: Annotated[
         int | None, typer.Option(help="Only the first N photographs by name; no other is read.")
@@ -69,7 +81,7 @@ def restore(
         float, typer.Option(metavar="GIB", help="Memory for one photo; larger ones are restored by parts.")
     ] = 3.0,
     workers: Annotated[
-        int | None, typer.Option(help="Number of workers [default: what memory and processors allow]")
+        int | None, typer.Option(help="Number of workers. Default: what memory and processors allow.")
     ] = None,
     retry: Annotated[
         bool,

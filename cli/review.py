@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from contextlib import suppress
@@ -28,7 +29,7 @@ def register(app: typer.Typer) -> None:
 
 def review(
     destination: Annotated[
-        str | None, typer.Argument(metavar="[DESTINATION]", help="Folder of results, with its catalog.db.")
+        str | None, typer.Argument(metavar="DESTINATION", help="Folder of results, with its catalog.db.")
     ] = None,
     host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")] = DEFAULT_PORT,
@@ -38,7 +39,7 @@ def review(
         typer.Option(metavar="PLACE", help="A further folder or s3:// prefix whose files may be shown."),
     ] = None,
     cache: Annotated[
-        Path | None, typer.Option(help="Folder for small copies of pictures [default: the user's cache]")
+        Path | None, typer.Option(help="Folder for small copies of pictures. Default: the user's cache.")
     ] = None,
     cache_gb: Annotated[float, typer.Option("--cache-gb", min=0.1, help="How large it may grow.")] = 8.0,
     name: Annotated[
@@ -57,16 +58,19 @@ def review(
         str | None, typer.Option(metavar="NAME", help="Add an account (or renew its password), and end.")
     ] = None,
     role: Annotated[str, typer.Option(help="viewer | reviewer | curator | admin")] = "reviewer",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object: where the desk is open, or the account.")
+    ] = False,
 ) -> None:
     """Look at what was flagged, compare, decide, correct masks: the review desk in a browser."""
     opened = _open(destination, catalog)
     with opened:
         if add_account is not None:
-            _add_account(opened, add_account, role)
+            _add_account(opened, add_account, role, as_json)
             return
         places = [*(root or []), *([destination] if destination else [])]
         settings = _settings(opened, places, cache, cache_gb, host, name, https, proxy_header, proxy_from)
-        _serve(opened, settings, host, port)
+        _serve(opened, settings, host, port, as_json)
 
 
 def _open(destination: str | None, catalog: str | None) -> Catalog:
@@ -116,7 +120,7 @@ def _settings(
     )
 
 
-def _serve(catalog: Catalog, settings: DeskSettings, host: str, port: int) -> None:
+def _serve(catalog: Catalog, settings: DeskSettings, host: str, port: int, as_json: bool) -> None:
     from review.serve import bind, open_desk, serve
 
     desk, token = open_desk(catalog, settings, host)
@@ -124,10 +128,15 @@ def _serve(catalog: Catalog, settings: DeskSettings, host: str, port: int) -> No
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{listener.getsockname()[1]}"
 
+    link = None if token is None else f"{address}/sign-in/link?token={token}"
+
     def announce() -> None:
-        if token is not None:
+        if as_json:
+            print(json.dumps({"address": f"{address}/", "link": link}), flush=True)
+            return
+        if link is not None:
             print("Open this link to sign in (it works once):", flush=True)
-            print(f"  {address}/sign-in/link?token={token}", flush=True)
+            print(f"  {link}", flush=True)
         else:
             print(f"The review desk is open at {address}/", flush=True)
         print("Stop it with Ctrl-C.", flush=True)
@@ -136,7 +145,7 @@ def _serve(catalog: Catalog, settings: DeskSettings, host: str, port: int) -> No
         serve(desk, listener, announce)
 
 
-def _add_account(catalog: Catalog, name: str, role: str) -> None:
+def _add_account(catalog: Catalog, name: str, role: str, as_json: bool) -> None:
     """Add an account, or give one that exists this role and a new password."""
     from review.passwords import hashed
     from schemas.review_records import Role
@@ -144,13 +153,18 @@ def _add_account(catalog: Catalog, name: str, role: str) -> None:
     if role not in list(Role):
         raise UsageError(f"There is no role {role!r}. Choose viewer, reviewer, curator or admin.")
     stored = hashed(_password(name))
-    if catalog.account(name) is None:
+    is_new = catalog.account(name) is None
+    if is_new:
         catalog.add_account(name, Role(role), stored)
+    else:
+        catalog.set_role(name, Role(role))
+        catalog.set_password(name, stored)
+    if as_json:
+        print(json.dumps({"account": name, "role": role, "new": is_new}))
+    elif is_new:
         print(f"{name} may sign in as {role}.")
-        return
-    catalog.set_role(name, Role(role))
-    catalog.set_password(name, stored)
-    print(f"{name} has a new password and the role {role}.")
+    else:
+        print(f"{name} has a new password and the role {role}.")
 
 
 def _password(name: str) -> str:

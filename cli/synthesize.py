@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,13 +19,16 @@ def register(app: typer.Typer) -> None:
 
 
 def synthesize(
-    directory: Annotated[Path, typer.Argument(help="Folder of clean photographs.")],
-    out: Annotated[Path, typer.Argument(help="Picture to write (.png or .jpg).")],
-    profile: Annotated[str, typer.Option(help="seed | archive")] = "archive",
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of clean photographs.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Picture to write (.png or .jpg).")],
+    profile: Annotated[
+        str, typer.Option(help="How they are aged: seed | archive (fading, stains and screens as well)")
+    ] = "archive",
     count: Annotated[int, typer.Option(min=1, max=500, help="How many photographs.")] = 24,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the first; the next ones follow.")] = 0,
     size: Annotated[int, typer.Option(min=32, help="Side of the middle crop, in pixels.")] = 256,
     defects: Annotated[Path | None, typer.Option(help="Folder of defect pictures (default: drawn).")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Age photographs and lay clean, aged and mask side by side."""
     from oldphoto_core.degradation import PROFILES, DefectLibrary, age, contact_sheet, sample_recipe
@@ -45,7 +49,10 @@ def synthesize(
         pair = age(clean, sample_recipe(seed + number, PROFILES[profile]), library)
         rows.append((pair.clean, pair.aged, pair.mask))
     write_picture(out, contact_sheet(rows, side=min(size, 384)))
-    typer.echo(f"{out}: {count} photographs, profile {profile}")
+    if as_json:
+        typer.echo(json.dumps({"out": str(out), "photographs": count, "profile": profile, "seed": seed}))
+    else:
+        typer.echo(f"{out}: {count} photographs, profile {profile}")
 
 
 def write_picture(path: Path, pixels: NDArray[np.uint8]) -> None:

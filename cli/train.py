@@ -25,9 +25,10 @@ def train(
     network: Annotated[
         str,
         typer.Argument(
+            metavar="NETWORK",
             help="detector | vae-old | vae-clean | mapping | faces; or latent-domain, once vae-old is trained "
             "(--data --out --vae-old --config --seed); or tone | fading "
-            "(--data --out --steps --config --seed --workers)"
+            "(--data --out --steps --config --seed --workers)",
         ),
     ],
     data: Annotated[Path, typer.Option(help="Folder with clean/, old/, annotated/, defects/, faces/.")],

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import URL
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -13,11 +14,18 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from oldphoto_core.errors import OldPhotoError
 from review.desk import Desk
-from review.identity import SignInNeeded
+from review.identity import SignInNeeded, desk_of
 from review.pages import bare_page, is_fragment, page, wants_json
 from review.routes import ROUTERS
 from review.security import HEADERS, SameOriginOnly, SecurityHeaders
-from schemas.errors import CatalogError, CatalogUseError, ReviewConflictError, UnknownItemError
+from schemas.errors import (
+    CatalogError,
+    CatalogUseError,
+    ReviewConflictError,
+    UnknownItemError,
+    UnknownLotError,
+)
+from schemas.standing import current_review
 
 FAILURE = (
     "The desk could not do this; perhaps its catalog cannot be reached. What was recorded before is safe. "
@@ -49,16 +57,31 @@ def create_app(desk: Desk) -> FastAPI:
 
 
 def _to_sign_in(request: Request, error: Exception) -> Response:
-    """Send the browser to the sign-in page, and back afterwards if it wanted to look at something."""
+    """Send the browser to the sign-in page, and back afterwards; what it sent is told to be lost."""
     if wants_json(request):
-        return JSONResponse({"problem": "You are signed out. Sign in again."}, 401)
-    wanted = request.url.path if request.method == "GET" and not is_fragment(request) else ""
-    if wanted and request.url.query:
-        wanted += f"?{request.url.query}"
-    address = f"/sign-in?{urlencode({'next': wanted})}" if wanted not in ("", "/") else "/sign-in"
+        words = "You are signed out. Sign in again in another tab, then try once more here."
+        return JSONResponse({"problem": words}, 401)
+    is_page = request.method == "GET" and not is_fragment(request)
+    wanted = _in_site(request.url) if is_page else _page_before(request)
+    query = {"next": wanted} if wanted not in ("", "/") else {}
+    if request.method != "GET" and request.url.path != "/sign-out":
+        query["lost"] = "1"
+    address = f"/sign-in?{urlencode(query)}" if query else "/sign-in"
     if is_fragment(request):
         return Response(status_code=401, headers={"HX-Redirect": address})
     return RedirectResponse(address, 303)
+
+
+def _page_before(request: Request) -> str:
+    """Return the page that a form or script was on, as far as it can be looked at again; else nothing."""
+    page_before = URL(request.headers.get("referer", ""))
+    answers_to_forms = page_before.path.endswith(("/decide", "/marked", "/undo"))
+    is_ours = page_before.netloc == request.headers.get("host")
+    return _in_site(page_before) if is_ours and not answers_to_forms else ""
+
+
+def _in_site(address: URL) -> str:
+    return f"{address.path}?{address.query}" if address.query else address.path
 
 
 def tell(request: Request, status: int, problem: str) -> Response:
@@ -86,14 +109,25 @@ def _bad_request(request: Request, error: Exception) -> Response:
 def _conflict(request: Request, error: Exception) -> Response:
     assert isinstance(error, ReviewConflictError)
     if wants_json(request):
-        return JSONResponse({"problem": str(error), "item": error.item_id}, 409)
-    return page(request, "conflict.html", status=409, problem=str(error), item=error.item_id)
+        told = {"problem": _sentence(str(error)), "item": error.item_id, "last_review": error.last_review}
+        return JSONResponse(told, 409)
+    reviews = desk_of(request).catalog.reviews(error.item_id)
+    return page(
+        request,
+        "conflict.html",
+        status=409,
+        problem=_sentence(str(error)),
+        address=f"/photo/{error.item_id}" + (f"?{request.url.query}" if request.url.query else ""),
+        decided_by=current_review(reviews),
+    )
 
 
 def _catalog_error(request: Request, error: Exception) -> Response:
     if isinstance(error, UnknownItemError):
         return tell(request, 404, "There is no such photo in this catalog, or nothing of it to decide on.")
-    return tell(request, 400 if isinstance(error, CatalogUseError) else 503, _sentence(str(error)))
+    codes = {UnknownLotError: 404, CatalogUseError: 400}
+    code = next((code for kind, code in codes.items() if isinstance(error, kind)), 503)
+    return tell(request, code, _sentence(str(error)))
 
 
 def _photo_error(request: Request, error: Exception) -> Response:

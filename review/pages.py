@@ -13,6 +13,7 @@ from fastapi.templating import Jinja2Templates
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
+from oldphoto_core.flag_words import FLAGS_WITHOUT_VALUE
 from review import words
 from review.identity import current_session, desk_of, set_cookie
 from review.roles import Role, includes
@@ -34,7 +35,7 @@ def _environment() -> Environment:
         static=static_address,
         includes=includes,
         Role=Role,
-        flags_without_value=words.FLAGS_WITHOUT_VALUE,
+        flags_without_value=FLAGS_WITHOUT_VALUE,
     )
     environment.filters.update(words.FILTERS)
     return environment

@@ -6,38 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-FLAG_NAMES: Mapping[str, str] = {
-    "mask-share": "Much filled in",
-    "everything-masked": "Nearly all masked",
-    "detector-uncertainty": "Detector unsure",
-    "colour-drift": "Tones drifted",
-    "strong-change": "Changed strongly",
-    "face-refused": "Face left alone",
-    "identity-drift": "Face changed",
-    "decode-warnings": "Unusual file",
-    "name-conflict": "Name conflict",
-    "latent-distance": "Unlike the training",
-    "sample-variance": "Unsteady result",
-    "faces-lost": "Face lost",
-    "faces-invented": "Face made up",
-    "lettering": "Lettering in the mask",
-    "redone": "Done again",
-}
-FLAGS_WITHOUT_VALUE = ("redone", "name-conflict", "decode-warnings")
-"""Flags whose value says nothing beyond their explanation."""
-
-FLAGS_OF_SHARES = (
-    "mask-share",
-    "everything-masked",
-    "detector-uncertainty",
-    "strong-change",
-    "identity-drift",
-    "sample-variance",
-)
-"""Flags whose value is a share in [0, 1]."""
-
-FLAGS_OF_COUNTS = ("face-refused", "faces-lost", "faces-invented", "lettering")
-"""Flags whose value counts something."""
+from oldphoto_core.flag_words import FLAG_NAMES, FLAGS_OF_SHARES
 
 DECISION_NAMES: Mapping[str, str] = {
     "undecided": "Undecided",

@@ -8,6 +8,7 @@
     ├── CatalogVersionError       its tables are of another version than this program
     ├── CatalogUseError           an operation that this run, recipe or record does not allow
     │   ├── UnknownItemError      there is no such work item, or it has no output to decide on
+    │   ├── UnknownLotError       there is no such lot
     │   └── UnknownAccountError   nobody of this name has an account
     ├── TakenOverError            another run took over what this one was to do
     ├── ReviewConflictError       somebody else decided since the reviewer looked
@@ -42,6 +43,10 @@ class CatalogUseError(CatalogError):
 
 class UnknownItemError(CatalogUseError):
     """There is no such work item, or it has no output that could be decided on."""
+
+
+class UnknownLotError(CatalogUseError):
+    """There is no such lot."""
 
 
 class UnknownAccountError(CatalogUseError):

@@ -17,12 +17,13 @@ from sqlalchemy import Connection, Row, insert, select
 
 from schemas import audit, queue
 from schemas.audit import AuditEntry
-from schemas.errors import CatalogUseError
+from schemas.errors import CatalogUseError, UnknownLotError
+from schemas.present import replaced
 from schemas.queue_upkeep import ITEM
 from schemas.review_records import LotRecord, QueueFilter, Standing, Verdict
 from schemas.sampling import draw, sampling_plan
 from schemas.statements import now
-from schemas.tables import QcLot, QcMember, QueueEntry
+from schemas.tables import QcLot, QcMember, QueueEntry, WorkItem
 
 _PAGE = 10_000
 
@@ -63,10 +64,10 @@ def draw_lot(
 
 
 def lot(connection: Connection, number: int) -> LotRecord:
-    """Return a lot and its verdict as of now. Raises CatalogUseError."""
+    """Return a lot and its verdict as of now. Raises UnknownLotError."""
     row = connection.execute(select(QcLot.__table__).where(QcLot.id == number)).one_or_none()
     if row is None:
-        raise CatalogUseError(f"there is no lot {number} in this catalog")
+        raise UnknownLotError(f"there is no lot {number} in this catalog")
     return _record(connection, row)
 
 
@@ -95,11 +96,14 @@ def verdict(accept: int, nonconforming: int, undecided: int) -> Verdict:
 
 def _record(connection: Connection, row: Row[Any]) -> LotRecord:
     query = (
-        select(QueueEntry.decision)
-        .join(QcMember, QcMember.work_item_id == QueueEntry.work_item_id)
+        select(QcMember.work_item_id, QueueEntry.decision, replaced(WorkItem))
+        .join(WorkItem, WorkItem.id == QcMember.work_item_id)
+        .join(QueueEntry, QueueEntry.work_item_id == QcMember.work_item_id)
         .where(QcMember.lot_id == row.id, QueueEntry.code == ITEM)
+        .order_by(QcMember.position)
     )
-    standings = Counter(connection.scalars(query))
+    found = connection.execute(query).all()
+    standings = Counter(decision for _, decision, _ in found)
     bad = standings[Standing.REJECT] + standings[Standing.REDO]
     good = standings[Standing.APPROVE]
     undecided = row.sample_size - good - bad
@@ -111,6 +115,7 @@ def _record(connection: Connection, row: Row[Any]) -> LotRecord:
         conforming=good,
         nonconforming=bad,
         undecided=undecided,
+        replaced=tuple(item for item, _, has_newer in found if has_newer),
     )
 
 

@@ -17,6 +17,7 @@ class ItemState:
     """An item as it is in this transaction."""
 
     asset_id: int
+    key: str
     content_id: int | None
     collection_id: int
     run_id: int | None
@@ -47,6 +48,7 @@ def _page_of(connection: Connection, items: Sequence[int], *, lock: bool) -> dic
         select(
             WorkItem.id,
             WorkItem.asset_id,
+            Asset.key,
             WorkItem.content_id,
             WorkItem.run_id,
             WorkItem.state,
@@ -75,6 +77,7 @@ def _page_of(connection: Connection, items: Sequence[int], *, lock: bool) -> dic
     return {
         row.id: ItemState(
             row.asset_id,
+            row.key,
             row.content_id,
             row.collection_id,
             row.run_id,

@@ -238,6 +238,8 @@ class LotRecord:
     """A lot drawn for acceptance sampling, and its verdict as of now.
 
     ``nonconforming`` counts the sample's rejected and redo items, ``undecided`` those nobody decided on.
+    ``replaced`` are the sample's items whose photos have another present result by now: the verdict is of those
+    that were drawn, decided or not.
     """
 
     lot_id: int
@@ -256,3 +258,4 @@ class LotRecord:
     conforming: int = 0
     nonconforming: int = 0
     undecided: int = 0
+    replaced: tuple[int, ...] = ()

@@ -98,8 +98,7 @@ def undo(connection: Connection, review_id: int, reviewer: str, reason: str) -> 
     if current is None or current.review_id != review_id:
         raise ReviewConflictError(
             item,
-            f"review {review_id} is not the current decision on work item {item} any more; "
-            "look at the photo again",
+            f"{standings[item].key!r} was decided on anew since; look at the photo again",
             standings[item].last_review,
         )
     row = {
@@ -151,14 +150,9 @@ def _problem(request: DecisionRequest, standing: ItemState | None) -> str | None
     if standing is None:
         return outputs.unknown(request.item_id)
     if standing.output_sha256 != request.output_sha256:
-        return (
-            f"the output of work item {request.item_id} is not the one that was looked at; "
-            "look at the photo again"
-        )
+        return f"the result of {standing.key!r} is not the one that was looked at; look at the photo again"
     if standing.last_review != request.seen_review:
-        return (
-            f"somebody else decided on work item {request.item_id} in the meantime; look at the photo again"
-        )
+        return f"somebody else decided on {standing.key!r} in the meantime; look at the photo again"
     return None
 
 

@@ -12,7 +12,7 @@ import pytest
 import typer.main
 
 from cli.main import build_app
-from review.words import FLAG_NAMES
+from oldphoto_core.flag_words import FLAG_NAMES
 
 ROOT = Path(__file__).parents[1]
 PAGES = [

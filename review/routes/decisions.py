@@ -69,22 +69,22 @@ def undo(request: Request, wanted: Wanted, person: CurrentPerson) -> Response:
         )
     problems = take_back(desk, person.name, last)
     if problems and len(problems) == len(last.reviews):
-        raise HTTPException(409, problems[0])
+        raise problems[0]
     single = last.reviews[0][0] if len(last.reviews) == 1 else None
     address = wanted.address(f"/photo/{single}") if single else wanted.address()
     if wants_json(request):
-        return JSONResponse({"next": address, "problems": problems})
+        return JSONResponse({"next": address, "problems": [str(one) for one in problems]})
     return RedirectResponse(address, 303)
 
 
-def take_back(desk: Desk, name: str, last: StepRecord) -> list[str]:
+def take_back(desk: Desk, name: str, last: StepRecord) -> list[CatalogError]:
     """Undo each review; return what could not be undone because somebody decided anew since."""
     problems = []
     for _, review in last.reviews:
         try:
             desk.catalog.undo(review, name)
         except CatalogError as error:
-            problems.append(str(error))
+            problems.append(error)
     return problems
 
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from pydantic import Field
 from starlette.responses import JSONResponse, Response
 
+from review.desk import Desk
 from review.filters import Wanted
 from review.identity import CurrentPerson, desk_of, needs
 from review.layers import PhotoLayers
@@ -19,9 +20,11 @@ from review.pictures.tiles import Paint
 from review.roles import Role
 from review.routes.decisions import MAX_REASON, decision_of, remember
 from review.routes.photo import next_item, tiles
+from review.words import decision_name
 from schemas.errors import ReviewConflictError
 from schemas.review_records import Decision, DecisionRequest, QueueRow
 from schemas.reviews import Opinion
+from schemas.standing import current_review
 
 router = APIRouter()
 
@@ -59,7 +62,7 @@ def submit(
     desk = desk_of(request)
     decision_of(Decision.REDO.value, drawn.reason)
     row = desk.catalog.queue_row(item)
-    _require_seen(row, drawn)
+    _require_seen(desk, row, drawn)
     following = next_item(desk, row, wanted)
     layers = desk.layers(item)
     mask = draw(drawn, layers, desk.shelf)
@@ -74,10 +77,18 @@ def submit(
     return JSONResponse(told)
 
 
-def _require_seen(row: QueueRow, drawn: MaskSubmission) -> None:
+def _require_seen(desk: Desk, row: QueueRow, drawn: MaskSubmission) -> None:
     """Raise ReviewConflictError before a file is written that no decision would name."""
-    if (row.output_sha256, row.last_review) != (drawn.output_sha256, drawn.seen_review):
-        problem = "the photo was decided on or restored again in the meantime; look at it again"
+    if row.output_sha256 != drawn.output_sha256:
+        problem = f"the result of {row.key!r} is not the one that was looked at; look at the photo again"
+        raise ReviewConflictError(row.item_id, problem, row.last_review)
+    if row.last_review != drawn.seen_review:
+        current = current_review(desk.catalog.reviews(row.item_id))
+        how = f"{decision_name(current.decision)} by {current.reviewer}" if current else "taken back"
+        problem = (
+            f"{row.key!r} was decided on in the meantime: {how}. What you drew is still here: save once more to ask "
+            "for a redo all the same. Both decisions stay in the history"
+        )
         raise ReviewConflictError(row.item_id, problem, row.last_review)
 
 

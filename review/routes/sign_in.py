@@ -26,9 +26,14 @@ router = APIRouter()
 
 
 @router.get("/sign-in")
-def sign_in_page(request: Request, next: Annotated[str, Query(max_length=2000)] = "") -> Response:
-    """Show the form."""
-    return page(request, "sign_in.html", next=safe_next(next), problem=None, name="")
+def sign_in_page(
+    request: Request,
+    next: Annotated[str, Query(max_length=2000)] = "",
+    lost: Annotated[bool, Query()] = False,
+) -> Response:
+    """Show the form; ``lost``: the browser sent something that nobody was signed in for."""
+    problem = "You were signed out: what you just sent was not recorded." if lost else None
+    return page(request, "sign_in.html", next=safe_next(next), problem=problem, name="")
 
 
 @router.post("/sign-in", dependencies=[Depends(check_token)])

@@ -93,7 +93,6 @@ def test_calibrating_by_hand_tells_what_is_in_force(destination: Path) -> None:
         ["catalog", "calibrate", "--threshold", "=1"],
         ["catalog", "shell", "--sql", "DROP TABLE asset"],
         ["catalog", "shell", "--sql", "SELEKT 1"],
-        ["catalog", "export", "x", "--format", "bag"],
         ["verify", "--sample", "0"],
         ["export", "iiif", "x"],
         ["export", "csv", "x", "--for-publication"],

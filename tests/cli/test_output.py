@@ -53,6 +53,20 @@ def test_where_nobody_reads_nothing_is_said(catalog_file: Path, output: str) -> 
     assert (code, said) == (0, "")
 
 
+@pytest.mark.parametrize("form", ["table", "csv", "json"])
+def test_a_reader_that_has_seen_enough_is_no_failure(catalog_file: Path, form: str) -> None:
+    """A shell tells only how the reader ended, unless it is asked about the command."""
+    shell = f'"$0" -m cli.main catalog shell --catalog "$1" --sql "$2" --format {form}'
+    many = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) SELECT i FROM n"
+    done = subprocess.run(
+        ["sh", "-c", f"{{ {shell}; echo ended $? >&2; }} | true", sys.executable, str(catalog_file), many],
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.stderr.decode() == "ended 0\n"
+
+
 @pytest.mark.parametrize("encoding", ["latin-1", "ascii", "cp1252"])
 def test_an_encoding_that_lacks_a_letter_takes_every_key(catalog_file: Path, encoding: str) -> None:
     code, out, said = runs(catalog_file, "json", encoding)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner, Result
 
 from cli.formats import Format
+from cli.main import build_app
 from cli.sql_shell import _read, psql_call, run_statement
 from oldphoto_core.errors import UsageError
 from schemas.repository import Catalog
@@ -70,6 +73,17 @@ def test_no_column_is_lost_in_json(tmp_path: Path, capsys: pytest.CaptureFixture
         run_statement(url, statement, Format.JSON)
     run_statement(url, statement, Format.CSV)
     assert capsys.readouterr().out.splitlines() == ["one,one", "1,2"]
+
+
+def test_a_statement_as_json_and_no_other_form_at_the_prompt(tmp_path: Path) -> None:
+    Catalog.open(f"sqlite:///{tmp_path}/catalog.db").close()
+
+    def shell(*arguments: str) -> Result:
+        return CliRunner().invoke(build_app(), ["catalog", "shell", "--catalog", str(tmp_path), *arguments])
+
+    assert json.loads(shell("--json", "--sql", "SELECT 1 AS one").stdout) == [{"one": 1}]
+    assert isinstance(shell("--json", "--format", "csv", "--sql", "SELECT 1").exception, UsageError)
+    assert isinstance(shell("--json").exception, UsageError)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -26,7 +26,11 @@ from review.settings import DeskSettings
 from schemas.repository import Catalog
 from schemas.session import create_engine
 from tests.review.archive import PASSWORD, make_archive
+from tests.review.chromium import chromium
 from tests.schemas.conftest import BOTH, PostgresServer, postgres  # noqa: F401
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 TEMPLATE = "desk-template"
 TOKEN = re.compile(r'<meta name="csrf" content="([^"]+)">')
@@ -167,6 +171,12 @@ def signed_in(address: str) -> Callable[[str], Visitor]:
         return visitor
 
     return as_role
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,19 +17,13 @@ from PIL import Image
 
 from schemas.repository import Catalog
 from schemas.review_records import Standing
-from tests.review.archive import COLLECTION, PASSWORD, item_of
+from tests.review.archive import COLLECTION, item_of
+from tests.review.chromium import drag, middle, open_editor, open_photo, tab
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Dialog, Page
 
 pytestmark = pytest.mark.integration
-
-CHROMIUM = next(
-    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))),
-    None,
-)
-PATIENCE = 60_000
-"""Milliseconds; how long a busy machine may take, not how long it should."""
 
 
 @pytest.fixture
@@ -41,73 +32,11 @@ def database() -> str:
     return "sqlite"
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if CHROMIUM is None:
-        pytest.skip("no chromium on this machine (Debian: apt-get install chromium)")
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield opened
-        opened.close()
-
-
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
     folder = Path(os.environ.get("OLDPHOTO_SCREENSHOTS", tmp_path / "screenshots"))
     folder.mkdir(parents=True, exist_ok=True)
     return folder
-
-
-@contextmanager
-def tab(browser: Browser, address: str, *, forgiven: str = "", **options: Any) -> Iterator[Page]:
-    """A fresh tab, signed in as a curator: no foreign requests, and no errors but those with what is ``forgiven``."""
-    context = browser.new_context(base_url=address, **options)
-    context.set_default_timeout(PATIENCE)
-    page = context.new_page()
-    troubles: list[str] = []
-    page.on(
-        "console",
-        lambda message: (
-            troubles.append(f"{message.text} {message.location}") if message.type == "error" else None
-        ),
-    )
-    page.on("pageerror", lambda error: troubles.append(str(error)))
-    page.on(
-        "request",
-        lambda request: troubles.append(request.url) if not _is_ours(request.url, address) else None,
-    )
-    page.goto("/queue")
-    page.get_by_label("Name").fill("curator")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url("**/queue")
-    yield page
-    context.close()
-    assert [one for one in troubles if not forgiven or forgiven not in one] == []
-
-
-def _is_ours(url: str, address: str) -> bool:
-    return url.startswith((address, "data:", "blob:"))
-
-
-def open_photo(page: Page, name: str) -> None:
-    page.get_by_role("link", name=name).click()
-    page.wait_for_selector("[data-stage][data-ready=yes]")
-    page.wait_for_selector("[data-busy]", state="hidden")
-
-
-def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
-    page.mouse.move(*start)
-    page.mouse.down()
-    page.mouse.move(*end, steps=8)
-    page.mouse.up()
-
-
-def middle(page: Page, selector: str) -> tuple[float, float]:
-    box = page.locator(selector).bounding_box()
-    assert box is not None
-    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
 
 def test_an_afternoon_at_the_desk(browser: Browser, address: str, catalog: Catalog, pictures: Path) -> None:
@@ -251,14 +180,6 @@ def test_marked_photos_are_rejected_with_a_reason_and_never_by_enter(
     assert [(one.decision.value, one.reason) for one in found] == [("reject", "Both blurred")] * 2
 
 
-def open_editor(page: Page, item: int) -> tuple[float, float]:
-    """Open the mask editor and return the middle of its canvas."""
-    page.goto(f"/photo/{item}/mask")
-    page.wait_for_selector("[data-mask-page][data-ready=yes]")
-    page.wait_for_selector("[data-busy]", state="hidden")
-    return middle(page, "[data-ink]")
-
-
 def sent_strokes(page: Page) -> list[dict[str, Any]]:
     """Save the mask and return the strokes that were sent."""
     with page.expect_request("**/mask") as sent:
@@ -358,6 +279,39 @@ def test_it_fits_a_phone(
         assert box["height"] >= 44
 
 
+def test_a_picture_is_moved_by_keyboard_and_has_a_name(
+    browser: Browser, address: str, catalog: Catalog
+) -> None:
+    with tab(browser, address, viewport={"width": 1440, "height": 900}) as page:
+        page.goto(f"/photo/{item_of(catalog, 'album/first.png')}")
+        page.wait_for_selector("[data-stage][data-ready=yes]")
+        page.get_by_role("button", name="Whole picture").focus()
+        for _ in range(4):
+            page.keyboard.press("+")
+        page.keyboard.press("Tab")
+        picture = page.get_by_role("img", name="first.png: the scan")
+        assert picture.evaluate("(one) => one === document.activeElement")
+        page.wait_for_timeout(500)
+        before = picture.screenshot()
+        page.keyboard.press("ArrowRight")
+        page.wait_for_timeout(500)
+        assert picture.screenshot() != before
+
+
+def test_what_is_on_shows_in_colours_of_the_persons_own(
+    browser: Browser, address: str, catalog: Catalog
+) -> None:
+    ground = "(one) => getComputedStyle(one).backgroundColor"
+    with tab(browser, address, forced_colors="active") as page:
+        page.goto(f"/photo/{item_of(catalog, 'album/first.png')}")
+        page.wait_for_selector("[data-stage][data-ready=yes]")
+        page.keyboard.press("m")
+        page.wait_for_selector("[data-overlay=mask][aria-pressed=true]")
+        for name, other in (("Compare", "Side by side"), ("Mask", "Probability")):
+            on, off = (page.get_by_role("button", name=one, exact=True) for one in (name, other))
+            assert on.evaluate(ground) != off.evaluate(ground), name
+
+
 def test_enlarged_text_and_the_narrowest_screen_cut_nothing_off(
     browser: Browser, address: str, catalog: Catalog
 ) -> None:
@@ -385,6 +339,11 @@ def test_a_printed_page_tells_of_the_photo_without_buttons(
         for name in ("Approve", "Reject", "Redo", "Compare", "Sign out"):
             assert page.get_by_role("button", name=name).is_hidden(), name
         assert page.get_by_text("Why it was flagged").is_visible()
+        # On paper nothing can be scrolled to.
+        assert (
+            page.evaluate("(one => one.scrollHeight - one.clientHeight)(document.querySelector('.panel'))")
+            <= 0
+        )
         assert page.get_by_role("img", name="first.png: the scan").is_visible()
 
 

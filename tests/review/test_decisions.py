@@ -12,7 +12,7 @@ from review.routes.lots import LEVELS
 from schemas.records import OutcomeRecord, PendingItem
 from schemas.repository import Catalog
 from schemas.review_records import Decision, QueueFilter, Standing
-from tests.review.archive import item_of
+from tests.review.archive import item_of, restored_anew
 from tests.review.conftest import Visitor
 from tests.schemas.archive import Archive, done, flag, photo
 
@@ -81,7 +81,8 @@ def test_the_second_of_two_reviewers_is_told_and_loses_nothing(
     assert one.post(PATH.format(first), decision="approve", **seen_by_one).status_code == 303
     refused = other.post(PATH.format(first), decision="reject", reason="soft", **seen_by_other)
     assert refused.status_code == 409
-    assert "Somebody was faster" in refused.text
+    for words in ("Somebody was faster", "album/first.png", "<strong>Approved</strong> by reviewer"):
+        assert words in refused.text, words
     assert f'href="/photo/{first}"' in refused.text
     assert [review.reviewer for review in catalog.reviews(first)] == ["reviewer"]
     again = other.fields(f"/photo/{first}")
@@ -204,6 +205,27 @@ def test_a_lot_is_drawn_judged_and_shown(catalog: Catalog, signed_in: Callable[[
     for row in catalog.lot_sample(lot.lot_id):
         catalog.decide(row.item_id, Decision.APPROVE, "", "somebody", row.output_sha256, None)
     assert "accepted" in curator.get(f"/lots/{lot.lot_id}").text
+
+
+def test_a_lot_tells_of_results_that_others_took_the_place_of(
+    catalog: Catalog, signed_in: Callable[[str], Visitor]
+) -> None:
+    """Decided or not: its verdict is of what was drawn."""
+    curator = signed_in("curator")
+    page = curator.post("/lots", aql="2.5", level="II", scope="all").headers["location"]
+    assert "newer result" not in curator.get(page).text
+    first, second = catalog.lot_sample(1)[:2]
+    catalog.decide(first.item_id, Decision.APPROVE, "", "somebody", first.output_sha256, None)
+    restored_anew(catalog, first.key)
+    assert "1 of the sample has a newer result by now" in curator.get(page).text
+    restored_anew(catalog, second.key)
+    text = curator.get(page).text
+    assert "2 of the sample have a newer result by now" in text
+    assert text.count("badge-replaced") == 2
+    lot = catalog.lot(1)
+    assert lot.replaced == (first.item_id, second.item_id)
+    assert (lot.conforming, lot.undecided) == (1, lot.sample_size - 1)
+    assert curator.get("/lots/2").status_code == 404
 
 
 def test_a_lot_is_drawn_at_every_level_that_is_offered(signed_in: Callable[[str], Visitor]) -> None:

@@ -7,7 +7,6 @@ import io
 import json
 import re
 from collections.abc import Callable
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from schemas.records import OutcomeRecord
 from schemas.repository import Catalog
-from tests.review.archive import COLLECTION, HOSTILE_KEY, HOSTILE_TEXT, SAMPLES, item_of, picture
+from tests.review.archive import HOSTILE_KEY, HOSTILE_TEXT, SAMPLES, item_of, picture, restored_anew
 from tests.review.conftest import Visitor
 
 
@@ -58,24 +56,15 @@ def test_the_page_tells_all_that_a_curator_needs(catalog: Catalog, viewer: Visit
 
 
 def test_a_replaced_result_leads_to_the_present_one(
-    catalog: Catalog, archive: Path, signed_in: Callable[[str], Visitor]
+    catalog: Catalog, signed_in: Callable[[str], Visitor]
 ) -> None:
     first = item_of(catalog, SAMPLES[0].key)
-    collection, recipe = (
-        catalog.collection_id(COLLECTION),
-        catalog.recipe_id(sha256(b"{ }").hexdigest(), "{ }"),
-    )
-    run = catalog.start_run(None, collection, recipe, {"destination": str(archive)})
-    known = catalog.known(collection, [SAMPLES[0].key])
-    catalog.record_assets(collection, known.values(), run)
-    catalog.plan(collection, recipe, run)
-    (item,) = next(catalog.iter_pending(run, 1))
-    catalog.record_outcomes(run, [OutcomeRecord(item.work_item_id, "skipped")])
+    present = restored_anew(catalog, SAMPLES[0].key)
     reviewer = signed_in("reviewer")
     for path in ("/photo/{}", "/photo/{}?decision=replaced"):
-        link = f'href="/photo/{item.work_item_id}'
+        link = f'href="/photo/{present}'
         assert link in reviewer.get(path.format(first)).text
-        assert "See the present result" not in reviewer.get(path.format(item.work_item_id)).text
+        assert "See the present result" not in reviewer.get(path.format(present)).text
     assert f"/photo/{first}" not in reviewer.get("/queue").text
     assert f"/photo/{first}?decision=replaced" in html.unescape(reviewer.get("/queue?decision=replaced").text)
 

@@ -16,6 +16,7 @@ from review.filters import QueueQuery, place_of
 from schemas.repository import Catalog
 from schemas.review_records import Decision, QueueFilter, QueueOrder
 from tests.review.conftest import Visitor, running
+from tests.schemas.archive import Archive, done, flag, photo
 
 CARD = re.compile(r'href="/photo/(\d+)[^"]*"')
 
@@ -125,6 +126,17 @@ def test_the_gravest_flag_is_told_first_and_the_one_asked_for_before_it(
     chips = re.compile(r'class="chip chip-(\w+)"')
     assert chips.search(viewer.get("/queue").text)[1] == "serious"  # type: ignore[index]
     assert chips.search(viewer.get("/queue?flag=mask-share").text)[1] == "warning"  # type: ignore[index]
+
+
+def test_a_flag_whose_value_says_nothing_shows_none_and_is_not_sorted_by_it(
+    catalog: Catalog, signed_in: Callable[[str], Visitor]
+) -> None:
+    Archive(catalog, "night run").run([photo("a.tif")], lambda item: done(item, flags=(flag("redone", 1.0),)))
+    viewer = signed_in("viewer")
+    for code, has_value in (("redone", False), ("mask-share", True)):
+        text = viewer.get(f"/queue?flag={code}").text
+        assert "data-card" in text
+        assert ("card-value" in text, "Highest value" in text) == (has_value, has_value), code
 
 
 def test_an_address_that_means_nothing_is_told_so(signed_in: Callable[[str], Visitor]) -> None:

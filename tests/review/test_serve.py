@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import subprocess
@@ -52,6 +53,9 @@ def test_an_account_is_added_and_renewed(empty: Path) -> None:
     assert "new password" in add(
         empty, "--add-account", "anna", "--role", "admin", password="another long one"
     )
+    told = [json.loads(add(empty, "--add-account", "carl", "--json")) for _ in range(2)]
+    assert [one["new"] for one in told] == [True, False]
+    assert told[0]["account"] == "carl"
     assert "10 to 1024" in add(empty, "--add-account", "bob", password="short")
     assert "no role" in add(empty, "--add-account", "bob", "--role", "king")
 
@@ -126,8 +130,8 @@ def test_a_root_may_be_named_by_its_address(catalog: Catalog, tmp_path: Path) ->
     assert str(folder) in known_roots(catalog, [folder.as_uri()])
 
 
-@pytest.fixture
-def started(empty: Path, tmp_path: Path) -> Iterator[str]:
+@pytest.fixture(params=[[], ["--json"]], ids=["words", "json"])
+def started(empty: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
     """The command itself, running; the link that it prints."""
     command = [
         sys.executable,
@@ -139,11 +143,17 @@ def started(empty: Path, tmp_path: Path) -> Iterator[str]:
         "0",
         "--cache",
         str(tmp_path / "c"),
+        *request.param,
     ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        link = next(found for line in process.stdout if (found := re.search(r"http://\S+token=\S+", line)))
-        yield link[0]
+        if request.param:
+            yield json.loads(process.stdout.readline())["link"]
+        else:
+            link = next(
+                found for line in process.stdout if (found := re.search(r"http://\S+token=\S+", line))
+            )
+            yield link[0]
         process.terminate()
 
 

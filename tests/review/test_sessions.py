@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import ipaddress
 import threading
 from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ from schemas.exports.tabular import tables
 from schemas.repository import Catalog
 from schemas.review_records import Role
 from schemas.tables import DeskSession, DeskStep
-from tests.review.archive import item_of
+from tests.review.archive import PASSWORD, item_of
 from tests.review.conftest import TOKEN, Visitor, running
 
 IDLE = timedelta(hours=10)
@@ -79,6 +80,30 @@ def test_a_page_of_one_is_sent_to_the_other_and_taken_back_at_the_first(
     assert here.post("/undo").status_code == 303
     assert [one.decision for one in catalog.reviews(item)] == ["approve", "undo"]
     assert there.post("/undo").status_code == 409
+
+
+def test_what_is_sent_without_a_session_is_told_to_be_lost_and_leads_back(
+    catalog: Catalog, both: Callable[..., tuple[Visitor, Visitor]]
+) -> None:
+    here, there = both("reviewer")
+    item = item_of(catalog, "album/first.png")
+    fields, page = here.fields(f"/photo/{item}?flag=mask-share"), f"/photo/{item}?flag=mask-share"
+    there.post("/sign-out")
+    referer = {"Referer": str(here.client.base_url.join(page))}
+    form = {"csrf": here.token, "decision": "approve", **fields}
+    answer = here.client.post(f"/photo/{item}/decide?flag=mask-share", data=form, headers=referer)
+    assert answer.status_code == 303
+    text = here.get(answer.headers["location"]).text
+    assert "not recorded" in text
+    assert here.post("/sign-in", name="reviewer", password=PASSWORD, next=page).headers["location"] == page
+    assert f'name="next" value="{page}"' in html.unescape(text)
+    assert catalog.reviews(item) == []
+    for foreign in (
+        "http://elsewhere.example/queue",
+        str(here.client.base_url.join(f"/photo/{item}/decide")),
+    ):
+        away = Visitor(str(here.client.base_url)).client.post("/undo", headers={"Referer": foreign})
+        assert away.headers["location"] == "/sign-in?lost=1"
 
 
 def test_signing_out_at_one_ends_it_at_the_other(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from oldphoto_core.flag_words import FLAG_NAMES, FLAGS_OF_SHARES
 from oldphoto_core.flags import RULES, Rule
-from review.words import FLAG_NAMES, FLAGS_OF_SHARES, MEASUREMENT_NAMES, flag_value, measurement_value
+from review.words import MEASUREMENT_NAMES, flag_value, measurement_value
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)

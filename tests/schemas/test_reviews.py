@@ -177,7 +177,7 @@ def test_undo_brings_back_the_decision_before(archive: Archive) -> None:
 def test_nobody_overwrites_what_he_has_not_seen(archive: Archive) -> None:
     row = _row(archive, "05.tif")
     first = _approve(archive, row, "ada")
-    with pytest.raises(ReviewConflictError, match="somebody else") as caught:
+    with pytest.raises(ReviewConflictError, match=r"somebody else decided on '05\.tif'") as caught:
         _approve(archive, row, "ben")
     assert caught.value.last_review == first
     assert [one.reviewer for one in archive.catalog.reviews(row.item_id)] == ["ada"]

@@ -34,6 +34,7 @@ export function wireDecision(form) {
     }
   });
 
+  reason.addEventListener("focus", () => reason.closest(".reason").classList.add("is-open"));
   reason.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && !event.shiftKey && pending && reason.value.trim()) {
       event.preventDefault();
@@ -41,7 +42,7 @@ export function wireDecision(form) {
     }
     if (event.key === "Escape") {
       pending = null;
-      reason.closest(".reason").classList.remove("is-needed");
+      reason.closest(".reason").classList.remove("is-needed", "is-open");
       reason.blur();
     }
   });

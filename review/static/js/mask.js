@@ -159,6 +159,8 @@ function wireSending(ink, strokes) {
       location.assign(answer.next);
     } catch (error) {
       problem.textContent = error.message;
+      // Who has been told how the photo stands now may ask for a redo all the same.
+      if (error.answer?.item) form.elements.seen_review.value = error.answer.last_review ?? "";
       problem.hidden = false;
       button.disabled = false;
     }

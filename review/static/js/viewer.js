@@ -29,6 +29,14 @@ function standInForStyle() {
   document.head.append(stand);
 }
 
+/** Give the name of a view to what has the focus in it: what lies within an image has no name of its own. */
+function takeName(canvas, element) {
+  for (const name of ["role", "aria-label"]) {
+    canvas.setAttribute(name, element.getAttribute(name));
+    element.removeAttribute(name);
+  }
+}
+
 /** Make a viewer without controls of its own; the page has them, with labels and keys. */
 export function makeViewer(element) {
   standInForStyle();
@@ -48,10 +56,11 @@ export function makeViewer(element) {
     gestureSettingsTouch: { clickToZoom: false, dblClickToZoom: true },
     gestureSettingsPen: { clickToZoom: false },
   });
-  // The page's keys, not the viewer's: one letter must not mean two things.
+  // The page's keys, not the viewer's: one letter must not mean two things. Arrows move the picture that has the focus.
   viewer.addHandler("canvas-key", (event) => {
-    event.preventDefaultAction = true;
+    event.preventDefaultAction = !event.originalEvent.key.startsWith("Arrow");
   });
+  takeName(viewer.canvas, element);
   viewer.addHandler("zoom", () => {
     const pixels = viewer.world.getItemCount() ? scaleOf(viewer) : 1;
     viewer.drawer.setImageSmoothingEnabled(pixels < 3);
