@@ -12,6 +12,7 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 
 from schemas import queue_upkeep, rules, tallies
 from schemas.errors import CatalogUseError
+from schemas.present import lock_photos
 from schemas.records import (
     HOT_MEASUREMENTS,
     OUTSIDE_ERRORS,
@@ -35,6 +36,7 @@ def record(connection: Connection, run_id: int, records: Sequence[OutcomeRecord]
     names = {event.agent for outcome in records for event in outcome.events}
     agents = agent_ids(connection, names | {software_agent()})
     run = require_run(connection, run_id, lock=True)
+    lock_photos(connection, [outcome.work_item_id for outcome in records])
     items = _lock_items(connection, records)
     if run.state != RunState.RUNNING:
         return 0
@@ -69,7 +71,7 @@ def _lock_items(connection: Connection, records: Sequence[OutcomeRecord]) -> dic
         select(WorkItem.id, WorkItem.asset_id, WorkItem.content_id, WorkItem.run_id, WorkItem.state)
         .where(WorkItem.id.in_(ids))
         .order_by(WorkItem.id)
-        .with_for_update()
+        .with_for_update(key_share=True)
     )
     items = {row.id: row for row in connection.execute(query)}
     missing = [item for item in ids if item not in items]

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, case, insert, select, update
 
 from schemas import ingest, outcomes, queue_upkeep, relocation, rules, tallies
 from schemas.ingest_records import AssetRecord, check_key
+from schemas.listing import lock_collection
 from schemas.records import (
     OUTCOME_STATES,
     EventRecord,
@@ -112,6 +113,7 @@ def take_back(
     """Record results of one recipe that the catalog does not have, and where the files of the others lie now."""
     agent = software_agent()
     agents = agent_ids(connection, {agent, *(photo.software for photo in photos)})
+    lock_collection(connection, collection)
     assets, refused = _assets(connection, collection, photos)
     photos = [photo for photo in photos if photo.key in assets]
     before = _recorded(connection, recipe_id, assets)
