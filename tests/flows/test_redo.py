@@ -217,6 +217,16 @@ def test_a_rebuilt_catalog_knows_how_to_do_it_again(restored: RestoreRequest) ->
         assert redo(restored.destination, device="cpu").done == ["plain.png"]
 
 
+def test_what_a_lost_recipe_told_is_known_from_the_sidecars(restored: RestoreRequest) -> None:
+    destination = Path(restored.destination)
+    for path in (*destination.glob("catalog.db*"), *(destination / "recipes").glob("*.json")):
+        path.unlink()
+    assert rebuild_catalog(restored.destination)["photos"] == 2
+    with Catalog.open(restored.catalog_url()) as catalog:
+        ask(catalog, row_of(catalog, "plain.png"), np.ones((72, 96), bool))
+    assert redo(restored.destination, device="cpu").done == ["plain.png"]
+
+
 def test_what_was_done_again_stays_the_present_result_of_a_rebuilt_catalog(
     restored: RestoreRequest, tmp_path: Path
 ) -> None:

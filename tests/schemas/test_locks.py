@@ -22,7 +22,7 @@ from schemas.rules import FlagRuleRecord
 from schemas.tables import WorkItem
 from tests.schemas.archive import Archive, done, flag, full, photo
 from tests.schemas.conftest import PostgresServer
-from tests.schemas.test_relocation import rebuilt
+from tests.schemas.test_relocation import lost, rebuilt
 from tests.schemas.test_tallies import assert_true
 
 pytestmark = pytest.mark.integration
@@ -121,12 +121,10 @@ def test_counts_are_made_anew_while_a_run_records(catalog: Catalog, others: Othe
 def test_the_same_results_are_taken_back_once(catalog: Catalog, others: Others) -> None:
     archive = Archive(catalog)
     photos = [rebuilt(archive, f"{number}.tif", "/new") for number in range(3)]
-    recipe, run = catalog.begin_rebuild(
-        archive.collection, archive.recipe_sha, archive.document, [], "/new", {}
-    )
-    catalog.take_back(archive.collection, recipe, run, photos[:1])
+    of = lost(archive)
+    run = catalog.take_back(of, None, photos[:1]).run
     with session.write(catalog.engine) as connection:
-        rebuild.take_back(connection, archive.collection, recipe, run, photos)
-        again = others.start(catalog.take_back, archive.collection, recipe, run, photos)
-    assert again.result(timeout=60) == Taken(0, 3, 0)
+        rebuild.take_back(connection, of, run, photos)
+        again = others.start(catalog.take_back, of, run, photos)
+    assert again.result(timeout=60) == Taken(0, 3, 0, run=run)
     assert_true(catalog)
