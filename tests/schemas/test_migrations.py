@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -18,6 +21,8 @@ from schemas.tables import Base
 from schemas.totals import STATS
 from tests.schemas.archive import Archive, failed, full, photo, refused
 from tests.schemas.conftest import PostgresServer
+from tests.schemas.history import eventful, told, unlike, write_at
+from tests.schemas.test_tallies import assert_true
 
 
 def _tables(url: str) -> set[str]:
@@ -81,6 +86,46 @@ def test_an_older_catalog_is_told_which_results_were_replaced(empty_url: str) ->
         again = [catalog.flagged(), catalog.queue_counts(QueueFilter(decision=None)), catalog.stats("flag")]
         assert len(catalog.review_queue(QueueFilter(decision=Standing.REPLACED)).rows) == 1
     assert again == told
+
+
+@pytest.fixture(scope="module")
+def histories(new_catalog: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[bool, Path]:
+    """Catalogs of this version with a history, with and without what people did in it."""
+    paths = {reviewed: tmp_path_factory.mktemp("history") / "catalog.db" for reviewed in (False, True)}
+    for reviewed, path in paths.items():
+        shutil.copy(new_catalog, path)
+        with Catalog.open(f"sqlite:///{path}") as catalog:
+            eventful(catalog, reviewed=reviewed)
+    return paths
+
+
+@pytest.mark.parametrize("revision", ["0001", "0002", "0003", "0004", "0005"])
+def test_a_history_is_told_alike_whichever_program_began_it(
+    histories: dict[bool, Path], revision: str, empty_url: str, tmp_path: Path
+) -> None:
+    """An upgraded catalog says what one does that was of this version all the time; and goes on like it."""
+    fresh = tmp_path / "fresh.db"
+    # The first tables held no reviews.
+    shutil.copy(histories[revision > "0001"], fresh)
+    with Catalog.open(f"sqlite:///{fresh}") as catalog:
+        write_at(revision, empty_url, catalog)
+        with Catalog.open(empty_url) as upgraded:
+            assert unlike(told(upgraded), told(catalog)) == {}
+            for one in (catalog, upgraded):
+                with_a_new_scan = [photo("b.tif", "scanned again"), photo("a.tif"), photo("f.tif")]
+                Archive(one).run(with_a_new_scan, full)
+                assert_true(one)
+                assert one.verify_audit().problem is None
+            assert unlike(_timeless(told(upgraded)), _timeless(told(catalog))) == {}
+
+
+def _timeless(value: Any) -> Any:
+    """Without instants, which no two runs share, and without the order that a database gives."""
+    if isinstance(value, dict):
+        return {name: _timeless(value[name]) for name in sorted(value)}
+    if isinstance(value, list | tuple):
+        return sorted((_timeless(one) for one in value), key=str)
+    return None if isinstance(value, datetime) else value
 
 
 def test_opening_twice_changes_nothing(empty_url: str) -> None:
