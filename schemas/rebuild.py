@@ -85,7 +85,7 @@ class Taken:
     """How many results of a batch were taken back, and keys whose names or places others hold by now.
 
     ``relocated``: of how many known ones the files lie elsewhere than recorded. ``run``: the run that stands for
-    those that were lost; None while nothing was.
+    those that were lost, or that followed the files; None while nothing has changed.
     """
 
     photos: int
@@ -139,7 +139,7 @@ def take_back(
 ) -> Taken:
     """Record results of one recipe that the catalog does not have, and where the files of the others lie now.
 
-    ``run_id``: the run of the batch before; the first batch with anything new begins one.
+    ``run_id``: the run of the batch before; the first batch that changes anything begins one.
     """
     agent = software_agent()
     agents = agent_ids(connection, {agent, *(photo.software for photo in photos)})
@@ -153,10 +153,12 @@ def take_back(
     }
     refused = _taken_places(connection, lost.collection, new)
     new = [photo for photo in new if photo.key not in refused]
-    if new:
-        run_id = _begin(connection, lost) if run_id is None else run_id
-        _take_in(connection, lost, run_id, new, agents[agent])
     relocated = relocation.follow(connection, known)
+    if run_id is None and (new or relocated):
+        # Also where files only lie elsewhere: the desk shows what lies in places that runs name.
+        run_id = _begin(connection, lost)
+    if new and run_id is not None:
+        _take_in(connection, lost, run_id, new, agents[agent])
     return Taken(len(new), len(known), relocated, tuple(sorted(refused)), run_id)
 
 

@@ -160,6 +160,9 @@ def test_one_run_stands_for_all_batches_and_none_for_nothing(catalog: Catalog) -
     again = catalog.take_back(lost(archive), None, photos)
     assert again == Taken(0, 2, 0, run=None)
     assert len(catalog.runs()) == 1
+    moved = [rebuilt(archive, key, "/newer") for key in ("a.tif", "b.tif")]
+    assert catalog.take_back(lost(archive), None, moved).run is not None
+    assert catalog.runs()[0]["parameters"]["destination"] == "/new", "where they lie now, for the desk"
 
 
 def test_a_recipe_that_was_lost_is_kept_when_it_is_back(catalog: Catalog) -> None:
