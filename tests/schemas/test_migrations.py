@@ -203,6 +203,21 @@ def test_a_role_that_may_make_no_tables(postgres: PostgresServer) -> None:
         assert catalog.runs() == []
 
 
+@pytest.mark.integration
+def test_views_of_somebodys_own_are_named_when_they_are_in_the_way(postgres: PostgresServer) -> None:
+    url = postgres.empty()
+    session.upgrade(url, "0004")
+    engine = session.create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("CREATE VIEW for_the_website AS SELECT key FROM results"))
+    with pytest.raises(CatalogUnavailableError, match="view for_the_website depends on view results"):
+        Catalog.open(url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("DROP VIEW for_the_website"))
+    engine.dispose()
+    Catalog.open(url).close()
+
+
 @pytest.mark.parametrize("who", ["me:secret@/catalog?", "/catalog?user=me&password=secret&"])
 def test_no_server_and_no_password_in_the_message(who: str, tmp_path: Path) -> None:
     with pytest.raises(CatalogUnavailableError) as caught:
