@@ -173,7 +173,7 @@ def _take_in(
     # The rules of this catalog, as for photos of any other run: a sidecar has the flags of its day.
     flags = rules.applied(connection, fresh)
     fresh = [replace(one, flags=found) for one, found in zip(fresh, flags, strict=True)]
-    outcomes.insert_results(connection, fresh, now())
+    outcomes.insert_results(connection, fresh, {items[photo.key]: photo.at for photo in photos})
     tallies.add(connection, [(run_id, str(one.outcome), 1, 0.0) for one in fresh])
     queue_upkeep.refresh_photos(connection, [one.work_item_id for one in fresh])
     rows = []

@@ -38,6 +38,7 @@ def test_a_result_is_recorded_as_its_sidecar_tells(catalog: Catalog) -> None:
         EARLY,
     )
     assert row["restored"] == "/new/restored/a.x"
+    assert {file["created_at"] for file in row["derivatives"]} == {EARLY}
     assert row["content"] == {
         "sha256": digest("a.tif"),
         "size": 5,
