@@ -26,7 +26,7 @@ from flows.recording import RECIPE_FILE_FORMAT, recipe_key
 from oldphoto_core.errors import StorageError
 from oldphoto_core.fixity import sha256_bytes, sha256_stream
 from schemas.errors import UnstorableKeyError
-from schemas.rebuild import LostRuns, RebuiltPhoto
+from schemas.rebuild_records import LostRuns, RebuiltPhoto
 from schemas.records import ModelRecord
 from schemas.repository import Catalog
 from schemas.urls import shown

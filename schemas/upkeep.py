@@ -15,7 +15,7 @@ from schemas import audit, fixity, rebuild, rules, session
 from schemas.accounts import SYSTEM
 from schemas.audit import AuditEntry
 from schemas.fixity import FixityPhoto, FixityResult
-from schemas.rebuild import LostRuns, RebuiltPhoto, Taken
+from schemas.rebuild_records import LostRuns, RebuiltPhoto, Taken
 from schemas.records import ModelRecord
 from schemas.rules import FlagCount, FlagRuleRecord
 from schemas.statements import now

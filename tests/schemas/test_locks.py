@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from schemas import listing, outcomes, present, rebuild, runs, session
-from schemas.rebuild import Taken
+from schemas.rebuild_records import Taken
 from schemas.repository import Catalog
 from schemas.review_records import Decision
 from schemas.rules import FlagRuleRecord

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from schemas.rebuild import LostRuns, RebuiltPhoto, Taken
+from schemas.rebuild_records import LostRuns, RebuiltPhoto, Taken
 from schemas.records import DerivativeRecord, MaskRecord, OutcomeRecord, PendingItem
 from schemas.repository import Catalog
 from schemas.tables import Derivative, Location, Mask, MaskEdit

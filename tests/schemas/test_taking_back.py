@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from schemas.errors import UnstorableKeyError
-from schemas.rebuild import Taken
+from schemas.rebuild_records import Taken
 from schemas.records import OutcomeRecord, Plan
 from schemas.repository import Catalog
 from schemas.rules import FlagRuleRecord
