@@ -122,7 +122,10 @@ def recall(store: Store, row: InputRow, job: RestoreJob) -> OutcomeRow | None:
 
 @dataclass(frozen=True)
 class SidecarFacts:
-    """What a sidecar says, as the catalog's own records; the sidecar itself is among the derivatives."""
+    """What a sidecar says, as the catalog's own records; the sidecar itself is among the derivatives.
+
+    ``parameters``: the profile of the run that made it, the tier, and whether lower tiers were kept.
+    """
 
     collection: str
     key: str
@@ -133,6 +136,7 @@ class SidecarFacts:
     size: int
     recipe: str
     software: str
+    parameters: Mapping[str, Any]
     header: Mapping[str, Any]
     warnings: tuple[str, ...]
     outcome: OutcomeRow
@@ -166,6 +170,7 @@ def read_sidecar(store: Store, path: str) -> SidecarFacts:
             row.size,
             facts["recipe"],
             facts["software"],
+            {"profile": facts["profile"], **facts["requested"]},
             facts["header"],
             tuple(facts["warnings"]),
             _outcome(row, facts, files, ()),

@@ -26,6 +26,7 @@ from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from flows.report import Report
 from flows.summary import NOT_INPUTS, OUTCOMES, RunSummary
+from schemas.fixity import FixityProblem
 
 _log = logging.getLogger(__name__)
 
@@ -109,10 +110,10 @@ def show_summary(
     _shown(show)
 
 
-def show_fixity(problems: Sequence[Mapping[str, Any]]) -> None:
+def show_fixity(problems: Sequence[FixityProblem]) -> None:
     """Put the files that are not as recorded on the flow run's page."""
-    names = ("problem", "collection", "key", "role", "uri", "remedy")
-    rows = [{name: problem[name] for name in names} for problem in problems]
+    left_out = ("expected", "found", "error")
+    rows = [{name: told for name, told in one.items() if name not in left_out} for one in problems]
     _shown(
         lambda: create_table_artifact(
             rows, key="fixity-problems", description="Files that are not as recorded (at most a thousand)"

@@ -8,22 +8,21 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypedDict
+from typing import TypedDict
 
 from actors.storage import Anywhere
 from flows.progress import Progress, listener
 from oldphoto_core.errors import StorageError, UsageError
 from oldphoto_core.fixity import sha256_stream
-from schemas.fixity import MASTER, FixityFile, FixityPhoto, FixityResult
+from schemas.fixity import MASTER, FixityFile, FixityPhoto, FixityProblem, FixityResult, Problem
 from schemas.repository import Catalog
 
 PAGE = 100
 """Photos are checked, and recorded, so many at a time."""
 
-Problem = Literal["missing", "changed", "unreadable"]
 REMEDIES: dict[Problem, str] = {
     "missing": 'Put it back from a backup; or see "When folders move" in docs/operating.md, if all were moved',
     "changed": "Compare it with a backup before anything else is done with it",
@@ -41,7 +40,7 @@ class FixitySummary(TypedDict):
     changed: int
     unreadable: int
     seconds: float
-    problems: list[dict[str, Any]]
+    problems: list[FixityProblem]
 
 
 @dataclass
@@ -52,7 +51,7 @@ class FixityReport:
     photos: int = 0
     files: int = 0
     read: int = 0
-    problems: list[dict[str, Any]] = field(default_factory=list)
+    problems: list[FixityProblem] = field(default_factory=list)
     found: dict[Problem, int] = field(default_factory=lambda: dict.fromkeys(REMEDIES, 0))
 
     def add(self, result: FixityResult, read: int) -> None:
@@ -63,7 +62,7 @@ class FixityReport:
         for problem in result.problems:
             self.found[problem["problem"]] += 1
             if len(self.problems) < self.kept:
-                self.problems.append(dict(problem))
+                self.problems.append(problem)
 
     def summary(self, seconds: float) -> FixitySummary:
         """Return the numbers."""
@@ -135,7 +134,7 @@ def _check(
     return FixityResult(photo.asset_id, len(wanted), problems), sum(read for _, read in looked)
 
 
-def _look(photo: FixityPhoto, file: FixityFile, files: Anywhere) -> tuple[Mapping[str, Any] | None, int]:
+def _look(photo: FixityPhoto, file: FixityFile, files: Anywhere) -> tuple[FixityProblem | None, int]:
     """Read one file; return what is wrong with it, if anything, and how many bytes it has."""
     try:
         if not files.exists(file.uri):
@@ -143,13 +142,13 @@ def _look(photo: FixityPhoto, file: FixityFile, files: Anywhere) -> tuple[Mappin
         with files.open(file.uri) as stream:
             found, size = sha256_stream(stream)
     except (StorageError, OSError) as error:
-        return _problem(photo, file, "unreadable", error=str(error)), 0
+        return {**_problem(photo, file, "unreadable"), "error": str(error)}, 0
     if found != file.sha256:
-        return _problem(photo, file, "changed", found=found), size
+        return {**_problem(photo, file, "changed"), "found": found}, size
     return None, size
 
 
-def _problem(photo: FixityPhoto, file: FixityFile, kind: Problem, **more: str) -> dict[str, Any]:
+def _problem(photo: FixityPhoto, file: FixityFile, kind: Problem) -> FixityProblem:
     return {
         "problem": kind,
         "collection": photo.collection,
@@ -157,6 +156,5 @@ def _problem(photo: FixityPhoto, file: FixityFile, kind: Problem, **more: str) -
         "role": file.role,
         "uri": file.uri,
         "expected": file.sha256,
-        **more,
         "remedy": REMEDIES[kind],
     }

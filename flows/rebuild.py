@@ -26,7 +26,7 @@ from flows.recording import RECIPE_FILE_FORMAT, recipe_key
 from oldphoto_core.errors import StorageError
 from oldphoto_core.fixity import sha256_bytes, sha256_stream
 from schemas.errors import UnstorableKeyError
-from schemas.rebuild import RebuiltPhoto
+from schemas.rebuild_records import LostRuns, RebuiltPhoto
 from schemas.records import ModelRecord
 from schemas.repository import Catalog
 from schemas.urls import shown
@@ -56,12 +56,14 @@ class _Origin(NamedTuple):
     collection: str
     recipe: str
     source: str | None
+    parameters: tuple[tuple[str, Any], ...]
 
     @classmethod
     def of(cls, facts: SidecarFacts) -> Self:
         """Return where a sidecar's photo comes from: the source is its address without its key."""
         root = facts.source.removesuffix(f"/{facts.key}")
-        return cls(facts.collection, facts.recipe, root if root not in ("", facts.source) else None)
+        source = root if root not in ("", facts.source) else None
+        return cls(facts.collection, facts.recipe, source, tuple(facts.parameters.items()))
 
 
 @dataclass
@@ -71,7 +73,8 @@ class _Work:
     catalog: Catalog
     store: Store
     verify: bool
-    runs: dict[_Origin, tuple[int, int, int]] = field(default_factory=dict)
+    lost: dict[_Origin, LostRuns] = field(default_factory=dict)
+    runs: dict[_Origin, int] = field(default_factory=dict)
     origin: _Origin | None = None
     waiting: list[RebuiltPhoto] = field(default_factory=list)
     photos: int = 0
@@ -110,14 +113,13 @@ def rebuild_catalog(
             _take(work, found, facts)
             listener().progress(Progress("rebuild", number, None, facts.key))
         _record(work)
-        runs = [run for _, _, run in work.runs.values()]
-        opened.end_rebuild(runs, actor, store.uri, work.photos, work.relocated)
+        opened.end_rebuild(list(work.runs.values()), actor, store.uri, work.photos, work.relocated)
     return RebuildSummary(
         catalog=shown(url),
         photos=work.photos,
         skipped=work.known,
         relocated=work.relocated,
-        collections=sorted({origin.collection for origin in work.runs}),
+        collections=sorted({origin.collection for origin in work.lost}),
         problems=work.problems,
     )
 
@@ -186,29 +188,30 @@ def _record(work: _Work) -> None:
     photos, work.waiting, origin = work.waiting, [], work.origin
     if not photos or origin is None:
         return
-    if origin not in work.runs:
+    if origin not in work.lost:
         collection = work.catalog.collection_id(origin.collection)
         document, models = _recipe(work, origin.recipe)
-        recipe, run = work.catalog.begin_rebuild(
+        work.lost[origin] = work.catalog.begin_rebuild(
             collection, origin.recipe, document, models, work.store.uri, _parameters(origin, document)
         )
-        work.runs[origin] = (collection, recipe, run)
-    taken = work.catalog.take_back(*work.runs[origin], photos)
+    taken = work.catalog.take_back(work.lost[origin], work.runs.get(origin), photos)
+    if taken.run is not None:
+        work.runs[origin] = taken.run
     work.photos += taken.photos
     work.known += taken.known
     work.relocated += taken.relocated
     for key in taken.refused:
         work.complain(
-            f"{key}: another photo of the collection {origin.collection!r} has its derivatives' name"
+            f"{key}: another photo of the collection {origin.collection!r} has its derivatives' name, or another "
+            "recipe its place"
         )
 
 
 def _parameters(origin: _Origin, document: str | None) -> dict[str, Any]:
-    """Return what source and recipe tell of the parameters of the runs that were lost; a redo needs them."""
+    """Return what sidecars and recipe tell of the parameters of the runs that were lost; a redo needs them."""
     recipe = json.loads(document) if document is not None else {}
     config = recipe.get("parameters", {}).get("config")
-    known = {name: recipe.get(name) for name in ("profile", "tier", "keep_tiers")}
-    known |= {"source": origin.source, "config": config}
+    known = {**dict(origin.parameters), "source": origin.source, "config": config}
     return {name: value for name, value in known.items() if value is not None}
 
 

@@ -33,11 +33,13 @@ from flows.summary import RedoSummary
 from flows.workplace import Decision, Workplace, decide
 from oldphoto_core.errors import OldPhotoError
 from schemas.errors import CatalogError
-from schemas.records import FIXITY_ERROR
+from schemas.records import FIXITY_ERROR, RunState
 from schemas.repository import Catalog
 from schemas.review_records import QueueRow, RedoRecord
 
 _RUNS = 100_000
+_LATEST = 100
+"""Among so many of its collection's runs one that is under way is looked for."""
 _PAGE = 500
 
 
@@ -160,6 +162,11 @@ class Redoer:
             recipe = with_given_mask(recipe, record.mask.sha256)
         elif recipe.sha256 == record.recipe:
             return "no mask was drawn and the recipe is the same: the same pixels would come out"
+        elif (run := self._under_way(request.collection_name(), recipe.sha256)) is not None:
+            # Another run of one recipe would take all its work over, for this one photo.
+            return (
+                f"run {run} does it with the new recipe; if that was killed, the next `oldphoto restore` will"
+            )
         place = Workplace(
             request,
             replace(decision, recipe=recipe),
@@ -169,6 +176,12 @@ class Redoer:
         )
         self._run(place, record)
         return None
+
+    def _under_way(self, collection: str, recipe: str) -> int | None:
+        """Return a run of the recipe over the collection that has not ended, if there is one."""
+        rows = self.catalog.runs(collection=collection, limit=_LATEST)
+        states = ((row["run"], row["recipe"], row["state"]) for row in rows)
+        return next((run for run, of, state in states if (of, state) == (recipe, RunState.RUNNING)), None)
 
     def _run(self, place: Workplace, record: RedoRecord) -> None:
         mask = None

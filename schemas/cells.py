@@ -9,9 +9,9 @@ from typing import Any
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
-def json_text(value: Any) -> str:
+def json_text(value: Any, *, sort_keys: bool = False) -> str:
     """Return a row's value as JSON text; instants in ISO 8601."""
-    return json.dumps(value, ensure_ascii=False, default=_encode)
+    return json.dumps(value, ensure_ascii=False, default=_encode, sort_keys=sort_keys)
 
 
 def json_line(value: Any) -> str:

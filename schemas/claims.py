@@ -52,6 +52,6 @@ def _pending(connection: Connection, run_id: int, size: int) -> list[PendingItem
         .where(WorkItem.run_id == run_id, WorkItem.state == WorkState.PENDING.value)
         .order_by(WorkItem.interruptions, WorkItem.id)
         .limit(size)
-        .with_for_update(of=WorkItem, skip_locked=True)
+        .with_for_update(of=WorkItem, key_share=True, skip_locked=True)
     )
     return [PendingItem(**row._mapping) for row in connection.execute(query)]

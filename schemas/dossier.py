@@ -15,10 +15,10 @@ from schemas.errors import UnknownItemError
 from schemas.items import as_row, item_rows
 from schemas.listing import require_collection, within_unsorted
 from schemas.queries import begins_with
+from schemas.queue_upkeep import ITEM
 from schemas.records import WITH_OUTPUT
-from schemas.review_records import MaskEditRecord
+from schemas.review_records import MaskEditRecord, Standing
 from schemas.rows import AssetRow, Dossier, History, PhotoParts, ResultRow
-from schemas.standing import standing
 from schemas.tables import (
     Asset,
     Collection,
@@ -26,6 +26,7 @@ from schemas.tables import (
     Derivative,
     Location,
     MaskEdit,
+    QueueEntry,
     Recipe,
     WorkItem,
 )
@@ -216,6 +217,7 @@ def _work_items(connection: Connection, assets: Sequence[int]) -> dict[int, list
     faces = parts.faces(connection, ids)
     measurements = parts.measurements(connection, ids)
     masks = parts.masks(connection, ids)
+    decisions = _decisions(connection, ids)
     told = reviews.of_items(connection, ids)
     found: dict[int, list[ResultRow]] = {}
     for item in ids:
@@ -228,8 +230,16 @@ def _work_items(connection: Connection, assets: Sequence[int]) -> dict[int, list
             "derivatives": files.get(item, []),
             "faces": faces.get(item, []),
             "measurements": measurements.get(item, {}),
-            "decision": standing(own).value,
+            "decision": decisions.get(item, Standing.UNDECIDED.value),
             "reviews": [parts.review(review) for review in own],
         }
         found.setdefault(row["asset"], []).append(row)
     return found
+
+
+def _decisions(connection: Connection, items: Sequence[int]) -> dict[int, str]:
+    """Return how each work item with an output stands, as the queue and the view ``results`` say."""
+    query = select(QueueEntry.work_item_id, QueueEntry.decision).where(
+        QueueEntry.code == ITEM, QueueEntry.work_item_id.in_(items)
+    )
+    return {row.work_item_id: row.decision for row in connection.execute(query)}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, NotRequired, TypedDict
 
 from sqlalchemy import Connection, select
 
@@ -37,13 +37,30 @@ class FixityPhoto:
     files: tuple[FixityFile, ...]
 
 
+Problem = Literal["missing", "changed", "unreadable"]
+
+
+class FixityProblem(TypedDict):
+    """What is wrong with a file. ``found``: the digest that it has; ``error``: why it cannot be read."""
+
+    problem: Problem
+    collection: str
+    key: str
+    role: str
+    uri: str
+    expected: str
+    found: NotRequired[str]
+    error: NotRequired[str]
+    remedy: str
+
+
 @dataclass(frozen=True)
 class FixityResult:
     """What became of a photo's check: how many files were read, and what is wrong with which."""
 
     asset_id: int
     checked: int
-    problems: tuple[Mapping[str, Any], ...] = ()
+    problems: tuple[FixityProblem, ...] = ()
 
 
 def page(connection: Connection, *, collection: str | None, after: int, limit: int) -> list[FixityPhoto]:
@@ -96,7 +113,7 @@ def record(connection: Connection, results: Sequence[FixityResult]) -> None:
     for result in results:
         detail: dict[str, Any] = {"algorithm": "SHA-256", "files": result.checked}
         if result.problems:
-            detail["problems"] = [dict(problem) for problem in result.problems]
+            detail["problems"] = list(result.problems)
         outcome = EventOutcome.FAIL if result.problems else EventOutcome.SUCCESS
         event = EventRecord(EventType.FIXITY_CHECK, outcome=outcome, detail=detail, agent=agent)
         rows.append(event_row(event, agents, asset_id=result.asset_id))

@@ -59,7 +59,7 @@ def photo_count(connection: Connection, name: str | None) -> int:
 
 def lock_collection(connection: Connection, collection: int) -> None:
     """Keep other writers of the collection out until the transaction ends. Raises CatalogUseError."""
-    query = select(Collection.id).where(Collection.id == collection).with_for_update()
+    query = select(Collection.id).where(Collection.id == collection).with_for_update(key_share=True)
     if connection.scalar(query) is None:
         raise CatalogUseError(f"there is no collection {collection} in this catalog")
 

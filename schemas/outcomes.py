@@ -12,6 +12,7 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 
 from schemas import queue_upkeep, rules, tallies
 from schemas.errors import CatalogUseError
+from schemas.present import lock_photos
 from schemas.records import (
     HOT_MEASUREMENTS,
     OUTSIDE_ERRORS,
@@ -35,6 +36,7 @@ def record(connection: Connection, run_id: int, records: Sequence[OutcomeRecord]
     names = {event.agent for outcome in records for event in outcome.events}
     agents = agent_ids(connection, names | {software_agent()})
     run = require_run(connection, run_id, lock=True)
+    lock_photos(connection, [outcome.work_item_id for outcome in records])
     items = _lock_items(connection, records)
     if run.state != RunState.RUNNING:
         return 0
@@ -47,7 +49,7 @@ def record(connection: Connection, run_id: int, records: Sequence[OutcomeRecord]
         _forget_earlier_attempt(connection, [outcome.work_item_id for outcome in accepted])
         moment = now()
         _end_items(connection, accepted, moment)
-        insert_results(connection, accepted, moment)
+        insert_results(connection, accepted, dict.fromkeys((one.work_item_id for one in accepted), moment))
         insert_events(connection, _event_rows(accepted, items, agents, run_id))
         tallies.add(connection, [(run_id, str(one.outcome), 1, _seconds(one)) for one in accepted])
         queue_upkeep.refresh_photos(connection, [outcome.work_item_id for outcome in accepted])
@@ -69,7 +71,7 @@ def _lock_items(connection: Connection, records: Sequence[OutcomeRecord]) -> dic
         select(WorkItem.id, WorkItem.asset_id, WorkItem.content_id, WorkItem.run_id, WorkItem.state)
         .where(WorkItem.id.in_(ids))
         .order_by(WorkItem.id)
-        .with_for_update()
+        .with_for_update(key_share=True)
     )
     items = {row.id: row for row in connection.execute(query)}
     missing = [item for item in ids if item not in items]
@@ -126,9 +128,11 @@ def _end_items(connection: Connection, outcomes: list[OutcomeRecord], moment: da
     connection.execute(update(WorkItem).where(WorkItem.id.in_(unwritten), ~written).values(prefix=None))
 
 
-def insert_results(connection: Connection, outcomes: Sequence[OutcomeRecord], moment: datetime) -> None:
-    """Insert files, masks, faces, measurements and flags of work items that have none."""
-    _upsert_derivatives(connection, outcomes, moment)
+def insert_results(
+    connection: Connection, outcomes: Sequence[OutcomeRecord], ended: Mapping[int, datetime]
+) -> None:
+    """Insert files, masks, faces, measurements and flags of work items that have none and ended then."""
+    _upsert_derivatives(connection, outcomes, ended)
     rows: dict[type[Base], list[dict[str, Any]]] = {Mask: [], Face: [], Measurement: [], Flag: []}
     for outcome in outcomes:
         item = {"work_item_id": outcome.work_item_id}
@@ -139,12 +143,15 @@ def insert_results(connection: Connection, outcomes: Sequence[OutcomeRecord], mo
         if outcome.measurements:
             rows[Measurement].append({**item, **measurement_row(outcome.measurements)})
         rows[Face] += [{**item, **row} for row in _face_rows(outcome)]
-        rows[Flag] += [{**item, **row, "created_at": moment} for row in _flag_rows(outcome)]
+        then = {"created_at": ended[outcome.work_item_id]}
+        rows[Flag] += [{**item, **row, **then} for row in _flag_rows(outcome)]
     for table, found in rows.items():
         insert_rows(connection, table, found)
 
 
-def _upsert_derivatives(connection: Connection, outcomes: Sequence[OutcomeRecord], moment: datetime) -> None:
+def _upsert_derivatives(
+    connection: Connection, outcomes: Sequence[OutcomeRecord], ended: Mapping[int, datetime]
+) -> None:
     rows = [
         {
             "work_item_id": outcome.work_item_id,
@@ -154,7 +161,7 @@ def _upsert_derivatives(connection: Connection, outcomes: Sequence[OutcomeRecord
             "sha256": file.sha256,
             "size": file.size,
             "media_type": file.media_type,
-            "created_at": moment,
+            "created_at": ended[outcome.work_item_id],
         }
         for outcome in outcomes
         for file in outcome.derivatives

@@ -59,7 +59,7 @@ def _page_of(connection: Connection, items: Sequence[int], *, lock: bool) -> dic
         .where(WorkItem.id.in_(items), WorkItem.state.in_(WITH_OUTPUT))
         .order_by(WorkItem.id)
     )
-    rows = connection.execute(query.with_for_update(of=WorkItem) if lock else query).all()
+    rows = connection.execute(query.with_for_update(of=WorkItem, key_share=True) if lock else query).all()
     made = (
         select(Derivative.work_item_id, Derivative.sha256)
         .where(Derivative.work_item_id.in_(items), Derivative.kind == DerivativeKind.RESTORED.value)

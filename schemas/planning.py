@@ -103,7 +103,9 @@ def _supersede(connection: Connection, run: Row[Any], moment: datetime) -> None:
     """
     same = (Run.collection_id == run.collection_id, Run.recipe_id == run.recipe_id, Run.id != run.id)
     unfinished = connection.execute(
-        select(Run.__table__).where(*same, Run.state == RunState.RUNNING.value).with_for_update()
+        select(Run.__table__)
+        .where(*same, Run.state == RunState.RUNNING.value)
+        .with_for_update(key_share=True)
     ).all()
     for other in unfinished:
         close_run(connection, other, RunState.CRASHED, moment, None)

@@ -48,6 +48,8 @@ def ask_again(connection: Connection, run: Row[Any]) -> list[int]:
     )
     changed = [(item, False) for item in connection.scalars(back)]
     changed += [(item, True) for item in connection.scalars(since)]
+    # In the order in which everybody locks them; an UPDATE locks rows as it comes upon them.
+    results_beside(connection, [item for item, _ in changed])
     for aside in (False, True):
         for chunk in batches([item for item, is_aside in changed if is_aside is aside], MAX_PARAMETERS):
             statement = update(WorkItem).where(WorkItem.id.in_(chunk))
@@ -55,19 +57,29 @@ def ask_again(connection: Connection, run: Row[Any]) -> list[int]:
     return [item for item, _ in changed]
 
 
+def lock_photos(connection: Connection, items: Sequence[int]) -> None:
+    """Keep others from recording results of the photos of ``items`` until the transaction ends.
+
+    Before any work item is locked: of two runs that record results of one photo at once the later then sees the
+    other's, and no run that is planned waits for work items of one that waits for its photos.
+    """
+    for chunk in batches(sorted(set(items)), MAX_PARAMETERS):
+        photos = select(WorkItem.asset_id).where(WorkItem.id.in_(chunk))
+        turn = select(Asset.id).where(Asset.id.in_(photos)).order_by(Asset.id)
+        connection.execute(turn.with_for_update(key_share=True))
+
+
 def results_beside(connection: Connection, items: Sequence[int]) -> list[int]:
     """Return all work items with a result of the photos of ``items``, locked until the transaction ends."""
+    lock_photos(connection, items)
     found: list[int] = []
     for chunk in batches(sorted(set(items)), MAX_PARAMETERS):
         photos = select(WorkItem.asset_id).where(WorkItem.id.in_(chunk))
-        # The photos first: of two runs that record results of one at once, the later then sees the other's.
-        turn = select(Asset.id).where(Asset.id.in_(photos)).order_by(Asset.id)
-        connection.execute(turn.with_for_update(key_share=True))
         query = (
             select(WorkItem.id)
             .where(WorkItem.asset_id.in_(photos), WorkItem.state.in_(WITH_OUTPUT))
             .order_by(WorkItem.id)
-            .with_for_update()
+            .with_for_update(key_share=True)
         )
         found += connection.scalars(query)
     return found

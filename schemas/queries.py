@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import (
     ColumnElement,
@@ -28,6 +28,7 @@ from schemas.present import replaced
 from schemas.records import TROUBLES, WITH_OUTPUT, RunState, WorkState
 from schemas.review_records import SEVERITY_RANKS, Standing
 from schemas.rows import ItemRow
+from schemas.run_rows import RunCounts, RunRow
 from schemas.runs import COUNTS, live_counts
 from schemas.statements import MAX_PARAMETERS, batches
 from schemas.tables import Asset, Collection, QueueEntry, Recipe, Run, WorkItem
@@ -38,7 +39,7 @@ TROUBLED: ColumnElement[bool] = literal_column(f"work_item.state IN ('{TROUBLES[
 
 def runs(
     connection: Connection, *, collection: str | None, limit: int | None, after: int | None
-) -> list[dict[str, Any]]:
+) -> list[RunRow]:
     """Return runs, newest first, all with ``limit`` None; a running one's counts are of this moment."""
     query = (
         select(
@@ -58,7 +59,7 @@ def runs(
     return [_run_row(connection, row) for row in connection.execute(query).all()]
 
 
-def _run_row(connection: Connection, row: Row[Any]) -> dict[str, Any]:
+def _run_row(connection: Connection, row: Row[Any]) -> RunRow:
     if row.state == RunState.RUNNING:
         counts = live_counts(connection, row)
     else:
@@ -71,7 +72,7 @@ def _run_row(connection: Connection, row: Row[Any]) -> dict[str, Any]:
         "started_at": row.started_at,
         "finished_at": row.finished_at,
         "seconds": row.seconds,
-        **counts,
+        **cast("RunCounts", counts),
         "flow_run": row.flow_run_id,
         "parameters": row.parameters,
     }

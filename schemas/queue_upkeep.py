@@ -21,6 +21,7 @@ from sqlalchemy import (
     insert,
     literal,
     select,
+    text,
     union_all,
 )
 from sqlalchemy.orm import aliased
@@ -56,6 +57,9 @@ def refresh_photos(connection: Connection, items: Sequence[int]) -> None:
 
 def recount(connection: Connection) -> None:
     """Make the counts anew from all entries."""
+    if connection.dialect.name == "postgresql":
+        # Whoever adds to the counts meanwhile would else find a row gone, or have made one that is made here too.
+        connection.execute(text(f"LOCK TABLE {Tally.__tablename__} IN SHARE ROW EXCLUSIVE MODE"))
     connection.execute(delete(Tally))
     grouped = _grouped(literal(True))
     names = ["run_id", "code", "severity", "decision", "collection_id"]

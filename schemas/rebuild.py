@@ -9,87 +9,61 @@ files are renewed (:mod:`schemas.relocation`).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any
+from dataclasses import replace
 
 from sqlalchemy import Connection, case, insert, select, update
 
 from schemas import ingest, outcomes, queue_upkeep, relocation, rules, tallies
-from schemas.ingest_records import AssetRecord, check_key
+from schemas.ingest_records import AssetRecord
+from schemas.listing import lock_collection
+from schemas.rebuild_records import LostRuns, RebuiltPhoto, Taken
 from schemas.records import (
     OUTCOME_STATES,
     EventRecord,
     EventType,
     ModelRecord,
-    OutcomeRecord,
     RunState,
     WorkState,
 )
 from schemas.runs import link_models
-from schemas.statements import agent_ids, event_row, insert_events, now, software_agent, upsert
+from schemas.statements import (
+    agent_ids,
+    event_row,
+    insert_events,
+    insert_rows,
+    now,
+    software_agent,
+    upsert,
+)
 from schemas.tables import Asset, Collection, Location, Recipe, Run, WorkItem
 
-
-@dataclass(frozen=True)
-class RebuiltPhoto:
-    """One result as its sidecar tells of it; ``at`` is when the sidecar was written.
-
-    ``outcome.work_item_id`` is not looked at. Raises UnstorableKeyError.
-    """
-
-    key: str
-    stem: str
-    prefix: str
-    uri: str
-    sha256: str
-    size: int
-    recipe: str
-    at: datetime
-    header: Mapping[str, Any]
-    warnings: tuple[str, ...]
-    outcome: OutcomeRecord
-    software: str = "oldphoto"
-
-    def __post_init__(self) -> None:
-        check_key(self.key)
-
-
-@dataclass(frozen=True)
-class Taken:
-    """How many results of a batch were taken back, and keys whose names others hold by now.
-
-    ``relocated``: of how many known ones the files lie elsewhere than recorded.
-    """
-
-    photos: int
-    known: int
-    relocated: int
-    refused: tuple[str, ...] = ()
+_LOST = "null"
+"""The document of a recipe whose file is lost."""
 
 
 def recipe(connection: Connection, sha256: str, document: str | None, models: Sequence[ModelRecord]) -> int:
-    """Return a recipe's id; ``document`` None where it is lost, which is recorded as JSON ``null``."""
-    row = {"sha256": sha256, "document": document or "null", "created_at": now()}
-    connection.execute(upsert(connection, Recipe).on_conflict_do_nothing(), [row])
+    """Return a recipe's id; ``document`` None where it is lost, recorded as JSON ``null`` until it is back."""
+    row = {"sha256": sha256, "document": document or _LOST, "created_at": now()}
+    statement = upsert(connection, Recipe)
+    statement = statement.on_conflict_do_update(
+        index_elements=["sha256"],
+        set_={"document": statement.excluded.document},
+        where=Recipe.document == _LOST,
+    )
+    connection.execute(statement, [row])
     number = connection.execute(select(Recipe.id).where(Recipe.sha256 == sha256)).scalar_one()
     link_models(connection, number, tuple(models))
     return number
 
 
-def begin(
-    connection: Connection,
-    collection: int,
-    recipe_id: int,
-    destination: str,
-    parameters: Mapping[str, Any],
-) -> int:
-    """Record a run that stands for those that were lost; return its id. ``parameters``: what is known of theirs."""
+def _begin(connection: Connection, lost: LostRuns) -> int:
+    """Record a run that stands for those that were lost; return its id."""
     moment = now()
+    destination = {"rebuilt_from": lost.destination, "destination": lost.destination}
     values = {
-        "collection_id": collection,
-        "recipe_id": recipe_id,
-        "parameters": {**parameters, "rebuilt_from": destination, "destination": destination},
+        "collection_id": lost.collection,
+        "recipe_id": lost.recipe,
+        "parameters": {**lost.parameters, **destination},
         "state": RunState.COMPLETED.value,
         "started_at": moment,
         "planned_at": moment,
@@ -107,79 +81,95 @@ def end(connection: Connection, run_id: int) -> None:
 
 
 def take_back(
-    connection: Connection, collection: int, recipe_id: int, run_id: int, photos: Sequence[RebuiltPhoto]
+    connection: Connection, lost: LostRuns, run_id: int | None, photos: Sequence[RebuiltPhoto]
 ) -> Taken:
-    """Record results of one recipe that the catalog does not have, and where the files of the others lie now."""
+    """Record results of one recipe that the catalog does not have, and where the files of the others lie now.
+
+    ``run_id``: the run of the batch before; the first batch that changes anything begins one.
+    """
     agent = software_agent()
     agents = agent_ids(connection, {agent, *(photo.software for photo in photos)})
-    assets, refused = _assets(connection, collection, photos)
-    photos = [photo for photo in photos if photo.key in assets]
-    before = _recorded(connection, recipe_id, assets)
+    lock_collection(connection, lost.collection)
+    before = _recorded(connection, lost, photos)
+    new = [photo for photo in photos if (photo.key, photo.sha256) not in before]
     known = {
-        before[place]: photo.outcome.derivatives
+        before[photo.key, photo.sha256]: photo.outcome.derivatives
         for photo in photos
-        if (place := (assets[photo.key], photo.sha256)) in before
+        if (photo.key, photo.sha256) in before
     }
-    new = [photo for photo in photos if (assets[photo.key], photo.sha256) not in before]
-    # Of a known photo the catalog knows better where it lay: it may have been seen elsewhere since.
-    _places(connection, collection, run_id, new, assets)
-    items = _work_items(connection, recipe_id, run_id, new, assets)
-    fresh = [replace(photo.outcome, work_item_id=items[photo.key]) for photo in photos if photo.key in items]
-    if fresh:
-        # The rules of this catalog, as for photos of any other run: a sidecar has the flags of its day.
-        flags = rules.applied(connection, fresh)
-        fresh = [replace(one, flags=found) for one, found in zip(fresh, flags, strict=True)]
-        outcomes.insert_results(connection, fresh, now())
-        tallies.add(connection, [(run_id, str(one.outcome), 1, 0.0) for one in fresh])
-        queue_upkeep.refresh_photos(connection, [one.work_item_id for one in fresh])
+    refused = _taken_places(connection, lost.collection, new)
+    new = [photo for photo in new if photo.key not in refused]
+    relocated = relocation.follow(connection, known)
+    if run_id is None and (new or relocated):
+        # Also where files only lie elsewhere: the desk shows what lies in places that runs name.
+        run_id = _begin(connection, lost)
+    if new and run_id is not None:
+        _take_in(connection, lost, run_id, new, agents[agent])
+    return Taken(len(new), len(known), relocated, tuple(sorted(refused)), run_id)
+
+
+def _take_in(
+    connection: Connection, lost: LostRuns, run_id: int, photos: Sequence[RebuiltPhoto], agent: int
+) -> None:
+    """Record results that the catalog does not have."""
+    assets = _assets(connection, lost.collection, photos)
+    _places(connection, run_id, photos, assets)
+    items = _work_items(connection, lost.recipe, run_id, photos, assets)
+    fresh = [replace(photo.outcome, work_item_id=items[photo.key]) for photo in photos]
+    # The rules of this catalog, as for photos of any other run: a sidecar has the flags of its day.
+    flags = rules.applied(connection, fresh)
+    fresh = [replace(one, flags=found) for one, found in zip(fresh, flags, strict=True)]
+    outcomes.insert_results(connection, fresh, {items[photo.key]: photo.at for photo in photos})
+    tallies.add(connection, [(run_id, str(one.outcome), 1, 0.0) for one in fresh])
+    queue_upkeep.refresh_photos(connection, [one.work_item_id for one in fresh])
     rows = []
     for photo in photos:
-        if photo.key in items:
-            detail = {
-                "note": "rebuilt from its sidecar",
-                "made_by": photo.software,
-                "made_at": photo.at.isoformat(),
-            }
-            event = EventRecord(EventType.RECOVERY, detail=detail, agent=agent)
-            links = {"asset_id": assets[photo.key], "work_item_id": items[photo.key], "run_id": run_id}
-            rows.append(event_row(event, agents, **links))
-    insert_events(connection, rows)
-    relocated = relocation.follow(connection, known)
-    return Taken(len(fresh), len(photos) - len(fresh), relocated, tuple(refused))
-
-
-def _assets(
-    connection: Connection, collection: int, photos: Sequence[RebuiltPhoto]
-) -> tuple[dict[str, int], list[str]]:
-    """Return assets by key, making those that are new, and keys whose stem is another asset's."""
-    before = ingest.asset_ids(connection, collection, [photo.key for photo in photos])
-    moment = now()
-    rows = {
-        photo.key: {
-            "collection_id": collection,
-            "key": photo.key,
-            "stem": photo.stem,
-            "created_at": moment,
+        detail = {
+            "note": "rebuilt from its sidecar",
+            "made_by": photo.software,
+            "made_at": photo.at.isoformat(),
         }
+        event = EventRecord(EventType.RECOVERY, detail=detail, agent=software_agent())
+        links = {"asset_id": assets[photo.key], "work_item_id": items[photo.key], "run_id": run_id}
+        rows.append(event_row(event, {event.agent: agent}, **links))
+    insert_events(connection, rows)
+
+
+def _taken_places(connection: Connection, collection: int, photos: Sequence[RebuiltPhoto]) -> set[str]:
+    """Return keys of photos whose stem is another asset's, or whose prefix another result's of theirs."""
+    query = select(Asset.stem, Asset.key).where(
+        Asset.collection_id == collection, Asset.stem.in_({photo.stem for photo in photos})
+    )
+    owners = {row.stem: row.key for row in connection.execute(query)}
+    taken = {photo.key for photo in photos if owners.setdefault(photo.stem, photo.key) != photo.key}
+    places = {(photo.key, photo.prefix) for photo in photos}
+    held = (
+        select(Asset.key, WorkItem.prefix)
+        .join(WorkItem, WorkItem.asset_id == Asset.id)
+        .where(Asset.collection_id == collection, Asset.key.in_({key for key, _ in places}))
+    )
+    return taken | {row.key for row in connection.execute(held) if (row.key, row.prefix) in places}
+
+
+def _assets(connection: Connection, collection: int, photos: Sequence[RebuiltPhoto]) -> dict[str, int]:
+    """Return assets by key, making those that are new."""
+    keys = [photo.key for photo in photos]
+    before = ingest.asset_ids(connection, collection, keys)
+    moment = now()
+    rows = [
+        {"collection_id": collection, "key": photo.key, "stem": photo.stem, "created_at": moment}
         for photo in photos
         if photo.key not in before
-    }
-    if rows:
-        connection.execute(upsert(connection, Asset).on_conflict_do_nothing(), list(rows.values()))
-    assets = ingest.asset_ids(connection, collection, [photo.key for photo in photos])
-    new = len(assets) - len(before)
+    ]
+    insert_rows(connection, Asset, rows)
     connection.execute(
-        update(Collection).where(Collection.id == collection).values(photos=Collection.photos + new)
+        update(Collection).where(Collection.id == collection).values(photos=Collection.photos + len(rows))
     )
-    return assets, sorted(set(rows) - set(assets))
+    return ingest.asset_ids(connection, collection, keys)
 
 
 def _places(
-    connection: Connection,
-    collection: int,
-    run_id: int,
-    photos: Sequence[RebuiltPhoto],
-    assets: Mapping[str, int],
+    connection: Connection, run_id: int, photos: Sequence[RebuiltPhoto], assets: Mapping[str, int]
 ) -> None:
     """Record bytes and where they lay; of several sidecars of a photo the latest tells what lies there."""
     contents = ingest.upsert_contents(connection, [_asset_record(photo) for photo in photos], now())
@@ -206,8 +196,7 @@ def _places(
         }
         for photo in sorted(photos, key=lambda photo: photo.at)
     ]
-    if rows:
-        connection.execute(statement, rows)
+    connection.execute(statement, rows)
 
 
 def _asset_record(photo: RebuiltPhoto) -> AssetRecord:
@@ -228,13 +217,19 @@ def _asset_record(photo: RebuiltPhoto) -> AssetRecord:
 
 
 def _recorded(
-    connection: Connection, recipe_id: int, assets: Mapping[str, int]
-) -> dict[tuple[int, str | None], int]:
-    """Return the recipe's work items of these assets by asset and bytes."""
-    query = select(WorkItem.asset_id, WorkItem.input_sha, WorkItem.id).where(
-        WorkItem.recipe_id == recipe_id, WorkItem.asset_id.in_(assets.values())
+    connection: Connection, lost: LostRuns, photos: Sequence[RebuiltPhoto]
+) -> dict[tuple[str, str], int]:
+    """Return the recipe's work items of these photos by key and bytes."""
+    query = (
+        select(Asset.key, WorkItem.input_sha, WorkItem.id)
+        .join(WorkItem, WorkItem.asset_id == Asset.id)
+        .where(
+            WorkItem.recipe_id == lost.recipe,
+            Asset.collection_id == lost.collection,
+            Asset.key.in_([photo.key for photo in photos]),
+        )
     )
-    return {(row.asset_id, row.input_sha): row.id for row in connection.execute(query)}
+    return {(row.key, row.input_sha): row.id for row in connection.execute(query)}
 
 
 def _work_items(
@@ -244,7 +239,7 @@ def _work_items(
     photos: Sequence[RebuiltPhoto],
     assets: Mapping[str, int],
 ) -> dict[str, int]:
-    """Make work items; return their ids by key."""
+    """Make work items; return their ids by key, each of which is there once."""
     contents = ingest.content_ids(connection, {photo.sha256 for photo in photos})
     rows = [
         {
@@ -264,9 +259,6 @@ def _work_items(
         }
         for photo in photos
     ]
-    if rows:
-        connection.execute(upsert(connection, WorkItem).on_conflict_do_nothing(), rows)
-    after = _recorded(connection, recipe_id, assets)
-    return {
-        photo.key: after[place] for photo in photos if (place := (assets[photo.key], photo.sha256)) in after
-    }
+    statement = insert(WorkItem).returning(WorkItem.id, sort_by_parameter_order=True)
+    numbers = connection.scalars(statement, rows).all()
+    return dict(zip((photo.key for photo in photos), numbers, strict=True))

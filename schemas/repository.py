@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal, overload
 
 from sqlalchemy import Engine
 
@@ -44,6 +44,7 @@ from schemas.records import (
     RunState,
 )
 from schemas.rows import Dossier, ItemRow
+from schemas.run_rows import CollectionTotal, FlagTotal, OutcomeTotal, RunRow, RunTotal, Total
 from schemas.statements import batches
 from schemas.upkeep import UpkeepOperations
 
@@ -230,7 +231,7 @@ class Catalog(AccountOperations, SessionOperations, DeskOperations, UpkeepOperat
 
     def runs(
         self, *, collection: str | None = None, limit: int = 50, after: int | None = None
-    ) -> list[dict[str, Any]]:
+    ) -> list[RunRow]:
         """Return runs, newest first. ``after``: the last ``run`` of the page before."""
         with session.read(self.engine) as connection:
             return queries.runs(connection, collection=collection, limit=limit, after=after)
@@ -284,7 +285,19 @@ class Catalog(AccountOperations, SessionOperations, DeskOperations, UpkeepOperat
         with session.read(self.engine) as connection:
             return listing.photo_count(connection, collection)
 
-    def stats(self, by: str = "outcome", *, collection: str | None = None) -> list[dict[str, Any]]:
+    @overload
+    def stats(
+        self, by: Literal["outcome"] = "outcome", *, collection: str | None = None
+    ) -> list[OutcomeTotal]: ...
+    @overload
+    def stats(self, by: Literal["collection"], *, collection: str | None = None) -> list[CollectionTotal]: ...
+    @overload
+    def stats(self, by: Literal["flag"], *, collection: str | None = None) -> list[FlagTotal]: ...
+    @overload
+    def stats(self, by: Literal["run"], *, collection: str | None = None) -> list[RunTotal]: ...
+    @overload
+    def stats(self, by: str, *, collection: str | None = None) -> Sequence[Total]: ...
+    def stats(self, by: str = "outcome", *, collection: str | None = None) -> Sequence[Total]:
         """Return totals by ``outcome``, ``collection``, ``flag`` or ``run``. Raises CatalogUseError."""
         with session.read(self.engine) as connection:
             return totals.stats(connection, by, collection=collection)

@@ -34,10 +34,10 @@ from schemas.listing import require_collection
 from schemas.present import replaced
 from schemas.records import HOT_MEASUREMENTS, FlagRecord, FlagState, OutcomeRecord, WorkState
 from schemas.review_records import SEVERITY_RANKS, Standing
-from schemas.statements import now, upsert
+from schemas.statements import MAX_PARAMETERS, now, upsert
 from schemas.tables import Asset, Flag, FlagRule, Measurement, QueueEntry, WorkItem
 
-CHUNK = 10_000
+CHUNK = MAX_PARAMETERS
 """How many work items one transaction of :func:`reflag` looks at."""
 
 
@@ -164,14 +164,17 @@ def calibrate(
 
 
 def _reflag_range(connection: Connection, rules: Sequence[FlagRuleRecord], first: int, end: int) -> None:
-    within = (WorkItem.id >= first, WorkItem.id < end, WorkItem.state == WorkState.DONE.value)
-    codes = [rule.code for rule in rules]
-    done = select(WorkItem.id).where(*within)
-    connection.execute(done.order_by(WorkItem.id).with_for_update())
-    old = (Flag.code.in_(codes), Flag.work_item_id >= first, Flag.work_item_id < end)
-    of_done = (*old, Flag.work_item_id.in_(done))
-    touched = set(connection.scalars(select(Flag.work_item_id).where(*of_done)))
-    connection.execute(delete(Flag).where(*of_done))
+    ended = (WorkItem.id >= first, WorkItem.id < end, WorkItem.state == WorkState.DONE.value)
+    # What ends from here on is flagged by the rules already, by whoever records it.
+    items = list(
+        connection.scalars(
+            select(WorkItem.id).where(*ended).order_by(WorkItem.id).with_for_update(key_share=True)
+        )
+    )
+    within = WorkItem.id.in_(items)
+    old = (Flag.code.in_([rule.code for rule in rules]), Flag.work_item_id.in_(items))
+    touched = set(connection.scalars(select(Flag.work_item_id).where(*old)))
+    connection.execute(delete(Flag).where(*old))
     moment = now()
     for rule in rules:
         connection.execute(insert(Flag).from_select(_COLUMNS, _raised(rule, within, moment)))
@@ -193,7 +196,7 @@ _COLUMNS = [
 ]
 
 
-def _raised(rule: FlagRuleRecord, within: tuple[ColumnElement[bool], ...], moment: datetime) -> Any:
+def _raised(rule: FlagRuleRecord, within: ColumnElement[bool], moment: datetime) -> Any:
     value = _column(rule.measurement)
     nobodys = (Standing.UNDECIDED.value, Standing.REPLACED.value)
     undecided = or_(QueueEntry.decision.is_(None), QueueEntry.decision.in_(nobodys))
@@ -213,7 +216,7 @@ def _raised(rule: FlagRuleRecord, within: tuple[ColumnElement[bool], ...], momen
         .outerjoin(
             QueueEntry, (QueueEntry.work_item_id == WorkItem.id) & (QueueEntry.code == queue_upkeep.ITEM)
         )
-        .where(*within, value >= rule.threshold)
+        .where(within, value >= rule.threshold)
         .order_by(WorkItem.id)
     )
 

@@ -99,7 +99,7 @@ def require_run(connection: Connection, run_id: int, *, lock: bool = False) -> R
     With ``lock`` nobody else can end the run, or record outcomes in it, before the transaction ends.
     """
     query = select(Run.__table__).where(Run.id == run_id)
-    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
+    row = connection.execute(query.with_for_update(key_share=True) if lock else query).one_or_none()
     if row is None:
         raise CatalogUseError(f"there is no run {run_id} in this catalog")
     return row

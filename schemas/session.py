@@ -37,6 +37,10 @@ _INSUFFICIENT_PRIVILEGE = "42501"
 """What PostgreSQL calls "permission denied"."""
 
 
+_DEPENDENT_OBJECTS = "2BP01"
+"""What PostgreSQL calls "other objects depend on it"."""
+
+
 def create_engine(text: str) -> Engine:
     """Return an engine for the URL; nothing is opened yet. Raises CatalogUnavailableError."""
     url = catalog_url(text)
@@ -253,6 +257,13 @@ def _remedy(error: DBAPIError, url: URL) -> str | None:
         return (
             "The file is damaged, or no catalog. Move it away (with its -wal and -shm), then put a backup in its "
             "place or run `oldphoto catalog rebuild DESTINATION`."
+        )
+    if getattr(error.orig, "sqlstate", None) == _DEPENDENT_OBJECTS:
+        return (
+            "Views of your own stand on it, and an upgrade makes it anew. Keep their text (psql's \\d+ shows it), "
+            "drop them, try again, and make them anew too. PostgreSQL's detail: "
+            + str(error.orig).partition("DETAIL:")[2].partition("HINT:")[0].strip().replace("\n", "; ")
+            + "."
         )
     if getattr(error.orig, "sqlstate", None) == _INSUFFICIENT_PRIVILEGE:
         role = f'"{url.username}"' if url.username else "the role"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from schemas.review_records import Decision, ReviewRecord, Standing
+from schemas.review_records import Decision, ReviewRecord
 
 
 def current_review(reviews: Sequence[ReviewRecord]) -> ReviewRecord | None:
@@ -19,9 +19,3 @@ def current_review(reviews: Sequence[ReviewRecord]) -> ReviewRecord | None:
         if review.decision is not Decision.UNDO and review.review_id not in undone
     ]
     return counting[-1] if counting else None
-
-
-def standing(reviews: Sequence[ReviewRecord]) -> Standing:
-    """Return how an item stands after these reviews, which are all of its own, oldest first."""
-    current = current_review(reviews)
-    return Standing.UNDECIDED if current is None else Standing(current.decision.value)

@@ -6,7 +6,8 @@ many photos there are.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 from sqlalchemy import (
     BigInteger,
@@ -14,40 +15,69 @@ from sqlalchemy import (
     Connection,
     Select,
     case,
-    cast,
     func,
     literal,
     select,
     union_all,
 )
+from sqlalchemy import cast as sql_cast
 
 from schemas.errors import CatalogUseError
+from schemas.items import RowT, as_row
 from schemas.listing import of_bytes_seen_last, require_collection
 from schemas.queries import TROUBLED, runs
 from schemas.records import WorkState
 from schemas.review_records import SEVERITY_RANKS, Standing
+from schemas.run_rows import CollectionTotal, FlagTotal, OutcomeTotal, RunColumns, RunRow, RunTotal, Total
 from schemas.tables import Collection, OutcomeTally, Recipe, Run, Tally, WorkItem
 
-STATS = ("outcome", "collection", "flag", "run")
+
+def by_run(connection: Connection, collection: str | None) -> list[RunTotal]:
+    """Return every run with its speed, newest first."""
+    return [_with_speed(row) for row in runs(connection, collection=collection, limit=None, after=None)]
 
 
-def stats(connection: Connection, by: str, *, collection: str | None) -> list[dict[str, Any]]:
+def by_outcome(connection: Connection, collection: str | None) -> list[OutcomeTotal]:
+    """Return how many photos ended how, by collection and recipe."""
+    return _rows(connection, _by_outcome(), collection, OutcomeTotal)
+
+
+def by_collection(connection: Connection, collection: str | None) -> list[CollectionTotal]:
+    """Return how many photos and runs each collection has."""
+    return _rows(connection, _by_collection(), collection, CollectionTotal)
+
+
+def by_flag(connection: Connection, collection: str | None) -> list[FlagTotal]:
+    """Return how many photos each flag marks, by collection and severity."""
+    return _rows(connection, _by_flag(), collection, FlagTotal)
+
+
+STATS: dict[str, Callable[[Connection, str | None], Sequence[Total]]] = {
+    "outcome": by_outcome,
+    "collection": by_collection,
+    "flag": by_flag,
+    "run": by_run,
+}
+
+
+def stats(connection: Connection, by: str, *, collection: str | None) -> Sequence[Total]:
     """Return totals, one row a group. Raises CatalogUseError for another ``by`` than :data:`STATS`."""
     if by not in STATS:
         raise CatalogUseError(f"cannot total by {by!r} (one of {', '.join(STATS)})")
-    if by == "run":
-        return [_with_speed(row) for row in runs(connection, collection=collection, limit=None, after=None)]
-    query = {"outcome": _by_outcome, "collection": _by_collection, "flag": _by_flag}[by]()
+    return STATS[by](connection, collection)
+
+
+def _rows(connection: Connection, query: Select[Any], collection: str | None, kind: type[RowT]) -> list[RowT]:
     if collection is not None:
         query = query.where(Collection.id == require_collection(connection, collection))
-    return [dict(row._mapping) for row in connection.execute(query)]
+    return [as_row(row, kind) for row in connection.execute(query)]
 
 
-def _with_speed(run: dict[str, Any]) -> dict[str, Any]:
+def _with_speed(run: RunRow) -> RunTotal:
     worked = run["done"] + run["skipped"] + run["quarantined"] + run["failed"]
     hours = (run["seconds"] or 0) / 3600
-    kept = {name: value for name, value in run.items() if name not in ("flow_run", "parameters")}
-    return {**kept, "photos_per_hour": worked / hours if hours else None}
+    kept = {name: value for name, value in run.items() if name in RunColumns.__annotations__}
+    return {**cast("RunColumns", kept), "photos_per_hour": worked / hours if hours else None}
 
 
 def _by_outcome() -> Select[Any]:
@@ -78,7 +108,7 @@ def _by_outcome() -> Select[Any]:
             Collection.name.label("collection"),
             Recipe.sha256.label("recipe"),
             each.c.state.label("outcome"),
-            cast(photos, BigInteger).label("photos"),
+            sql_cast(photos, BigInteger).label("photos"),
             seconds.label("seconds"),
             (seconds / photos).label("seconds_each"),
         )
@@ -114,8 +144,8 @@ def _by_flag() -> Select[Any]:
             Collection.name.label("collection"),
             Tally.code.label("flag"),
             severity.label("severity"),
-            cast(func.sum(case((is_open, Tally.photos), else_=0)), BigInteger).label("open"),
-            cast(func.sum(case((is_open, 0), else_=Tally.photos)), BigInteger).label("closed"),
+            sql_cast(func.sum(case((is_open, Tally.photos), else_=0)), BigInteger).label("open"),
+            sql_cast(func.sum(case((is_open, 0), else_=Tally.photos)), BigInteger).label("closed"),
             func.min(Tally.lowest).label("lowest"),
             (func.sum(Tally.value_sum) / photos).label("mean"),
             func.max(Tally.highest).label("highest"),

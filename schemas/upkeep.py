@@ -15,7 +15,7 @@ from schemas import audit, fixity, rebuild, rules, session
 from schemas.accounts import SYSTEM
 from schemas.audit import AuditEntry
 from schemas.fixity import FixityPhoto, FixityResult
-from schemas.rebuild import RebuiltPhoto, Taken
+from schemas.rebuild_records import LostRuns, RebuiltPhoto, Taken
 from schemas.records import ModelRecord
 from schemas.rules import FlagCount, FlagRuleRecord
 from schemas.statements import now
@@ -90,29 +90,29 @@ class UpkeepOperations:
         models: Sequence[ModelRecord],
         destination: str,
         parameters: Mapping[str, Any],
-    ) -> tuple[int, int]:
-        """Return (recipe id, run id) for taking results back; see :mod:`schemas.rebuild`.
+    ) -> LostRuns:
+        """Return what results are to be taken back for, its recipe recorded; see :mod:`schemas.rebuild`.
 
         ``parameters``: what is known of those of the runs that made them.
         """
         with session.write(self.engine) as connection:
             recipe = rebuild.recipe(connection, recipe_sha256, document, models)
-            return recipe, rebuild.begin(connection, collection_id, recipe, destination, parameters)
+        return LostRuns(collection_id, recipe, destination, parameters)
 
-    def take_back(
-        self, collection_id: int, recipe_id: int, run_id: int, photos: Sequence[RebuiltPhoto]
-    ) -> Taken:
+    def take_back(self, lost: LostRuns, run_id: int | None, photos: Sequence[RebuiltPhoto]) -> Taken:
         """Record results of one recipe that the catalog does not have, and where the files of the others lie now.
 
-        One transaction.
+        One transaction. ``run_id``: ``run`` of the batch before, None for the first.
         """
         with session.write(self.engine) as connection:
-            return rebuild.take_back(connection, collection_id, recipe_id, run_id, photos)
+            return rebuild.take_back(connection, lost, run_id, photos)
 
     def end_rebuild(
         self, run_ids: Sequence[int], actor: str, destination: str, photos: int, relocated: int
     ) -> None:
-        """Keep the counts of the runs that stand for lost ones, and tell the audit chain."""
+        """Keep the counts of the runs that stand for lost ones, and tell the audit chain, if anything changed."""
+        if not photos and not relocated:
+            return
         detail = {"photos": photos, "relocated": relocated, "runs": list(run_ids)}
         entry = AuditEntry(actor, "catalog rebuilt", destination, detail)
         with session.write(self.engine) as connection:

@@ -96,7 +96,9 @@ def _event(root: Node, dossier: Dossier, number: int, event: EventRow) -> None:
     kind.set("authorityURI", _EVENT_TYPES)
     _text(node, "eventDateTime", _instant(event["at"]))
     if event["detail"]:
-        _text(_add(node, "eventDetailInformation"), "eventDetail", json_text(event["detail"]))
+        # Sorted: each database gives another order, and equal documents should have equal bytes.
+        detail = json_text(event["detail"], sort_keys=True)
+        _text(_add(node, "eventDetailInformation"), "eventDetail", detail)
     outcome = _text(_add(node, "eventOutcomeInformation"), "eventOutcome", event["outcome"])
     outcome.set("authority", "eventOutcome")
     outcome.set("authorityURI", "http://id.loc.gov/vocabulary/preservation/eventOutcome")

@@ -64,9 +64,13 @@ def test_what_was_lost_comes_back(tmp_path: Path, weights: Path) -> None:
         assert catalog.audit_entries()[0]["action"] == "catalog rebuilt"
         assert catalog.verify_audit().broken is None
 
+        runs, entries = catalog.runs(), catalog.audit_entries()
+
     again = rebuild_catalog(request.destination)
     assert (again["photos"], again["skipped"]) == (0, 5)
     assert _told(url) == before
+    with Catalog.open(url) as catalog:
+        assert (catalog.runs(), catalog.audit_entries()) == (runs, entries), "nothing was added"
 
     restore_inline(request)
     with Catalog.open(url) as catalog:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,14 +15,16 @@ from PIL import Image
 
 from actors.storage import FolderStore
 from flows.rebuild import rebuild_catalog
+from flows.recording import recorded_run
 from flows.redo import redo
 from flows.request import RestoreRequest
-from flows.restore_archive import restore_archive
+from flows.restore_archive import ingest_source, plan_work, restore_archive
+from flows.workplace import open_workplace
 from oldphoto_core.image_io import encode_mask, from_upright, to_upright
 from schemas.repository import Catalog
 from schemas.review_records import Decision, QueueRow
 from schemas.tables import Run
-from tests.flows.material import aged_photo, fingerprints
+from tests.flows.material import aged_photo, fingerprints, write_weights
 from tests.flows.restored import restore_inline
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -107,6 +110,28 @@ def test_without_a_mask_it_waits_for_another_recipe(restored: RestoreRequest) ->
         assert list(summary.waiting) == ["plain.png"]
         assert "same pixels" in summary.waiting["plain.png"]
         assert catalog.pending_redos("album")
+
+
+def test_it_takes_no_work_from_a_run_that_is_under_way(restored: RestoreRequest, tmp_path: Path) -> None:
+    """As while a new version goes over the archive, which comes to the photo by itself."""
+    own = shutil.copytree(str(restored.weights), tmp_path / "own weights")
+    album = replace(restored, collection="album", weights=str(own))
+    with Catalog.open(restored.catalog_url()) as catalog:
+        with catalog.engine.begin() as connection:
+            connection.execute(sa.update(Run).values(parameters=album.parameters()))
+        ask(catalog, row_of(catalog, "plain.png"), None)
+        write_weights(own, brighter=0.1)
+        with open_workplace(album) as place, recorded_run(place, None) as run:
+            ingest_source.fn(place, run)
+            plan_work.fn(place, run)
+            summary = redo(restored.destination, device="cpu")
+            assert summary.waiting == {
+                "plain.png": f"run {run.id} does it with the new recipe; if that was killed, the next "
+                "`oldphoto restore` will"
+            }
+            assert catalog.taken_over_by(run.id) is None
+            assert catalog.counts(run.id)["pending"] == 2
+        assert redo(restored.destination, device="cpu").done == ["plain.png"], "the run was stopped"
 
 
 def restore_otherwise(request: RestoreRequest) -> None:
@@ -215,6 +240,16 @@ def test_a_rebuilt_catalog_knows_how_to_do_it_again(restored: RestoreRequest) ->
         with catalog.engine.begin() as connection:
             connection.execute(sa.update(Run).values(parameters=run["parameters"]))
         assert redo(restored.destination, device="cpu").done == ["plain.png"]
+
+
+def test_what_a_lost_recipe_told_is_known_from_the_sidecars(restored: RestoreRequest) -> None:
+    destination = Path(restored.destination)
+    for path in (*destination.glob("catalog.db*"), *(destination / "recipes").glob("*.json")):
+        path.unlink()
+    assert rebuild_catalog(restored.destination)["photos"] == 2
+    with Catalog.open(restored.catalog_url()) as catalog:
+        ask(catalog, row_of(catalog, "plain.png"), np.ones((72, 96), bool))
+    assert redo(restored.destination, device="cpu").done == ["plain.png"]
 
 
 def test_what_was_done_again_stays_the_present_result_of_a_rebuilt_catalog(

@@ -9,8 +9,11 @@ import sqlalchemy as sa
 
 from schemas.errors import TakenOverError
 from schemas.repository import Catalog
+from schemas.review_records import Decision, QueueFilter
+from schemas.rules import FlagRuleRecord
 from schemas.tables import Asset
-from tests.schemas.archive import Archive, done, lawful, photo, table_sizes
+from tests.schemas.archive import Archive, done, full, lawful, photo, table_sizes
+from tests.schemas.test_tallies import assert_true
 
 WRITERS = 4
 
@@ -89,3 +92,29 @@ def test_a_run_that_is_planned_by_several_at_once(catalog: Catalog) -> None:
     (last,) = [row["run"] for row in catalog.runs() if row["state"] == "running"]
     assert len(archive.work(last)) == 10
     assert all(lawful(catalog.counts(run)) for run in runs)
+
+
+def test_runs_reviewers_and_a_new_threshold_at_once(catalog: Catalog) -> None:
+    """One recipe and another over the same photos, in turn: each goes before what the other made."""
+    source = [photo(f"{number:02}.tif") for number in range(24)]
+
+    def restore(tier: str) -> None:
+        for turn in range(4):
+            some = [photo(one.key, f"{one.key} {turn % 2}") for one in source]
+            Archive(catalog, settings={"tier": tier}).run(some, full)
+
+    def review() -> None:
+        for _ in range(12):
+            list(catalog.decide_many(QueueFilter(), Decision.APPROVE, "", "ada", limit=6))
+
+    def reflag() -> None:
+        for number in range(12):
+            threshold = 0.1 + number % 3 / 10
+            catalog.reflag([FlagRuleRecord("mask-share", "mask_share", threshold, "warning", "Much.", 2)])
+
+    jobs = [lambda: restore("conserved"), lambda: restore("enhanced"), review, reflag]
+    with ThreadPoolExecutor(len(jobs)) as pool:
+        for one in [pool.submit(job) for job in jobs]:
+            one.result()
+    assert_true(catalog)
+    assert catalog.verify_audit().problem is None

@@ -14,10 +14,11 @@ from schemas import session
 from schemas.errors import CatalogUseError
 from schemas.exports import tabular
 from schemas.exports.premis import NAMESPACE, premis_document
+from schemas.records import EventRecord, EventType
 from schemas.repository import Catalog
 from schemas.review_records import Decision, Role
 from schemas.views import VIEWS
-from tests.schemas.archive import Archive, full, photo, refused
+from tests.schemas.archive import Archive, done, full, photo, refused
 
 HOSTILE = [
     "=1+1.tif",
@@ -108,3 +109,13 @@ def test_no_network_is_said_to_have_changed_a_master(catalog: Catalog) -> None:
             is_at_source = '"from"' in event.findtext(f".//{{{NAMESPACE}}}eventDetail", "")
             programs.setdefault(is_at_source, []).append(roles.count("executing program"))
     assert programs == {True: [0], False: [0, 1]}, "only the present result is of the models named"
+
+
+def test_a_premis_document_has_the_same_bytes_whatever_the_database(catalog: Catalog) -> None:
+    """PostgreSQL gives the names of a detail back in an order of its own."""
+    detail = {"reason": "r", "decision": "d", "b": {"longer": 1, "a": 2}}
+    archive = Archive(catalog)
+    event = EventRecord(EventType.APPRAISAL, detail=detail)
+    archive.run([photo("a.tif")], lambda item: done(item, events=(event,)))
+    told = '{"b": {"a": 2, "longer": 1}, "decision": "d", "reason": "r"}'
+    assert told in premis_document(catalog.dossiers()[0]).decode()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -18,6 +21,8 @@ from schemas.tables import Base
 from schemas.totals import STATS
 from tests.schemas.archive import Archive, failed, full, photo, refused
 from tests.schemas.conftest import PostgresServer
+from tests.schemas.history import eventful, told, unlike, write_at
+from tests.schemas.test_tallies import assert_true
 
 
 def _tables(url: str) -> set[str]:
@@ -81,6 +86,46 @@ def test_an_older_catalog_is_told_which_results_were_replaced(empty_url: str) ->
         again = [catalog.flagged(), catalog.queue_counts(QueueFilter(decision=None)), catalog.stats("flag")]
         assert len(catalog.review_queue(QueueFilter(decision=Standing.REPLACED)).rows) == 1
     assert again == told
+
+
+@pytest.fixture(scope="module")
+def histories(new_catalog: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[bool, Path]:
+    """Catalogs of this version with a history, with and without what people did in it."""
+    paths = {reviewed: tmp_path_factory.mktemp("history") / "catalog.db" for reviewed in (False, True)}
+    for reviewed, path in paths.items():
+        shutil.copy(new_catalog, path)
+        with Catalog.open(f"sqlite:///{path}") as catalog:
+            eventful(catalog, reviewed=reviewed)
+    return paths
+
+
+@pytest.mark.parametrize("revision", ["0001", "0002", "0003", "0004", "0005"])
+def test_a_history_is_told_alike_whichever_program_began_it(
+    histories: dict[bool, Path], revision: str, empty_url: str, tmp_path: Path
+) -> None:
+    """An upgraded catalog says what one does that was of this version all the time; and goes on like it."""
+    fresh = tmp_path / "fresh.db"
+    # The first tables held no reviews.
+    shutil.copy(histories[revision > "0001"], fresh)
+    with Catalog.open(f"sqlite:///{fresh}") as catalog:
+        write_at(revision, empty_url, catalog)
+        with Catalog.open(empty_url) as upgraded:
+            assert unlike(told(upgraded), told(catalog)) == {}
+            for one in (catalog, upgraded):
+                with_a_new_scan = [photo("b.tif", "scanned again"), photo("a.tif"), photo("f.tif")]
+                Archive(one).run(with_a_new_scan, full)
+                assert_true(one)
+                assert one.verify_audit().problem is None
+            assert unlike(_timeless(told(upgraded)), _timeless(told(catalog))) == {}
+
+
+def _timeless(value: Any) -> Any:
+    """Without instants, which no two runs share, and without the order that a database gives."""
+    if isinstance(value, dict):
+        return {name: _timeless(value[name]) for name in sorted(value)}
+    if isinstance(value, list | tuple):
+        return sorted((_timeless(one) for one in value), key=str)
+    return None if isinstance(value, datetime) else value
 
 
 def test_opening_twice_changes_nothing(empty_url: str) -> None:
@@ -158,13 +203,27 @@ def test_a_role_that_may_make_no_tables(postgres: PostgresServer) -> None:
         assert catalog.runs() == []
 
 
+@pytest.mark.integration
+def test_views_of_somebodys_own_are_named_when_they_are_in_the_way(postgres: PostgresServer) -> None:
+    url = postgres.empty()
+    session.upgrade(url, "0004")
+    engine = session.create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("CREATE VIEW for_the_website AS SELECT key FROM results"))
+    with pytest.raises(CatalogUnavailableError, match="view for_the_website depends on view results"):
+        Catalog.open(url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("DROP VIEW for_the_website"))
+    engine.dispose()
+    Catalog.open(url).close()
+
+
 @pytest.mark.parametrize("who", ["me:secret@/catalog?", "/catalog?user=me&password=secret&"])
 def test_no_server_and_no_password_in_the_message(who: str, tmp_path: Path) -> None:
     with pytest.raises(CatalogUnavailableError) as caught:
         Catalog.open(f"postgresql://{who}host={tmp_path}&connect_timeout=2")
     assert "secret" not in str(caught.value)
     assert "cannot be used" in str(caught.value)
-
 
 
 @pytest.mark.integration
@@ -181,6 +240,7 @@ def test_a_database_that_cannot_hold_every_name_is_told_with_the_remedy(
     engine.dispose()
     with pytest.raises(CatalogUnavailableError, match=f"{encoding}.*CREATE DATABASE .* 'UTF8'"):
         Catalog.open(postgres.url_of("narrow"))
+
 
 def test_sqlite_is_opened_safely(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'new' / 'folder' / 'catalog.db'}"

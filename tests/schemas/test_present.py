@@ -51,6 +51,10 @@ def assert_present(catalog: Catalog, item: int, replaced: list[int], key: str = 
     for rows in (catalog.flagged(), catalog.flagged(outcome="done")):
         assert [row["work_item"] for row in rows if row["key"] == key] == [item]
     assert {catalog.history(one)["present"] for one in (item, *replaced)} == {item}
+    told = {one["work_item"]: one["decision"] for one in catalog.show(key)[0]["work_items"]}
+    assert {one: told[one] for one in (item, *replaced)} == {item: "undecided"} | dict.fromkeys(
+        replaced, "replaced"
+    )
     assert catalog.calibrate([RULE])[0] == len(queued(catalog))
     assert sum(row["open"] for row in catalog.stats("flag") if row["flag"] == "mask-share") == len(
         queued(catalog)

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from schemas.rebuild import RebuiltPhoto, Taken
+from schemas.rebuild_records import LostRuns, RebuiltPhoto, Taken
 from schemas.records import DerivativeRecord, MaskRecord, OutcomeRecord, PendingItem
 from schemas.repository import Catalog
 from schemas.tables import Derivative, Location, Mask, MaskEdit
@@ -42,10 +42,14 @@ def rebuilt(archive: Archive, key: str, root: str, **more: Any) -> RebuiltPhoto:
 
 
 def take_back(archive: Archive, photos: list[RebuiltPhoto]) -> Taken:
-    recipe, run = archive.catalog.begin_rebuild(
-        archive.collection, archive.recipe_sha, archive.document, [], "/new", {}
-    )
-    return archive.catalog.take_back(archive.collection, recipe, run, photos)
+    """Take photos back in a batch of its own; what it says of its run is left to those who ask for it."""
+    return replace(archive.catalog.take_back(lost(archive), None, photos), run=None)
+
+
+def lost(archive: Archive) -> LostRuns:
+    """The runs of an archive, of which one is to stand for all."""
+    catalog = archive.catalog
+    return catalog.begin_rebuild(archive.collection, archive.recipe_sha, archive.document, [], "/new", {})
 
 
 def addresses(catalog: Catalog, table: type[Derivative | Mask | MaskEdit]) -> list[str]:

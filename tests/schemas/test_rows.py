@@ -23,6 +23,7 @@ from schemas.rows import (
     ResultRow,
     ReviewRow,
 )
+from schemas.run_rows import CollectionTotal, FlagTotal, OutcomeTotal, RunRow, RunTotal
 from tests.schemas.archive import Archive, full, photo
 
 Row = Mapping[str, Any]
@@ -57,6 +58,11 @@ def _shown(catalog: Catalog) -> Dossier:
         (PlaceRow, lambda catalog: _shown(catalog)["locations"][0]),
         (ModelRow, lambda catalog: _shown(catalog)["models"][0]),
         (EventRow, lambda catalog: _shown(catalog)["events"][0]),
+        (RunRow, lambda catalog: catalog.runs()[0]),
+        (RunTotal, lambda catalog: catalog.stats("run")[0]),
+        (OutcomeTotal, lambda catalog: catalog.stats("outcome")[0]),
+        (CollectionTotal, lambda catalog: catalog.stats("collection")[0]),
+        (FlagTotal, lambda catalog: catalog.stats("flag")[0]),
     ],
     ids=lambda given: getattr(given, "__name__", ""),
 )

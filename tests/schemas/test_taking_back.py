@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 import pytest
 
 from schemas.errors import UnstorableKeyError
-from schemas.rebuild import Taken
+from schemas.rebuild_records import Taken
 from schemas.records import OutcomeRecord, Plan
 from schemas.repository import Catalog
 from schemas.rules import FlagRuleRecord
 from tests.schemas.archive import Archive, digest, failed, flag, photo
-from tests.schemas.test_relocation import files, rebuilt, take_back
+from tests.schemas.test_relocation import files, lost, rebuilt, take_back
 from tests.schemas.test_tallies import assert_true
 
 EARLY, LATE = datetime(2001, 1, 1, tzinfo=UTC), datetime(2002, 1, 1, tzinfo=UTC)
@@ -23,11 +23,12 @@ HEADER = {"format": "TIFF", "width": 40, "height": 30, "bit_depth": 16}
 def test_a_result_is_recorded_as_its_sidecar_tells(catalog: Catalog) -> None:
     archive = Archive(catalog)
     one = rebuilt(archive, "a.tif", "/new", at=EARLY, header=HEADER, warnings=("two pages",))
-    recipe, run = catalog.begin_rebuild(
+    of = catalog.begin_rebuild(
         archive.collection, archive.recipe_sha, archive.document, [], "/new", {"profile": "archive"}
     )
-    photos = [replace(one, software="oldphoto 0.1", prefix="recipes/x/")]
-    assert catalog.take_back(archive.collection, recipe, run, photos) == Taken(1, 0, 0)
+    taken = catalog.take_back(of, None, [replace(one, software="oldphoto 0.1", prefix="recipes/x/")])
+    assert taken == Taken(1, 0, 0, run=taken.run)
+    run = taken.run or 0
     catalog.end_rebuild([run], "ada", "/new", 1, 0)
     (row,) = catalog.show("a.tif")
     assert (row["outcome"], row["tier"], row["attempts"], row["finished_at"]) == (
@@ -37,6 +38,7 @@ def test_a_result_is_recorded_as_its_sidecar_tells(catalog: Catalog) -> None:
         EARLY,
     )
     assert row["restored"] == "/new/restored/a.x"
+    assert {file["created_at"] for file in row["derivatives"]} == {EARLY}
     assert row["content"] == {
         "sha256": digest("a.tif"),
         "size": 5,
@@ -130,3 +132,49 @@ def test_what_needed_nothing_comes_back_as_that(catalog: Catalog) -> None:
 def test_keys_that_no_database_holds_are_refused_at_once(catalog: Catalog) -> None:
     with pytest.raises(UnstorableKeyError):
         rebuilt(Archive(catalog), "nul\x00.tif", "/new")
+
+
+def test_a_place_that_another_result_has_is_left_to_it(catalog: Catalog) -> None:
+    """As when a copy of the catalog is put back in which another recipe was to write there."""
+    archive = Archive(catalog)
+    archive.run([photo("a.tif")], failed)
+    other = Archive(catalog, settings={"tier": "conserved"})
+    taken = take_back(other, [rebuilt(other, "a.tif", "/new"), rebuilt(other, "b.tif", "/new")])
+    assert taken == Taken(1, 0, 0, refused=("a.tif",))
+    assert [one["outcome"] for one in catalog.show("a.tif")[0]["work_items"]] == ["failed"]
+    assert_true(catalog)
+
+
+def test_of_two_photos_with_one_stem_the_first_has_it(catalog: Catalog) -> None:
+    archive = Archive(catalog)
+    photos = [rebuilt(archive, "a.tif", "/new"), rebuilt(archive, "a.png", "/new", prefix="recipes/x/")]
+    assert take_back(archive, photos) == Taken(1, 0, 0, refused=("a.png",))
+    assert_true(catalog)
+
+
+def test_one_run_stands_for_all_batches_and_none_for_nothing(catalog: Catalog) -> None:
+    archive = Archive(catalog)
+    photos = [rebuilt(archive, key, "/new") for key in ("a.tif", "b.tif")]
+    of = lost(archive)
+    first = catalog.take_back(of, None, photos[:1]).run
+    assert catalog.take_back(of, first, photos[1:]).run == first
+    again = catalog.take_back(lost(archive), None, photos)
+    assert again == Taken(0, 2, 0, run=None)
+    assert len(catalog.runs()) == 1
+    moved = [rebuilt(archive, key, "/newer") for key in ("a.tif", "b.tif")]
+    assert catalog.take_back(lost(archive), None, moved).run is not None
+    assert catalog.runs()[0]["parameters"]["destination"] == "/new", "where they lie now, for the desk"
+
+
+def test_a_recipe_that_was_lost_is_kept_when_it_is_back(catalog: Catalog) -> None:
+    archive = Archive(catalog)
+
+    def begin(document: str | None) -> None:
+        of = catalog.begin_rebuild(archive.collection, archive.recipe_sha, document, [], "/new", {})
+        catalog.take_back(of, None, [rebuilt(archive, "a.tif", "/new")])
+
+    begin(None)
+    item = catalog.show("a.tif")[0]["work_item"]
+    for document in (archive.document, None):
+        begin(document)
+        assert catalog.history(item)["recipe_document"] == archive.settings

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from schemas.records import EventRecord, EventType, OutcomeRecord, PendingItem
 from schemas.repository import Catalog
-from schemas.review_records import Decision
+from schemas.review_records import Decision, QueueFilter
 from tests.schemas.archive import Archive, failed, full, photo, refused
 
 PAGE = Path(__file__).parents[2] / "docs" / "catalog.md"
@@ -48,6 +48,17 @@ def test_open_flags_by_code_agree_with_the_command_line(archive: Archive) -> Non
         rows = connection.execute(sa.text(example)).all()
     told = {row["flag"]: row["open"] for row in archive.catalog.stats("flag")}
     assert {row.code: row.photos for row in rows} == told == {"mask-share": 2, "colour-drift": 2}
+
+
+def test_a_photo_that_several_approved_is_published_once(archive: Archive) -> None:
+    row = next(
+        row for row in archive.catalog.review_queue(QueueFilter(decision=None)).rows if row.last_review
+    )
+    archive.catalog.decide(row.item_id, Decision.APPROVE, "", "ben", row.output_sha256, row.last_review)
+    (example,) = (one for one in EXAMPLES if "reviewer" in one)
+    with archive.catalog.engine.connect() as connection:
+        rows = connection.execute(sa.text(example)).all()
+    assert [(one.key, one.reviewer) for one in rows] == [(row.key, "ben")]
 
 
 def test_the_page_names_every_view(archive: Archive) -> None:
