@@ -12,7 +12,6 @@ from typing import BinaryIO
 
 import bagit
 
-from actors.storage import Anywhere
 from flows.package_files import (
     bag_path,
     collection_folder,
@@ -27,6 +26,7 @@ from schemas.exports.approval import NO_MASTER, file_of, master_of
 from schemas.exports.premis import premis_document
 from schemas.records import DerivativeKind
 from schemas.rows import Dossier, FileRow
+from storage import Anywhere
 
 # It logs, with a traceback, what it also raises.
 logging.getLogger("bagit").setLevel(logging.CRITICAL)

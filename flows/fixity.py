@@ -13,12 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypedDict
 
-from actors.storage import Anywhere
 from flows.progress import Progress, listener
 from oldphoto_core.errors import StorageError, UsageError
 from oldphoto_core.fixity import sha256_stream
 from schemas.fixity import MASTER, FixityFile, FixityPhoto, FixityResult
 from schemas.repository import Catalog
+from storage import Anywhere
 
 PAGE = 100
 """Photos are checked, and recorded, so many at a time."""

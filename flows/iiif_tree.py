@@ -14,7 +14,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from actors.storage import Anywhere
 from flows.package_files import collection_folder, missing, placed, reading, write_new
 from flows.previews import shrink
 from oldphoto_core.fixity import sha256_bytes, verify
@@ -24,6 +23,7 @@ from schemas.exports.approval import NO_MASTER, file_of, master_of, output_of, u
 from schemas.exports.iiif import WebImage, WebPhoto, collection, manifest
 from schemas.records import DerivativeKind
 from schemas.rows import Dossier, FileRow
+from storage import Anywhere
 
 PAGE = 1000
 """Manifests in one collection document."""

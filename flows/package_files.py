@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from actors.storage import Anywhere
-from actors.storage.base import check_key
 from oldphoto_core.errors import StorageError
 from oldphoto_core.fixity import sha256_bytes
 from schemas.rows import FileRow
+from storage import Anywhere
+from storage.base import check_key
 
 PART = ".oldphoto-export.part"
 """What is being built, inside of the destination: so that it is on the same disk."""

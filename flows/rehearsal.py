@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 from sqlalchemy import Engine, select
 
-from actors.storage import open_store
 from flows.ingest import IngestResult
 from flows.progress import Progress, RunDetails, listener
 from flows.remarks import RemarkKind, Remarks
@@ -33,6 +32,7 @@ from schemas.repository import MAX_ATTEMPTS, Catalog
 from schemas.runs import COUNTS
 from schemas.session import read
 from schemas.tables import Asset, Collection, Recipe, WorkItem
+from storage import open_store
 
 
 def rehearse(request: RestoreRequest) -> RunSummary:

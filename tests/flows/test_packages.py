@@ -20,7 +20,6 @@ from lxml import etree
 from PIL import Image
 from prefect.artifacts import Artifact
 
-from actors.storage import Anywhere
 from flows.bag import BagPackage
 from flows.iiif_tree import IiifPackage
 from flows.package_files import PART, collection_folder
@@ -31,6 +30,7 @@ from flows.verify_fixity import FilesWrongError, verify_fixity
 from oldphoto_core.errors import FixityError, StorageError, UsageError
 from schemas.repository import Catalog
 from schemas.review_records import Decision, QueueFilter
+from storage import Anywhere
 from tests.flows.material import aged_photo, exchanged_profile, write_photos
 from tests.flows.restored import restore_inline, small_archive
 

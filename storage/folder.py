@@ -17,11 +17,11 @@ from operator import itemgetter
 from pathlib import Path
 from typing import BinaryIO
 
-from actors.storage import new_files
-from actors.storage.base import Created, LeftOut, StoredObject, check_key, tell
-from actors.storage.file_names import odd_name, readable, text_names
 from oldphoto_core.errors import AlreadyExistsError, StorageError, UnwritableKeyError, UsageError
 from oldphoto_core.fixity import sha256_of, sha256_stream
+from storage import new_files
+from storage.base import Created, LeftOut, StoredObject, check_key, tell
+from storage.file_names import odd_name, readable, text_names
 
 _IN_THE_WAY = (
     "A file lies where a folder is needed. If it is the result of another photo, rename the folder in the source; "
@@ -33,7 +33,7 @@ _REMEDIES = {
     errno.EACCES: "Give this user the permission, or choose another folder.",
     errno.EPERM: "Give this user the permission, or choose another folder.",
     errno.EROFS: "The folder is mounted read-only: choose another one.",
-    errno.ENOENT: "It was moved or deleted after it had been listed: run again.",
+    errno.ENOENT: "It was moved or deleted after it had been listed: put it back, or run again.",
     errno.ENAMETOOLONG: "The name is longer than this file system allows: shorten it in the source.",
     errno.ENOTDIR: _IN_THE_WAY,
     errno.EEXIST: _IN_THE_WAY,
