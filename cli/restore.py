@@ -15,6 +15,7 @@ import typer
 
 from cli.exit_codes import EXIT_FAILED, EXIT_INCOMPLETE
 from cli.options import CATALOG_VARIABLE
+from flows.parameters import RestoreParameters as Default
 
 if TYPE_CHECKING:
     from cli.watcher import Watcher
@@ -45,9 +46,9 @@ def restore(
         ),
     ] = None,
     collection: Annotated[str | None, typer.Option(help="Name in the catalog [default: the source]")] = None,
-    profile: Annotated[str, typer.Option(help="archive | tones-as-scanned | conservation")] = "archive",
-    tier: Annotated[str, typer.Option(help="Highest tier: conserved | restored | enhanced")] = "enhanced",
-    device: Annotated[str, typer.Option(help="auto | cpu | cuda")] = "auto",
+    profile: Annotated[str, typer.Option(help="archive | tones-as-scanned | conservation")] = Default.profile,
+    tier: Annotated[str, typer.Option(help="Highest tier: conserved | restored | enhanced")] = Default.tier,
+    device: Annotated[str, typer.Option(help="auto | cpu | cuda")] = Default.device,
     limit: Annotated[
         int | None, typer.Option(help="Only the first N photographs by name; no other is read.")
     ] = None,
@@ -63,11 +64,11 @@ def restore(
     weights: Annotated[
         Path | None, typer.Option(help="Folder of weights instead of the shipped ones.")
     ] = None,
-    config: Annotated[str, typer.Option(help="Networks: compact | paper")] = "compact",
-    executor: Annotated[str, typer.Option(help="ray | inline (one process)")] = "ray",
+    config: Annotated[str, typer.Option(help="Networks: compact | paper")] = Default.config,
+    executor: Annotated[str, typer.Option(help="ray | inline (one process)")] = Default.executor,
     memory: Annotated[
         float, typer.Option(metavar="GIB", help="Memory for one photo; larger ones are restored by parts.")
-    ] = 3.0,
+    ] = Default.memory,
     workers: Annotated[
         int | None, typer.Option(help="Number of workers [default: what memory and processors allow]")
     ] = None,

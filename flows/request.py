@@ -18,6 +18,7 @@ from flows.catalog_urls import (
     sqlite_file,
     sqlite_names,
 )
+from flows.parameters import RestoreParameters
 from flows.profiles import profile_named, tier_named
 from oldphoto_core.errors import UsageError
 from oldphoto_core.settings import CONFIGS, Config
@@ -35,26 +36,8 @@ OUTPUT_FOLDERS = ("restored", "masks", "probability", "faces", "sidecars", "tier
 
 
 @dataclass(frozen=True)
-class RestoreRequest:
-    """The parameters of one `restore-archive` run, as they were given; see the flow for their meaning."""
-
-    source: str
-    destination: str
-    catalog: str | None = None
-    collection: str | None = None
-    profile: str = "archive"
-    tier: str = "enhanced"
-    device: str = "auto"
-    limit: int | None = None
-    dry_run: bool = False
-    manifest: str | None = None
-    keep_tiers: bool = False
-    weights: str | None = None
-    config: str = "compact"
-    executor: str = "ray"
-    memory: float = 3.0
-    workers: int | None = None
-    retry: bool = False
+class RestoreRequest(RestoreParameters):
+    """The parameters of a run, and what they say together."""
 
     def check(self) -> None:
         """Say at once what cannot work.

@@ -21,6 +21,7 @@ from actors.stream import require_engine, run_stream
 from flows.artifacts import ProgressArtifact, show_summary
 from flows.breaker import Breaker
 from flows.ingest import IngestResult
+from flows.parameters import RestoreParameters
 from flows.progress import Progress, RunDetails, listener
 from flows.recording import OutcomeRecorder, Run, claim, recorded_run
 from flows.rehearsal import rehearse
@@ -52,17 +53,17 @@ def restore_archive(
     destination: str,
     catalog: str | None = None,
     collection: str | None = None,
-    profile: str = "archive",
-    tier: str = "enhanced",
-    device: str = "auto",
+    profile: str = RestoreParameters.profile,
+    tier: str = RestoreParameters.tier,
+    device: str = RestoreParameters.device,
     limit: int | None = None,
     dry_run: bool = False,
     manifest: str | None = None,
     keep_tiers: bool = False,
     weights: str | None = None,
-    config: str = "compact",
-    executor: str = "ray",
-    memory: float = 3.0,
+    config: str = RestoreParameters.config,
+    executor: str = RestoreParameters.executor,
+    memory: float = RestoreParameters.memory,
     workers: int | None = None,
     retry: bool = False,
 ) -> RunSummary:
