@@ -79,10 +79,8 @@ def restore(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object as the last line.")] = False,
 ) -> None:
     """Restore every photograph of SOURCE that has not been restored yet; results go to DESTINATION."""
-    from cli.ending import Ending
+    from cli.ending import concluding
     from cli.environment import keep_password
-    from cli.interrupts import stopped_in_order
-    from cli.watcher import Watcher
     from flows.request import RestoreRequest
 
     request = RestoreRequest(
@@ -106,17 +104,12 @@ def restore(
     )
     # Before any engine starts: a typing mistake should not cost ten seconds.
     request.check()
-    ending = Ending(lambda: conclude(watcher, request, as_json))
-    watcher = Watcher(ending.known)
-    with stopped_in_order(), ending.in_time(), watcher:
+    with concluding(lambda heard: conclude(heard, request, as_json)) as watcher:
         run_flow(request, watcher)
-    if code := ending.said():
-        raise typer.Exit(code)
 
 
 def conclude(watcher: Watcher, request: RestoreRequest, as_json: bool) -> int:
     """Print what became of the run and return the exit code."""
-    watcher.bar.stop()
     details = watcher.details
     if details is None:
         raise ValueError("the run has not ended")
