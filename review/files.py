@@ -7,20 +7,18 @@ bucket are copied to the cache first.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import secrets
 from collections.abc import Iterable
 from contextlib import suppress
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 
 from oldphoto_core.errors import StorageError
 from oldphoto_core.fixity import sha256_stream, verify
 from storage import Created, Store, open_store
+from storage.copies import copy_verified
 from storage.places import absolute_place, is_bucket
-
-_CHUNK = 1 << 20
 
 
 class DeskFiles:
@@ -49,11 +47,7 @@ class DeskFiles:
         if is_bucket(uri):
             return self._copy(store, key, sha256)
         with store.located(key) as path, store.open(key) as stream:
-            try:
-                found = sha256_stream(stream)[0]
-            except OSError as error:
-                problem = f"{uri} cannot be read: {error.strerror}. Check the disk or the network share."
-                raise StorageError(problem) from error
+            found = sha256_stream(stream)[0]
         verify(uri, "SHA-256", sha256, found)
         return path
 
@@ -89,17 +83,13 @@ class DeskFiles:
         path = self.folder / "objects" / sha256
         # The dot tells whoever makes room in the cache that this is being written.
         unfinished = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
-        digest = hashlib.sha256()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with suppress(FileNotFoundError):
                 os.utime(path)
                 return path
-            with store.open(key) as stream, unfinished.open("wb") as file:
-                for piece in iter(partial(stream.read, _CHUNK), b""):
-                    digest.update(piece)
-                    file.write(piece)
-            verify(store.uri_of(key), "SHA-256", sha256, digest.hexdigest())
+            with store.open(key) as stream:
+                copy_verified(stream, unfinished, store.uri_of(key), sha256)
             unfinished.replace(path)
         except OSError as error:
             raise StorageError(

@@ -230,6 +230,16 @@ def test_a_file_is_not_a_folder(tmp_path: Path) -> None:
             open_store(str(tmp_path / "x"), create=create)
 
 
+@pytest.mark.parametrize("number", [-1, 10])
+def test_a_disk_that_fails_while_a_file_is_read_is_told(number: int) -> None:
+    """Nothing lies at the beginning of a process's memory."""
+    with (
+        FolderStore("/proc/self").open("mem") as stream,
+        pytest.raises(StorageError, match="mem cannot be read"),
+    ):
+        stream.read(number)
+
+
 def test_addresses(tmp_path: Path) -> None:
     assert open_store(f"file://{tmp_path}").uri == str(tmp_path)
     store = open_store("s3://bucket/pre fix/ä/")
