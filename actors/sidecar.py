@@ -16,7 +16,6 @@ from typing import Any
 
 from actors.job import RestoreJob
 from actors.rows import InputRow, OutcomeRow
-from actors.storage import Store
 from oldphoto_core.errors import StorageError
 from oldphoto_core.fixity import sha256_bytes, sha256_stream
 from oldphoto_core.photo import Outcome, PhotoHeader, Tier
@@ -29,6 +28,7 @@ from schemas.records import (
     FlagRecord,
     MaskRecord,
 )
+from storage import Store
 
 FORMAT = "oldphoto-sidecar/2"
 FORMATS = (FORMAT, "oldphoto-sidecar/1")

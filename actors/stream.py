@@ -18,8 +18,8 @@ from actors.job import RestoreJob
 from actors.resources import EngineSettings
 from actors.restorer import RestorerFactory
 from actors.rows import InputRow, OutcomeRow
-from actors.storage import open_store
 from oldphoto_core.errors import UsageError
+from storage import open_store
 
 _LARGEST_BATCH = 500
 

@@ -68,8 +68,9 @@ def demo(
 
 
 def _counts(summary: dict[str, object]) -> str:
-    shown = ("inputs", "already_done", "done", "skipped", "quarantined", "failed", "pending", "seconds")
-    return "  ".join(f"{name} {summary[name]}" for name in shown)
+    from schemas.records import COUNTS
+
+    return "  ".join(f"{name} {summary[name]}" for name in (*COUNTS, "seconds"))
 
 
 def _print_comparison(rows: list[Comparison]) -> None:

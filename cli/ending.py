@@ -12,10 +12,38 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from threading import Lock, Timer
 
+import typer
+
 from actors.errors import EngineError
 from cli.exit_codes import EXIT_FAILED
+from cli.interrupts import stopped_in_order
+from cli.watcher import Watcher
 
 PATIENCE_S = 60.0
+
+
+@contextmanager
+def concluding(conclude: Callable[[Watcher], int]) -> Iterator[Watcher]:
+    """Surround a flow that this process runs: its result is said once, however the flow ends, and is the exit code.
+
+    Args:
+        conclude: prints what the watcher has heard, and returns the exit code.
+
+    Raises:
+        typer.Exit: the exit code is not 0, or somebody stopped the flow.
+        EngineError: see `Ending.in_time`.
+    """
+
+    def say() -> int:
+        watcher.bar.stop()
+        return conclude(watcher)
+
+    ending = Ending(say)
+    watcher = Watcher(ending.known)
+    with stopped_in_order(), ending.in_time(), watcher:
+        yield watcher
+    if code := ending.said():
+        raise typer.Exit(code)
 
 
 class Ending:
@@ -31,11 +59,9 @@ class Ending:
         self._code: int | None = None
         self._timer = Timer(patience, self._leave, ["Prefect's server does not answer."])
         self._timer.daemon = True
-        self._known = False
 
     def known(self) -> None:
         """Hear that the result is known: from now on nobody waits for Prefect for long."""
-        self._known = True
         self._timer.start()
 
     @contextmanager
@@ -48,7 +74,7 @@ class Ending:
         try:
             yield
         except EngineError as error:
-            if not self._known:
+            if not self._timer.is_alive():
                 raise
             self._leave(str(error))
         finally:

@@ -27,6 +27,7 @@ from cli.options import (
     storable,
 )
 from oldphoto_core.errors import UsageError
+from schemas.records import COUNTS
 
 if TYPE_CHECKING:
     from schemas.repository import Catalog
@@ -34,21 +35,7 @@ if TYPE_CHECKING:
 _AGE = re.compile(r"(\d+)\s*([mhdw])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
-RUN_COLUMNS = (
-    "run",
-    "collection",
-    "recipe",
-    "state",
-    "started_at",
-    "seconds",
-    "inputs",
-    "already_done",
-    "done",
-    "skipped",
-    "quarantined",
-    "failed",
-    "pending",
-)
+RUN_COLUMNS = ("run", "collection", "recipe", "state", "started_at", "seconds", *COUNTS)
 FLAGGED_COLUMNS = ("work_item", "collection", "key", "outcome", "reason", "flags", "restored")
 
 

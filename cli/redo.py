@@ -34,28 +34,21 @@ def redo(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object as the last line.")] = False,
 ) -> None:
     """Make photos again that reviewers asked for, with the masks that they drew; nothing is overwritten."""
-    from cli.ending import Ending
+    from cli.ending import concluding
     from cli.engines import engines
     from cli.environment import keep_password
-    from cli.interrupts import stopped_in_order
-    from cli.watcher import Watcher
 
     url = keep_password(catalog)
-    ending = Ending(lambda: conclude(watcher, as_json))
-    watcher = Watcher(ending.known)
-    with stopped_in_order(), ending.in_time(), watcher, engines("inline"):
+    with concluding(lambda heard: conclude(heard, as_json)) as watcher, engines("inline"):
         from flows.progress import listening
         from flows.redo import redo as redo_flow
 
         with listening(watcher):
             redo_flow(destination, url, collection, device, limit)
-    if code := ending.said():
-        raise typer.Exit(code)
 
 
 def conclude(watcher: Watcher, as_json: bool) -> int:
     """Print what became of the requests and return the exit code."""
-    watcher.bar.stop()
     summary = watcher.summary
     if summary is None:
         raise ValueError("the requests have not been gone through")

@@ -15,6 +15,7 @@ import typer
 
 from cli.exit_codes import EXIT_FAILED, EXIT_INCOMPLETE
 from cli.options import CATALOG_VARIABLE
+from flows.parameters import RestoreParameters as Default
 
 if TYPE_CHECKING:
     from cli.watcher import Watcher
@@ -52,14 +53,14 @@ def restore(
         typer.Option(
             help="archive | tones-as-scanned (faded ones stay so) | conservation (only damage is filled)"
         ),
-    ] = "archive",
+    ] = Default.profile,
     tier: Annotated[
         str,
         typer.Option(
             help="Highest tier: conserved (only damage is filled) | restored | enhanced (faces as well)"
         ),
-    ] = "enhanced",
-    device: Annotated[str, typer.Option(help="auto | cpu | cuda")] = "auto",
+    ] = Default.tier,
+    device: Annotated[str, typer.Option(help="auto | cpu | cuda")] = Default.device,
     limit: Annotated[
         int | None, typer.Option(help="Only the first N photographs by name; no other is read.")
     ] = None,
@@ -75,11 +76,11 @@ def restore(
     weights: Annotated[
         Path | None, typer.Option(help="Folder of weights instead of the shipped ones.")
     ] = None,
-    config: Annotated[str, typer.Option(help="Networks: compact | paper")] = "compact",
-    executor: Annotated[str, typer.Option(help="ray | inline (one process)")] = "ray",
+    config: Annotated[str, typer.Option(help="Networks: compact | paper")] = Default.config,
+    executor: Annotated[str, typer.Option(help="ray | inline (one process)")] = Default.executor,
     memory: Annotated[
         float, typer.Option(metavar="GIB", help="Memory for one photo; larger ones are restored by parts.")
-    ] = 3.0,
+    ] = Default.memory,
     workers: Annotated[
         int | None, typer.Option(help="Number of workers. Default: what memory and processors allow.")
     ] = None,
@@ -90,10 +91,8 @@ def restore(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object as the last line.")] = False,
 ) -> None:
     """Restore every photograph of SOURCE that has not been restored yet; results go to DESTINATION."""
-    from cli.ending import Ending
+    from cli.ending import concluding
     from cli.environment import keep_password
-    from cli.interrupts import stopped_in_order
-    from cli.watcher import Watcher
     from flows.request import RestoreRequest
 
     request = RestoreRequest(
@@ -117,17 +116,12 @@ def restore(
     )
     # Before any engine starts: a typing mistake should not cost ten seconds.
     request.check()
-    ending = Ending(lambda: conclude(watcher, request, as_json))
-    watcher = Watcher(ending.known)
-    with stopped_in_order(), ending.in_time(), watcher:
+    with concluding(lambda heard: conclude(heard, request, as_json)) as watcher:
         run_flow(request, watcher)
-    if code := ending.said():
-        raise typer.Exit(code)
 
 
 def conclude(watcher: Watcher, request: RestoreRequest, as_json: bool) -> int:
     """Print what became of the run and return the exit code."""
-    watcher.bar.stop()
     details = watcher.details
     if details is None:
         raise ValueError("the run has not ended")

@@ -5,28 +5,25 @@ The library writes bags of version 0.97; names are such that a reader of 1.0 fin
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
 
 import bagit
 
-from actors.storage import Anywhere
 from flows.package_files import (
     bag_path,
     collection_folder,
+    copy_new,
     missing,
     placed,
-    reading,
-    unwritable,
     write_new,
 )
-from oldphoto_core.errors import FixityError, StorageError
+from oldphoto_core.errors import StorageError
 from schemas.exports.approval import NO_MASTER, file_of, master_of
 from schemas.exports.premis import premis_document
 from schemas.records import DerivativeKind
 from schemas.rows import Dossier, FileRow
+from storage import Anywhere
 
 # It logs, with a traceback, what it also raises.
 logging.getLogger("bagit").setLevel(logging.CRITICAL)
@@ -87,8 +84,7 @@ class BagPackage:
         if reason := missing(self.source, files.values()):
             return reason
         for path, file in files.items():
-            with self.source.open(file["uri"]) as stream:
-                copy_verified(stream, self._place(dossier, path), file["uri"], file["sha256"])
+            copy_new(self.source, file, self._place(dossier, path))
         write_new(self._place(dossier, f"premis/{stem}.xml"), premis_document(dossier))
         self.files += len(files) + 1
         return None
@@ -109,22 +105,3 @@ class BagPackage:
     def _place(self, dossier: Dossier, path: str) -> Path:
         whole = f"{collection_folder(dossier['collection'])}/{path}"
         return placed(self.folder, bag_path(whole, self._taken))
-
-
-def copy_verified(stream: BinaryIO, path: Path, uri: str, sha256: str) -> None:
-    """Copy a stream to a new file. Raises FixityError unless it has the recorded digest; StorageError."""
-    digest = hashlib.sha256()
-    try:
-        with path.open("xb") as target:
-            while piece := _next_piece(stream, uri):
-                digest.update(piece)
-                target.write(piece)
-    except OSError as error:
-        raise unwritable(path, error) from error
-    if digest.hexdigest() != sha256:
-        raise FixityError(uri, "SHA-256", sha256, digest.hexdigest())
-
-
-def _next_piece(stream: BinaryIO, uri: str) -> bytes:
-    with reading(uri):
-        return stream.read(_CHUNK)

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from flows.places import is_bucket, local_path
 from oldphoto_core.errors import UsageError
+from storage.places import is_bucket, local_path
 
 CATALOG_FILE = "catalog.db"
 """What a catalog in a folder is called."""

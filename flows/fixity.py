@@ -13,12 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypedDict
 
-from actors.storage import Anywhere
 from flows.progress import Progress, listener
 from oldphoto_core.errors import StorageError, UsageError
 from oldphoto_core.fixity import sha256_stream
 from schemas.fixity import MASTER, FixityFile, FixityPhoto, FixityProblem, FixityResult, Problem
 from schemas.repository import Catalog
+from storage import Anywhere
 
 PAGE = 100
 """Photos are checked, and recorded, so many at a time."""
@@ -80,11 +80,11 @@ class FixityReport:
 
 def check_files(
     catalog: Catalog,
-    collection: str | None = None,
-    sample: float = 1.0,
-    seed: int | None = None,
-    masters_only: bool = False,
-    threads: int = 4,
+    collection: str | None,
+    sample: float,
+    seed: int | None,
+    masters_only: bool,
+    threads: int,
 ) -> FixitySummary:
     """Check the files page by page and record what was found of each photo.
 
@@ -141,7 +141,7 @@ def _look(photo: FixityPhoto, file: FixityFile, files: Anywhere) -> tuple[Fixity
             return _problem(photo, file, "missing"), 0
         with files.open(file.uri) as stream:
             found, size = sha256_stream(stream)
-    except (StorageError, OSError) as error:
+    except StorageError as error:
         return {**_problem(photo, file, "unreadable"), "error": str(error)}, 0
     if found != file.sha256:
         return {**_problem(photo, file, "changed"), "found": found}, size

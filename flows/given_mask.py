@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from actors.restorer import PhotoRestorer, TranslationLike
-from actors.storage import Store
 from oldphoto_core.errors import FixityError, StorageError, UsageError
 from oldphoto_core.fixity import sha256_bytes
 from oldphoto_core.image_io import decode, to_upright
@@ -14,6 +13,7 @@ from oldphoto_core.photo import DefectDetection, Face, Flag, Mask, Pixels, Sever
 from oldphoto_core.raster import MemoryRaster, Raster, Workspace
 from schemas.records import DONE_AGAIN
 from schemas.review_records import MaskEditRecord
+from storage import Store
 
 if TYPE_CHECKING:
     from oldphoto_core.scan import ScanRestoration

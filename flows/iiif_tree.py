@@ -14,8 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from actors.storage import Anywhere
-from flows.package_files import collection_folder, missing, placed, reading, write_new
+from flows.package_files import collection_folder, missing, placed, write_new
 from flows.previews import shrink
 from oldphoto_core.fixity import sha256_bytes, verify
 from oldphoto_core.image_io import Display, decode, encode_jpeg_preview, encode_mask, to_upright, turns
@@ -24,6 +23,7 @@ from schemas.exports.approval import NO_MASTER, file_of, master_of, output_of, u
 from schemas.exports.iiif import WebImage, WebPhoto, collection, manifest
 from schemas.records import DerivativeKind
 from schemas.rows import Dossier, FileRow
+from storage import Anywhere
 
 PAGE = 1000
 """Manifests in one collection document."""
@@ -93,7 +93,7 @@ class IiifPackage:
         self._page = []
 
     def _photo(self, file: FileRow, key: str) -> DecodedPhoto:
-        with self.source.open(file["uri"]) as stream, reading(file["uri"]):
+        with self.source.open(file["uri"]) as stream:
             data = stream.read()
         verify(file["uri"], "SHA-256", file["sha256"], sha256_bytes(data))
         return decode(data, key=key)

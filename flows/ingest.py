@@ -21,7 +21,6 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from actors.storage import Store, StoredObject
 from flows.manifest import Manifest
 from flows.remarks import NAMED, Remark, RemarkKind, Remarks
 from flows.source_listing import SourceListing
@@ -37,6 +36,7 @@ from schemas.records import (
     EventType,
 )
 from schemas.repository import Catalog
+from storage import Store, StoredObject
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from actors.storage import is_hidden
 from oldphoto_core.errors import OldPhotoError, UsageError
 from oldphoto_core.fixity import parse_manifest
+from storage import is_hidden
 
 _BAG_PAYLOAD = "data/"
 

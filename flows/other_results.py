@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 
-from actors.storage import Store, open_store
 from flows.catalog_urls import CATALOG_FILE, sqlite_names
 from flows.request import OUTPUT_FOLDERS
 from oldphoto_core.errors import StorageError, UsageError
+from storage import Store, open_store
 
 _OWN_FILES = frozenset({"report.html", *sqlite_names(CATALOG_FILE)})
 _MARK = re.compile(r"[0-9a-f]{64}\.json|[0-9a-f]{12}/.+")

@@ -9,11 +9,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from actors.storage import Anywhere
-from actors.storage.base import check_key
 from oldphoto_core.errors import StorageError
 from oldphoto_core.fixity import sha256_bytes
 from schemas.rows import FileRow
+from storage import Anywhere
+from storage.base import check_key
+from storage.copies import copy_verified
 
 PART = ".oldphoto-export.part"
 """What is being built, inside of the destination: so that it is on the same disk."""
@@ -107,18 +108,6 @@ def missing(source: Anywhere, files: Iterable[FileRow | None]) -> str | None:
     return None
 
 
-@contextmanager
-def reading(uri: str) -> Iterator[None]:
-    """Make what a disk or share says a StorageError that names the file."""
-    try:
-        yield
-    except OSError as error:
-        raise StorageError(
-            f"{uri} cannot be read: {error.strerror or error}. Check the disk or the network share and "
-            "export again."
-        ) from error
-
-
 def placed(root: Path, key: str) -> Path:
     """Return the path of a key below ``root``, and make its folder.
 
@@ -136,10 +125,19 @@ def write_new(path: Path, data: bytes) -> None:
         with path.open("xb") as target:
             target.write(data)
     except OSError as error:
-        raise unwritable(path, error) from error
+        raise _unwritable(path, error) from error
 
 
-def unwritable(path: Path, error: OSError) -> StorageError:
+def copy_new(source: Anywhere, file: FileRow, path: Path) -> None:
+    """Copy a file to a new one. Raises FixityError unless it has the recorded digest; StorageError."""
+    try:
+        with source.open(file["uri"]) as stream:
+            copy_verified(stream, path, file["uri"], file["sha256"])
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> StorageError:
     """Return the error of a file that cannot be written."""
     return StorageError(
         f"{path} cannot be written: {error.strerror}. Make room, or export into a new folder elsewhere."

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol, TypedDict
 
-from actors.storage import Anywhere
 from flows.bag import BagPackage, PremisPackage
 from flows.iiif_tree import IiifPackage
 from flows.package_files import is_free, under_construction
@@ -23,6 +22,7 @@ from oldphoto_core.errors import UsageError
 from schemas.exports.approval import objection
 from schemas.repository import Catalog
 from schemas.rows import Dossier
+from storage import Anywhere
 
 PAGE = 100
 LARGEST_SIDE = 65_500

@@ -13,12 +13,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from actors.storage import Store
 from oldphoto_core.errors import FixityError, PhotoError, StorageError
 from oldphoto_core.fixity import sha256_stream, verify
 from oldphoto_core.image_io import Display, decode_scan, encode_jpeg_preview, to_upright
 from oldphoto_core.photo import Pixels
 from oldphoto_core.raster import OnDisk, reduced
+from storage import Store
 
 MAX_SIDE = 440
 MASK_COLOUR = (226, 61, 22)

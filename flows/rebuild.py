@@ -19,7 +19,6 @@ from typing import Any, NamedTuple, Self, TypedDict
 
 from actors.rows import to_outcome
 from actors.sidecar import SidecarFacts, read_sidecar
-from actors.storage import Store, StoredObject, open_store
 from flows.catalog_urls import catalog_url_beside
 from flows.progress import Progress, listener
 from flows.recording import RECIPE_FILE_FORMAT, recipe_key
@@ -30,6 +29,7 @@ from schemas.rebuild_records import LostRuns, RebuiltPhoto
 from schemas.records import ModelRecord
 from schemas.repository import Catalog
 from schemas.urls import shown
+from storage import Store, StoredObject, open_store
 
 BATCH = 200
 NAMED = 1000

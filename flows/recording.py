@@ -22,13 +22,13 @@ from tenacity import (
 )
 
 from actors.rows import OutcomeRow, to_outcome
-from actors.storage import Store
 from flows.workplace import Workplace
 from oldphoto_core.errors import AlreadyExistsError
 from schemas.errors import CatalogError, CatalogUnavailableError
 from schemas.records import ModelRecord, PendingItem, RunState
 from schemas.repository import Catalog
 from schemas.review_records import QueueCount, QueueFilter
+from storage import Store
 
 _log = logging.getLogger(__name__)
 

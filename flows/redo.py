@@ -20,11 +20,9 @@ from prefect.runtime import flow_run
 from actors.job import RestoreJob
 from actors.restorer import PhotoRestorer, shipped_restorer
 from actors.rows import InputRow
-from actors.storage import open_store
 from actors.stream import run_stream
 from flows.catalog_urls import catalog_url_beside
 from flows.given_mask import RedoRestorer, read_mask
-from flows.places import absolute_place, relative_place
 from flows.progress import Progress, listener
 from flows.recipe import with_given_mask
 from flows.recording import OutcomeRecorder, Run, recorded_run
@@ -36,6 +34,8 @@ from schemas.errors import CatalogError
 from schemas.records import FIXITY_ERROR, RunState
 from schemas.repository import Catalog
 from schemas.review_records import QueueRow, RedoRecord
+from storage import open_store
+from storage.places import absolute_place, relative_place
 
 _RUNS = 100_000
 _LATEST = 100

@@ -9,11 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
 
-from sqlalchemy import Engine, select
-
-from actors.storage import open_store
 from flows.ingest import IngestResult
 from flows.progress import Progress, RunDetails, listener
 from flows.remarks import RemarkKind, Remarks
@@ -22,17 +18,12 @@ from flows.summary import RunSummary, summarise
 from flows.workplace import decide, effects_of_missing, ingest_of
 from schemas.errors import CatalogMissingError
 from schemas.ingest_records import AssetRecord, KnownAsset
-from schemas.records import (
-    FINISHED_STATES,
-    FIXITY_ERROR,
-    OUTSIDE_ERRORS,
-    WITH_OUTPUT,
-    WorkState,
-)
-from schemas.repository import MAX_ATTEMPTS, Catalog
-from schemas.runs import COUNTS
-from schemas.session import read
-from schemas.tables import Asset, Collection, Recipe, WorkItem
+from schemas.records import COUNTS, FINISHED_STATES, FIXITY_ERROR, WITH_OUTPUT, WorkState
+from schemas.repository import Catalog
+from schemas.taking_over import WorkSoFar
+from storage import open_store
+
+_NEW = WorkSoFar(WorkState.PENDING, again=False)
 
 
 def rehearse(request: RestoreRequest) -> RunSummary:
@@ -47,10 +38,10 @@ def rehearse(request: RestoreRequest) -> RunSummary:
     result, counts = IngestResult(), Counter[str]()
     ingest = ingest_of(request, open_store(request.source))
     with _existing_catalog(request) as catalog:
-        past = _Past(catalog, request.collection_name(), decision.recipe.sha256)
+        past = _Past(catalog, request, decision.recipe.sha256)
         looked = ingest.look(past.known, result, leave_out=request.leave_out(), limit=request.limit)
         for records in looked:
-            counts.update(_counts(records, past, result.remarks, retry=request.retry))
+            counts.update(_counts(records, past, result.remarks))
             listener().progress(Progress("ingest", counts["inputs"]))
     found = {name: counts[name] for name in COUNTS}
     found["failed"] += counts["given_up"]
@@ -69,83 +60,51 @@ def rehearse(request: RestoreRequest) -> RunSummary:
     return summary
 
 
-class _Worked(NamedTuple):
-    """How a work item stands."""
-
-    state: str
-    attempts: int
-    error_class: str | None
-
-
 class _Past:
     """What a catalog already knows; nothing when there is none yet."""
 
-    def __init__(self, catalog: Catalog | None, collection: str, recipe_sha256: str) -> None:
-        self.catalog = catalog
-        self.collection, self.recipe_sha256 = collection, recipe_sha256
-        self.collection_id = _collection_id(catalog.engine, collection) if catalog else None
+    def __init__(self, catalog: Catalog | None, request: RestoreRequest, recipe_sha256: str) -> None:
+        self._catalog, self._recipe_sha256, self._retry = catalog, recipe_sha256, request.retry
+        self._collection = catalog.find_collection(request.collection_name()) if catalog else None
 
     def known(self, keys: Sequence[str]) -> Mapping[str, KnownAsset]:
         """Return what is known of these keys."""
-        if self.catalog is None or self.collection_id is None:
+        if self._catalog is None or self._collection is None:
             return {}
-        return self.catalog.known(self.collection_id, keys)
+        return self._catalog.known(self._collection, keys)
 
-    def work(self, keys: Sequence[str]) -> dict[tuple[str, str], _Worked]:
+    def work_so_far(self, keys: Sequence[str]) -> Mapping[tuple[str, str], WorkSoFar]:
         """Return how this recipe's work on these keys stands, by key and SHA-256."""
-        if self.catalog is None or self.collection_id is None:
+        if self._catalog is None or self._collection is None:
             return {}
-        query = (
-            select(Asset.key, WorkItem.input_sha, WorkItem.state, WorkItem.attempts, WorkItem.error_class)
-            .join(WorkItem, WorkItem.asset_id == Asset.id)
-            .join(Recipe, Recipe.id == WorkItem.recipe_id)
-            .where(
-                Asset.collection_id == self.collection_id,
-                Asset.key.in_(keys),
-                Recipe.sha256 == self.recipe_sha256,
-            )
-        )
-        with read(self.catalog.engine) as connection:
-            rows = connection.execute(query)
-            return {(key, sha256): _Worked(*stands) for key, sha256, *stands in rows}
+        return self._catalog.work_so_far(self._collection, self._recipe_sha256, keys, retry=self._retry)
 
 
-def _counts(
-    records: Sequence[AssetRecord | KnownAsset], past: _Past, remarks: Remarks, *, retry: bool
-) -> Counter[str]:
+def _counts(records: Sequence[AssetRecord | KnownAsset], past: _Past, remarks: Remarks) -> Counter[str]:
     """Count a batch by what a run would do with it; remark what it would."""
-    work = past.work([record.key for record in records])
+    work = past.work_so_far([record.key for record in records])
     counts = Counter(inputs=len(records))
     for record in records:
         refused = record if isinstance(record, AssetRecord) and record.error is not None else None
-        worked = work.get((record.key, record.sha256 or ""), _Worked(WorkState.PENDING, 0, None))
-        counts[_fate(worked, record.sha256, refused.error if refused else None, retry=retry)] += 1
-        is_restored = worked.state in WITH_OUTPUT
-        if refused and refused.error and refused.error_class == FIXITY_ERROR and is_restored:
-            remarks.add(RemarkKind.CONTRADICTED, record.key, refused.error)
+        stands = work.get((record.key, record.sha256 or ""), _NEW)
+        counts[_fate(stands, record.sha256, refused=refused is not None)] += 1
+        if refused and refused.error_class == FIXITY_ERROR and stands.state in WITH_OUTPUT:
+            remarks.add(RemarkKind.CONTRADICTED, record.key, str(refused.error))
     return counts
 
 
-def _fate(worked: _Worked, sha256: str | None, error: str | None, *, retry: bool) -> str:
-    """Return where a photo would be counted once a run has planned; mirrors `schemas.planning`.
+def _fate(stands: WorkSoFar, sha256: str | None, *, refused: bool) -> str:
+    """Return where a photo would be counted once a run has planned, which may settle what ingest refused.
 
     Given up is what is counted as failed and not tried again.
     """
-    left = worked.attempts < MAX_ATTEMPTS or worked.error_class in OUTSIDE_ERRORS or retry
-    if worked.state == WorkState.FAILED and not left:
+    if stands.state == WorkState.FAILED and not stands.again:
         return "given_up"
-    gone = worked.attempts == 0 or worked.error_class == FIXITY_ERROR or retry
-    excused = worked.state == WorkState.QUARANTINED and gone and error is None
-    if worked.state in FINISHED_STATES and not excused:
+    if stands.state in FINISHED_STATES and (refused or not stands.again):
         return "already_done"
-    if error is not None:
+    if refused:
         return "quarantined" if sha256 else "failed"
     return "pending"
-
-
-def _collection_id(engine: Engine, name: str) -> int | None:
-    with read(engine) as connection:
-        return connection.scalar(select(Collection.id).where(Collection.name == name))
 
 
 @contextmanager

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, select_autoescape
 
-from actors.storage import FolderStore, Store
-from actors.storage.new_files import partial_name
 from flows.remarks import Remarks
 from flows.summary import OUTCOMES, RunSummary
 from oldphoto_core.errors import StorageError
+from storage import FolderStore, Store
+from storage.new_files import partial_name
 
 TEMPLATES = Path(__file__).with_name("templates")
 WORDS = {

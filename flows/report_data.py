@@ -14,7 +14,6 @@ from urllib.parse import quote
 
 from sqlalchemy import Connection, select
 
-from actors.storage import FolderStore, Store
 from flows.previews import Preview, PreviewMaker, Previews
 from flows.recording import Run
 from flows.remarks import Remarks
@@ -26,6 +25,7 @@ from schemas.review_records import SEVERITY_RANKS
 from schemas.rows import ItemRow
 from schemas.session import read
 from schemas.tables import Content, Mask, WorkItem
+from storage import FolderStore, Store
 
 MAX_PICTURES = 60
 MAX_LINES = 300

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from actors.executors import EXECUTORS, Executor
-from actors.storage import overlap
 from flows.catalog_urls import (
     absolute_url,
     catalog_url_beside,
@@ -19,11 +18,12 @@ from flows.catalog_urls import (
     sqlite_file,
     sqlite_names,
 )
-from flows.places import absolute_place, is_bucket, local_path, relative_place
+from flows.parameters import RestoreParameters
 from flows.profiles import profile_named, tier_named
 from oldphoto_core.errors import UsageError
 from oldphoto_core.settings import CONFIGS, Config
 from schemas.records import LARGEST_NUMBER
+from storage.places import absolute_place, is_bucket, local_path, relative_place
 
 _Name = TypeVar("_Name", bound=str)
 
@@ -36,26 +36,8 @@ OUTPUT_FOLDERS = ("restored", "masks", "probability", "faces", "sidecars", "tier
 
 
 @dataclass(frozen=True)
-class RestoreRequest:
-    """The parameters of one `restore-archive` run, as they were given; see the flow for their meaning."""
-
-    source: str
-    destination: str
-    catalog: str | None = None
-    collection: str | None = None
-    profile: str = "archive"
-    tier: str = "enhanced"
-    device: str = "auto"
-    limit: int | None = None
-    dry_run: bool = False
-    manifest: str | None = None
-    keep_tiers: bool = False
-    weights: str | None = None
-    config: str = "compact"
-    executor: str = "ray"
-    memory: float = 3.0
-    workers: int | None = None
-    retry: bool = False
+class RestoreRequest(RestoreParameters):
+    """The parameters of a run, and what they say together."""
 
     def check(self) -> None:
         """Say at once what cannot work.
@@ -100,8 +82,6 @@ class RestoreRequest:
                 raise UsageError(
                     f"{absolute} has bytes that are not UTF-8, and no catalog can name files there. Rename it."
                 )
-        if not overlap(self.source, self.destination):
-            return
         inside = relative_place(self.source, self.destination)
         if inside == "":
             raise UsageError(
@@ -146,9 +126,7 @@ class RestoreRequest:
 
         These are the destination's files when it lies inside the source, the catalog and the manifest.
         """
-        inside = (
-            relative_place(self.source, self.destination) if overlap(self.source, self.destination) else None
-        )
+        inside = relative_place(self.source, self.destination)
         single = {key for key in map(self._key_of, self._own_files()) if key is not None}
 
         def rule(key: str) -> bool:

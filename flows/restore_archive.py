@@ -21,6 +21,7 @@ from actors.stream import require_engine, run_stream
 from flows.artifacts import ProgressArtifact, show_summary
 from flows.breaker import Breaker
 from flows.ingest import IngestResult
+from flows.parameters import RestoreParameters
 from flows.progress import Progress, RunDetails, listener
 from flows.recording import OutcomeRecorder, Run, claim, recorded_run
 from flows.rehearsal import rehearse
@@ -37,13 +38,19 @@ from schemas.records import Plan
 PAGE = 256
 """Pending photos are taken from the catalog so many at a time."""
 
-RETRY_DELAYS: list[float] = [5, 30]
-"""Seconds before a task is tried again."""
-
 
 def may_pass(task: Task[..., Any], task_run: TaskRun, state: State[Any]) -> bool:
     """Return whether a task failed on a store or on reaching the catalog: the only reasons to try it again."""
     return isinstance(state.data, StorageError | CatalogUnavailableError)
+
+
+PATIENT: dict[str, Any] = {
+    "cache_policy": NO_CACHE,
+    "retries": 2,
+    "retry_delay_seconds": [5, 30],
+    "retry_condition_fn": may_pass,
+}
+"""Options of a task that is tried again, twice, after so many seconds."""
 
 
 @flow(name="restore-archive", flow_run_name="restore {source}", persist_result=False)
@@ -52,17 +59,17 @@ def restore_archive(
     destination: str,
     catalog: str | None = None,
     collection: str | None = None,
-    profile: str = "archive",
-    tier: str = "enhanced",
-    device: str = "auto",
+    profile: str = RestoreParameters.profile,
+    tier: str = RestoreParameters.tier,
+    device: str = RestoreParameters.device,
     limit: int | None = None,
     dry_run: bool = False,
     manifest: str | None = None,
     keep_tiers: bool = False,
     weights: str | None = None,
-    config: str = "compact",
-    executor: str = "ray",
-    memory: float = 3.0,
+    config: str = RestoreParameters.config,
+    executor: str = RestoreParameters.executor,
+    memory: float = RestoreParameters.memory,
     workers: int | None = None,
     retry: bool = False,
 ) -> RunSummary:
@@ -133,13 +140,7 @@ def restore_archive(
     return cast(RunSummary, Completed(message=in_words(summary), data=summary))
 
 
-@task(
-    name="ingest",
-    cache_policy=NO_CACHE,
-    retries=2,
-    retry_delay_seconds=RETRY_DELAYS,
-    retry_condition_fn=may_pass,
-)
+@task(name="ingest", **PATIENT)
 def ingest_source(place: Workplace, run: Run) -> IngestResult:
     """Look at every file of the source and record it as an input of the run."""
     return ingest_of(place.request, place.source).run(
@@ -152,13 +153,7 @@ def ingest_source(place: Workplace, run: Run) -> IngestResult:
     )
 
 
-@task(
-    name="plan",
-    cache_policy=NO_CACHE,
-    retries=2,
-    retry_delay_seconds=RETRY_DELAYS,
-    retry_condition_fn=may_pass,
-)
+@task(name="plan", **PATIENT)
 def plan_work(place: Workplace, run: Run) -> Plan:
     """Decide which photographs this recipe still has to restore."""
     request = place.request
@@ -185,13 +180,7 @@ def restore_photos(place: Workplace, run: Run, plan: Plan) -> OutcomeRecorder:
     return recorder
 
 
-@task(
-    name="report",
-    cache_policy=NO_CACHE,
-    retries=2,
-    retry_delay_seconds=RETRY_DELAYS,
-    retry_condition_fn=may_pass,
-)
+@task(name="report", **PATIENT)
 def write_run_report(place: Workplace, run: Run, plan: Plan, remarks: Remarks | None = None) -> Report | None:
     """Write the report into the destination; a run that had nothing to do, and nothing to remark, leaves the
     earlier one as it is.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from actors.storage import Store, StoredObject
 from flows.manifest import Manifest
 from flows.other_results import OtherResults
 from flows.remarks import NAMED, RemarkKind, Remarks
+from storage import Store, StoredObject
 
 
 class SourceListing:

@@ -13,10 +13,8 @@ from dataclasses import dataclass
 
 from actors.identity import installed_code_version
 from actors.job import RestoreJob
-from actors.storage import Store, open_store
 from flows.ingest import Ingest
 from flows.manifest import Manifest
-from flows.places import local_path
 from flows.profiles import TIER_ORDER, Profile, highest_allowed, profile_named, tier_named
 from flows.recipe import Recipe, WeightsLike, build_recipe
 from flows.request import RestoreRequest
@@ -25,6 +23,8 @@ from oldphoto_core.photo import Tier
 from oldphoto_core.provision import find_provision
 from schemas.records import ModelRecord
 from schemas.repository import Catalog
+from storage import Store, open_store
+from storage.places import local_path
 
 _TRANSLATION = ("detector", "fading", "tone", "vae-old", "vae-clean", "mapping")
 STAGES_OF_TIER: dict[Tier, tuple[str, ...]] = {

@@ -8,6 +8,7 @@ import secrets
 import threading
 from functools import cached_property
 
+from review.files import DeskFiles
 from review.layers import PhotoLayers, layers_of
 from review.passwords import is_right
 from review.pictures import PictureShelf
@@ -15,7 +16,6 @@ from review.recent import Recent
 from review.roles import Role
 from review.sessions import Person, SessionStore
 from review.settings import DeskSettings
-from review.storage import Storage
 from review.throttle import FREE_FAILURES_OF_ADDRESS, Throttle
 from schemas.repository import Catalog
 from schemas.rows import History
@@ -42,15 +42,15 @@ class Desk:
         self._pictured: Recent[int, tuple[PhotoLayers, list[Box]]] = Recent(self._picture)
 
     @cached_property
-    def storage(self) -> Storage:
+    def files(self) -> DeskFiles:
         """The files that may be shown. The cache is nobody else's business: it holds pictures of the archive."""
         self.settings.cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return Storage(self.settings.roots, self.settings.cache)
+        return DeskFiles(self.settings.roots, self.settings.cache)
 
     @cached_property
     def shelf(self) -> PictureShelf:
         """The pictures, ready for a browser."""
-        return PictureShelf(self.storage, self.settings.cache, self.settings.cache_bytes)
+        return PictureShelf(self.files, self.settings.cache, self.settings.cache_bytes)
 
     def history(self, item: int) -> History:
         """Return everything about a work item as of now. Raises UnknownItemError."""

@@ -17,9 +17,10 @@ from pydantic import BaseModel, Field
 
 from oldphoto_core.errors import StorageError
 from oldphoto_core.image_io import encode_mask, from_upright
+from review.files import DeskFiles
 from review.layers import LayerKind, PhotoLayers
 from review.pictures import PictureShelf
-from review.storage import CreatedFile, Storage
+from storage import Created
 
 MAX_STROKES = 5_000
 MAX_POINTS = 20_000
@@ -67,7 +68,7 @@ def draw(drawing: MaskDrawing, layers: PhotoLayers, shelf: PictureShelf) -> NDAr
     return canvas > 127
 
 
-def save(mask: NDArray[np.bool_], layers: PhotoLayers, storage: Storage) -> CreatedFile:
+def save(mask: NDArray[np.bool_], layers: PhotoLayers, files: DeskFiles) -> Created:
     """Write an upright mask beside the detected one, under a name that holds its digest; nothing is replaced.
 
     Raises:
@@ -77,7 +78,7 @@ def save(mask: NDArray[np.bool_], layers: PhotoLayers, storage: Storage) -> Crea
     data = encode_mask(from_upright(mask, layers.orientation))
     name = PurePosixPath(detected.uri).name.removesuffix(".png")
     digest = hashlib.sha256(data).hexdigest()
-    return storage.create_beside(detected.uri, f"{name}.edit-{digest[:12]}.png", data, "image/png")
+    return files.create_beside(detected.uri, f"{name}.edit-{digest[:12]}.png", data, "image/png")
 
 
 def _base(drawing: MaskDrawing, layers: PhotoLayers, shelf: PictureShelf) -> NDArray[np.uint8]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from schemas.repository import Catalog
+from storage.places import absolute_place, is_bucket, local_path
 
 _RUNS = 2000
 
@@ -26,13 +25,5 @@ def known_roots(catalog: Catalog, given: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(roots))
 
 
-def absolute_place(place: str) -> str:
-    """Return a folder's real path (of a path or ``file://``), or an ``s3://`` address without a slash at its end."""
-    if place.startswith("s3://"):
-        return place.rstrip("/")
-    text = unquote(urlsplit(place).path) if place.startswith("file://") else place
-    return os.path.realpath(Path(text).expanduser())
-
-
 def _exists(place: str) -> bool:
-    return place.startswith("s3://") or os.path.isdir(absolute_place(place))
+    return is_bucket(place) or os.path.isdir(local_path(place))

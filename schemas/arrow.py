@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from schemas.cells import json_text
 from schemas.errors import CatalogUseError
-from schemas.runs import COUNTS
+from schemas.records import COUNTS
 
 _INSTANT = pa.timestamp("us", tz="UTC")
 _FLAG = pa.struct(

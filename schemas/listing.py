@@ -16,14 +16,18 @@ from schemas.tables import Asset, Collection, Content, Location
 
 def collection_id(connection: Connection, name: str) -> int:
     """Return the collection's id; make the collection when it is new."""
-    query = select(Collection.id).where(Collection.name == name)
-    found = connection.scalar(query)
+    found = find_collection(connection, name)
     if found is None:
         row = {"name": name, "created_at": now()}
         connection.execute(upsert(connection, Collection).on_conflict_do_nothing(), [row])
-        found = connection.scalar(query)
+        found = find_collection(connection, name)
     assert found is not None
     return found
+
+
+def find_collection(connection: Connection, name: str) -> int | None:
+    """Return the collection's id; None when there is none of this name."""
+    return connection.scalar(select(Collection.id).where(Collection.name == name))
 
 
 def collection_names(connection: Connection, *, limit: int) -> list[str]:
@@ -33,7 +37,7 @@ def collection_names(connection: Connection, *, limit: int) -> list[str]:
 
 def require_collection(connection: Connection, name: str) -> int:
     """Return the collection's id. Raises CatalogUseError when there is none of this name."""
-    found = connection.scalar(select(Collection.id).where(Collection.name == name))
+    found = find_collection(connection, name)
     if found is None:
         there = ", ".join(map(repr, collection_names(connection, limit=10))) or "none"
         raise CatalogUseError(f"there is no collection {name!r} in this catalog (there are: {there})")

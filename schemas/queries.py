@@ -25,11 +25,11 @@ from schemas.errors import CatalogUseError
 from schemas.items import item_rows
 from schemas.listing import of_bytes_seen_last, require_collection, within_unsorted
 from schemas.present import replaced
-from schemas.records import TROUBLES, WITH_OUTPUT, RunState, WorkState
+from schemas.records import COUNTS, TROUBLES, WITH_OUTPUT, RunState, WorkState
 from schemas.review_records import SEVERITY_RANKS, Standing
 from schemas.rows import ItemRow
 from schemas.run_rows import RunCounts, RunRow
-from schemas.runs import COUNTS, live_counts
+from schemas.runs import live_counts
 from schemas.statements import MAX_PARAMETERS, batches
 from schemas.tables import Asset, Collection, QueueEntry, Recipe, Run, WorkItem
 

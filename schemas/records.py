@@ -46,6 +46,9 @@ DONE_AGAIN = "redone"
 OUTCOME_STATES = (*FINISHED_STATES, WorkState.FAILED)
 """States that an outcome may record."""
 
+COUNTS = ("inputs", "already_done", "done", "skipped", "quarantined", "failed", "pending")
+"""How the photos of a run are counted; :mod:`schemas.runs` defines each word."""
+
 TROUBLES = (WorkState.QUARANTINED, WorkState.FAILED)
 """States of photos without a result; few, and with an index of their own (:class:`schemas.tables.WorkItem`)."""
 

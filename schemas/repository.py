@@ -29,6 +29,7 @@ from schemas import (
     runs,
     session,
     source_remarks,
+    taking_over,
     totals,
 )
 from schemas.accounts import AccountOperations
@@ -86,6 +87,11 @@ class Catalog(AccountOperations, SessionOperations, DeskOperations, UpkeepOperat
         """Return the collection's id; the collection is made when it is new."""
         with session.write(self.engine) as connection:
             return listing.collection_id(connection, name)
+
+    def find_collection(self, name: str) -> int | None:
+        """Return the collection's id; None when there is none of this name."""
+        with session.read(self.engine) as connection:
+            return listing.find_collection(connection, name)
 
     def collection_names(self, *, limit: int = 500) -> list[str]:
         """Return the names of collections in order, without counting what is in them."""
@@ -175,6 +181,14 @@ class Catalog(AccountOperations, SessionOperations, DeskOperations, UpkeepOperat
         """
         with session.write(self.engine) as connection:
             return planning.plan(connection, collection_id, recipe_id, run_id, limit, max_attempts, retry)
+
+    def work_so_far(
+        self, collection_id: int, recipe_sha256: str, keys: Sequence[str], *, retry: bool = False
+    ) -> dict[tuple[str, str], taking_over.WorkSoFar]:
+        """Return how the recipe's work on these keys stands, by key and SHA-256, and what `plan` tries again."""
+        again = taking_over.Again(MAX_ATTEMPTS, retry)
+        with session.read(self.engine) as connection:
+            return taking_over.work_so_far(connection, collection_id, recipe_sha256, keys, again)
 
     def iter_pending(self, run_id: int, batch: int = 256) -> Iterator[list[PendingItem]]:
         """Hand out the run's pending work, a list of up to ``batch`` at a time, marking it running.

@@ -28,11 +28,9 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from schemas import tallies
 from schemas.errors import CatalogUseError, TakenOverError
-from schemas.records import OUTCOME_STATES, ModelRecord, RunState
+from schemas.records import COUNTS, OUTCOME_STATES, ModelRecord, RunState
 from schemas.statements import now, upsert
 from schemas.tables import Model, Recipe, RecipeModel, Run, RunInput
-
-COUNTS = ("inputs", "already_done", "done", "skipped", "quarantined", "failed", "pending")
 
 
 def recipe_id(

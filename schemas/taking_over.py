@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -26,7 +27,7 @@ from sqlalchemy.orm import aliased
 
 from schemas import tallies
 from schemas.records import FIXITY_ERROR, OUTSIDE_ERRORS, EventOutcome, EventType, WorkState
-from schemas.tables import Event, Location, RunInput, WorkItem
+from schemas.tables import Asset, Event, Location, Recipe, RunInput, WorkItem
 
 
 @dataclass(frozen=True)
@@ -48,17 +49,24 @@ class Again:
         left = or_(WorkItem.attempts < self.max_attempts, error.in_(OUTSIDE_ERRORS), literal(self.retry))
         return and_(WorkItem.state == WorkState.FAILED.value, left)
 
-    def excused(self, run: Row[Any]) -> ColumnElement[bool]:
-        """Condition on work items that were quarantined."""
+    def quarantined(self) -> ColumnElement[bool]:
+        """Condition on work items that were quarantined; whether ingest takes the photo in now is not asked."""
         error = func.coalesce(WorkItem.error_class, "")
         gone = or_(WorkItem.attempts == 0, error == FIXITY_ERROR, literal(self.retry))
-        return and_(WorkItem.state == WorkState.QUARANTINED.value, gone, ~_refused(run, WorkItem))
+        return and_(WorkItem.state == WorkState.QUARANTINED.value, gone)
+
+
+class WorkSoFar(NamedTuple):
+    """How a work item stands, and whether a run would try it again if it took the photo in."""
+
+    state: str
+    again: bool
 
 
 def take_over(connection: Connection, run: Row[Any], trying: Again, agent: int, moment: datetime) -> None:
     """Let the run hold every unfinished work item of its inputs; those that may be tried again are pending."""
     failed = WorkItem.state == WorkState.FAILED.value
-    excused = trying.excused(run)
+    excused = and_(trying.quarantined(), ~_refused(run, WorkItem))
     ours = WorkItem.id.in_(of_inputs(run))
     _tell(connection, run, agent, moment, EventType.UNQUARANTINE, ours, excused)
     again = or_(trying.failures(), excused)
@@ -78,6 +86,20 @@ def take_over(connection: Connection, run: Row[Any], trying: Again, agent: int, 
             state=case((again, WorkState.PENDING.value), else_=WorkItem.state),
         )
     )
+
+
+def work_so_far(
+    connection: Connection, collection: int, recipe_sha256: str, keys: Sequence[str], trying: Again
+) -> dict[tuple[str, str], WorkSoFar]:
+    """Return how a recipe's work on the photos of these keys stands, by key and SHA-256; change nothing."""
+    again = or_(trying.failures(), trying.quarantined())
+    query = (
+        select(Asset.key, WorkItem.input_sha, WorkItem.state, again)
+        .join(WorkItem, WorkItem.asset_id == Asset.id)
+        .join(Recipe, Recipe.id == WorkItem.recipe_id)
+        .where(Asset.collection_id == collection, Asset.key.in_(keys), Recipe.sha256 == recipe_sha256)
+    )
+    return {(key, sha256): WorkSoFar(*stands) for key, sha256, *stands in connection.execute(query)}
 
 
 def settle(connection: Connection, run: Row[Any], agent: int, moment: datetime) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import TableClause
 
+from schemas.records import COUNTS
 from schemas.types import FiniteFloat, SafeJson, UtcDateTime
 
 _NUMBERS = [
@@ -24,13 +25,7 @@ _NUMBERS = [
     "position",
     "review",
     "undoes",
-    "inputs",
-    "already_done",
-    "done",
-    "skipped",
-    "quarantined",
-    "failed",
-    "pending",
+    *COUNTS,
     "event",
 ]
 _AMOUNTS = [

@@ -8,13 +8,13 @@ from pathlib import Path
 from actors.job import RestoreJob
 from actors.rows import InputRow, PhotoRow
 from actors.sidecar import longest_key, recall
-from actors.storage import Store, at_destination, open_store
 from oldphoto_core.errors import PhotoError, UnsupportedPhotoError
 from oldphoto_core.fixity import sha256_bytes, sha256_stream, verify
 from oldphoto_core.image_io import decode, read_header, to_upright
 from oldphoto_core.memory import in_memory_bytes
 from oldphoto_core.photo import PhotoHeader
 from schemas.records import EventRecord, EventType
+from storage import Store, at_destination, open_store
 
 _READ_AT_ONCE = 32 << 20
 """Of a larger file the header is read first: it may be too large for memory."""

@@ -18,7 +18,6 @@ from actors.job import RestoreJob
 from actors.restorer import PhotoRestorer, tier_to_make, tiers_to_write
 from actors.rows import InputRow, PhotoRow
 from actors.stages.write import File, WriteStage
-from actors.storage import Store, open_store
 from oldphoto_core.fixity import sha256_stream, verify
 from oldphoto_core.image_io import (
     AsStored,
@@ -31,6 +30,7 @@ from oldphoto_core.image_io import (
 )
 from oldphoto_core.raster import OnDisk
 from schemas.records import DerivativeKind, EventRecord, EventType
+from storage import Store, open_store
 
 if TYPE_CHECKING:
     from oldphoto_core.scan import ScanRestoration

@@ -15,7 +15,6 @@ from typing import BinaryIO
 from actors.job import RestoreJob
 from actors.rows import InputRow, OutcomeRow, PhotoRow, face_records, flag_records
 from actors.sidecar import MEDIA_TYPE, encode_sidecar, sidecar_key
-from actors.storage import Created, Store, at_destination, open_store
 from oldphoto_core.errors import AlreadyExistsError
 from oldphoto_core.fixity import sha256_of
 from oldphoto_core.image_io import (
@@ -26,6 +25,7 @@ from oldphoto_core.image_io import (
 )
 from oldphoto_core.photo import Flag, Outcome, PhotoHeader, Severity, Tier
 from schemas.records import DerivativeKind, DerivativeRecord, EventRecord, EventType, MaskRecord
+from storage import Created, Store, at_destination, open_store
 
 NOTHING_TO_DO = "No damage was found, and restoring would have changed next to nothing."
 

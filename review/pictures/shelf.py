@@ -20,11 +20,11 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from review.files import DeskFiles
 from review.pictures.blocks import StoredPicture, open_picture
 from review.pictures.pyramid import Pyramid, build, stored_view, upright_size
 from review.pictures.room import CacheRoom, size_of
 from review.pictures.tiles import Paint, encode, fitted
-from review.storage import Storage
 
 T = TypeVar("T")
 
@@ -62,13 +62,13 @@ class PictureShelf:
     """Gives out pyramids and thumbnails; safe to share between threads.
 
     Args:
-        storage: where pictures come from.
+        files: where pictures come from.
         folder: the cache.
         max_bytes: about how large the cache may grow.
     """
 
-    def __init__(self, storage: Storage, folder: Path, max_bytes: int) -> None:
-        self.storage, self.folder, self.max_bytes = storage, folder, max_bytes
+    def __init__(self, files: DeskFiles, folder: Path, max_bytes: int) -> None:
+        self.files, self.folder, self.max_bytes = files, folder, max_bytes
         self._opened: OrderedDict[str, Pyramid] = OrderedDict()
         self._guard = threading.Lock()
         self._making: dict[str, _Turn] = {}
@@ -138,7 +138,7 @@ class PictureShelf:
                 shutil.rmtree(partial, ignore_errors=True)
 
     def _fetch(self, wanted: PictureRequest) -> Path:
-        path = self.storage.fetch(wanted.uri, wanted.sha256)
+        path = self.files.fetch(wanted.uri, wanted.sha256)
         if path.is_relative_to(self.folder):
             # Also where it lay there already: telling them apart is not worth the trouble.
             self._room.added(size_of(path))

@@ -66,7 +66,7 @@ def submit(
     following = next_item(desk, row, wanted)
     layers = desk.layers(item)
     mask = draw(drawn, layers, desk.shelf)
-    file = save(mask, layers, desk.storage)
+    file = save(mask, layers, desk.files)
     seen = DecisionRequest(item, drawn.output_sha256, drawn.seen_review)
     redo = Opinion(Decision.REDO, drawn.reason.strip(), person.name)
     review = desk.catalog.redo_with_mask(seen, redo, file.sha256, file.uri)

@@ -13,9 +13,9 @@ from actors.inline import run_inline
 from actors.job import RestoreJob
 from actors.rows import InputRow, OutcomeRow
 from actors.sidecar import read_sidecar
-from actors.storage import FolderStore
 from oldphoto_core.errors import StorageError
 from oldphoto_core.photo import DefectDetection, Outcome, Pixels
+from storage import FolderStore
 from tests.actors.median_restorer import MedianRestorer, median_restorer
 from tests.actors.photos import clean, job_for, rows, save, scratched
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from actors.rows import InputRow
-from actors.storage import S3Store
 from actors.stream import run_stream
 from oldphoto_core.photo import Outcome
 from schemas.records import DESTINATION_ERROR
+from storage import S3Store
 from tests.actors.median_restorer import median_restorer
 from tests.actors.photos import job_for, save, scratched
 

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import fields
+from inspect import Parameter, signature
 from pathlib import Path
 
 import pytest
 import typer
+import yaml
 from typer.testing import CliRunner, Result
 
 from cli import restore
 from cli.main import main
 from cli.watcher import Watcher
 from flows.progress import RunDetails
+from flows.request import RestoreRequest
+from flows.restore_archive import restore_archive
 from flows.summary import RunSummary
 from schemas.errors import TakenOverError
+
+DEPLOYMENTS = Path(__file__).parents[2] / "deploy" / "prefect.yaml"
 
 
 def summary(**counts: int) -> RunSummary:
@@ -66,3 +74,19 @@ def test_what_was_given_up_is_told_from_what_is_tried_again() -> None:
     assert rows["failed: a later run tries again"] == 3
     assert rows["given up after 3 attempts: --retry tries again"] == 2
     assert dict(restore.outcome_rows(details(summary(pending=4), dry_run=True))) == {"would be restored": 4}
+
+
+def test_a_run_has_the_same_parameters_however_it_is_asked_for() -> None:
+    """By the command, by Prefect, in Python: what one of them forgot nobody could ask for there."""
+    told = {field.name: field.default for field in fields(RestoreRequest)}
+    of_flow = parameters(restore_archive.fn)
+    of_command = parameters(restore.restore)
+    del of_command["as_json"]
+    given = {"source": Parameter.empty, "destination": Parameter.empty}
+    assert of_flow == of_command == told | given
+    nightly = yaml.safe_load(DEPLOYMENTS.read_text(encoding="utf-8"))["deployments"][0]
+    assert nightly["parameters"].keys() <= told.keys()
+
+
+def parameters(function: Callable[..., object]) -> dict[str, object]:
+    return {name: one.default for name, one in signature(function).parameters.items()}

@@ -83,7 +83,7 @@ def restored(place: Workplace, *, writing: Callable[[], AbstractContextManager[o
 @contextmanager
 def on_a_full_disk() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("actors.storage.new_files._write_through", full)
+        patch.setattr("storage.new_files._write_through", full)
         patch.setattr("flows.restore_archive.Breaker", partial(Breaker, 2, 0))
         yield
 

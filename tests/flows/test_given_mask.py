@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 import pytest
 
-from actors.storage import FolderStore
 from flows.given_mask import REDONE, RedoRestorer, read_mask
 from oldphoto_core.errors import FixityError, PhotoError, StorageError, UsageError
 from oldphoto_core.fixity import sha256_bytes
@@ -18,6 +17,7 @@ from oldphoto_core.photo import Tier
 from oldphoto_core.raster import InMemory, MemoryRaster, whole
 from oldphoto_core.restore import load_restorer
 from schemas.review_records import MaskEditRecord
+from storage import FolderStore
 from tests.actors.median_restorer import MedianRestorer
 from tests.actors.photos import scratched
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import tifffile
 
-from actors.storage import Anywhere
 from flows.iiif_tree import IiifPackage
+from storage import Anywhere
 
 
 def test_scan_and_result_are_not_held_at_once(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from actors.storage import FolderStore
 from flows.ingest import Ingest, IngestResult, IngestSettings
 from flows.manifest import Manifest
 from flows.remarks import RemarkKind
@@ -19,6 +18,7 @@ from schemas.records import OutcomeRecord
 from schemas.repository import Catalog
 from schemas.session import read
 from schemas.tables import Asset, Event
+from storage import FolderStore
 from tests.flows.material import write_broken, write_photos
 
 RECIPE = "{}"

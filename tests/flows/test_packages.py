@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import io
 import json
 import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import bagit
 import numpy as np
@@ -20,9 +18,7 @@ from lxml import etree
 from PIL import Image
 from prefect.artifacts import Artifact
 
-from actors.storage import Anywhere
 from flows.bag import BagPackage
-from flows.iiif_tree import IiifPackage
 from flows.package_files import PART, collection_folder
 from flows.packages import PackageRequest, PackageSummary, export_photos
 from flows.publish import publish
@@ -31,6 +27,7 @@ from flows.verify_fixity import FilesWrongError, verify_fixity
 from oldphoto_core.errors import FixityError, StorageError, UsageError
 from schemas.repository import Catalog
 from schemas.review_records import Decision, QueueFilter
+from storage import Anywhere
 from tests.flows.material import aged_photo, exchanged_profile, write_photos
 from tests.flows.restored import restore_inline, small_archive
 
@@ -356,26 +353,6 @@ def test_a_bag_of_odd_names_is_valid(tmp_path: Path, weights: Path) -> None:
     assert all(stem == stems[0] for stem in stems), "a photo's files are still seen to belong together"
     documents = "".join(path.read_text() for path in (tmp_path / "bag").glob("data/*/premis/*.xml"))
     assert "a%0Ab.png</originalName>" in documents, "and PREMIS tells the others"
-
-
-class _BadDisk(io.BytesIO):
-    def read(self, *_: object) -> bytes:
-        raise OSError(errno.EIO, "Input/output error")
-
-
-class _OnBadDisk(Anywhere):
-    def open(self, uri: str) -> BinaryIO:
-        return _BadDisk()
-
-
-def test_what_a_disk_refuses_names_the_file(archive: Catalog, tmp_path: Path) -> None:
-    (row,) = archive.show("photo-000.png")
-    for package in (
-        BagPackage(tmp_path / "bag", _OnBadDisk(), with_masters=True),
-        IiifPackage(tmp_path / "iiif", _OnBadDisk(), BASE, 64),
-    ):
-        with pytest.raises(StorageError, match=r"photo-000\S* cannot be read: Input/output error"):
-            package.add(row)
 
 
 def test_a_bag_that_no_reader_would_accept_is_no_success(tmp_path: Path) -> None:

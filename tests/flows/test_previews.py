@@ -13,9 +13,9 @@ import pytest
 import tifffile
 from PIL import Image
 
-from actors.storage import FolderStore
 from flows.previews import MASK_COLOUR, MAX_SIDE, PreviewMaker, highlight, shrink
 from oldphoto_core.image_io import encode_mask
+from storage import FolderStore
 from tests.flows.material import aged_photo, exchanged_profile
 
 

@@ -124,7 +124,7 @@ def test_a_moved_archive_is_followed_with_its_reviews(tmp_path: Path, weights: P
     with Catalog.open(moved.catalog_url()) as catalog:
         run = catalog.runs()[0]
         assert (run["already_done"], run["pending"]) == (7, 0), "the name given stands for the old folder"
-        checked = check_files(catalog)
+        checked = check_files(catalog, None, 1.0, None, False, 4)
         assert (checked["missing"], checked["changed"], checked["unreadable"]) == (0, 0, 0)
         (row,) = catalog.show("photo-000.png")
         assert row["decision"] == "approve"

@@ -13,7 +13,6 @@ import pytest
 import sqlalchemy as sa
 from PIL import Image
 
-from actors.storage import FolderStore
 from flows.rebuild import rebuild_catalog
 from flows.recording import recorded_run
 from flows.redo import redo
@@ -24,6 +23,7 @@ from oldphoto_core.image_io import encode_mask, from_upright, to_upright
 from schemas.repository import Catalog
 from schemas.review_records import Decision, QueueRow
 from schemas.tables import Run
+from storage import FolderStore
 from tests.flows.material import aged_photo, fingerprints, write_weights
 from tests.flows.restored import restore_inline
 

@@ -3,25 +3,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from flows.progress import Nobody, Progress, RunDetails, listening
+from flows.progress import listening
 from flows.recording import recorded_run
 from flows.rehearsal import rehearse
 from flows.request import RestoreRequest
 from flows.workplace import ingest_of, open_workplace
 from schemas.records import OutcomeRecord
+from tests.flows.ears import Ears
 from tests.flows.material import fingerprints, write_broken, write_photos
-
-
-class Ears(Nobody):
-    def __init__(self) -> None:
-        self.heard: list[Progress] = []
-        self.details: list[RunDetails] = []
-
-    def progress(self, progress: Progress) -> None:
-        self.heard.append(progress)
-
-    def finished(self, details: RunDetails) -> None:
-        self.details.append(details)
 
 
 def plan_for_real(request: RestoreRequest) -> dict[str, int]:

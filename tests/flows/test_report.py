@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from actors.storage import FolderStore
 from flows.recording import recorded_run
 from flows.remarks import Remark, RemarkKind, Remarks
 from flows.report import Card, FlagLine, ModelLine, Page, Trouble, View, render, sample_of, write_report
@@ -24,6 +23,7 @@ from flows.summary import summarise
 from flows.workplace import open_workplace
 from oldphoto_core.errors import StorageError
 from schemas.tables import Flag
+from storage import FolderStore
 from tests.flows.material import write_photos
 
 EVIL = "<script>alert('x')</script>\"&.tif"

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from flows.places import relative_place
 from flows.request import LEAST_MEMORY, RestoreRequest
 from oldphoto_core.errors import UsageError
 from schemas.repository import Catalog
@@ -160,25 +159,6 @@ def test_our_own_files_in_the_source_are_no_masters(request_: RestoreRequest, sc
 def test_a_destination_elsewhere_leaves_nothing_out(request_: RestoreRequest) -> None:
     leave_out = request_.leave_out()
     assert not leave_out("restored/a.tif")
-
-
-@pytest.mark.parametrize(
-    ("root", "place", "relative"),
-    [
-        ("s3://b/scans", "s3://b/scans/out", "out"),
-        ("s3://b/scans/", "s3://b/scans", ""),
-        ("s3://b//scans", "s3://b/scans/", ""),
-        ("s3://b//scans", "s3://b/scans//out", "out"),
-        ("s3://b", "s3://b//out", "out"),
-        ("s3://b/scans", "s3://b/scans-2", None),
-        ("s3://b/scans", "/scans", None),
-        ("/a/b", "/a/b/c/d", "c/d"),
-        ("/a/b", "/a", None),
-        ("/a/b", "file:///a/b/c%20d", "c d"),
-    ],
-)
-def test_a_place_relative_to_another(root: str, place: str, relative: str | None) -> None:
-    assert relative_place(root, place) == relative
 
 
 def test_a_password_is_never_kept(request_: RestoreRequest) -> None:

@@ -10,7 +10,7 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
 from actors.errors import EngineError
-from flows.progress import Nobody, Progress, RunDetails, listening
+from flows.progress import Progress, listening
 from flows.request import RestoreRequest
 from flows.restore_archive import may_pass, restore_archive
 from flows.summary import OUTCOMES, RunSummary
@@ -18,21 +18,10 @@ from oldphoto_core.errors import StorageError, UsageError, WeightsError
 from schemas.errors import CatalogUnavailableError, CatalogUseError
 from schemas.repository import Catalog
 from tests.actors.photos import save, scratched
+from tests.flows.ears import Ears
 from tests.flows.material import aged_photo, fingerprints, write_broken, write_photos, write_weights
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
-
-
-class Ears(Nobody):
-    def __init__(self) -> None:
-        self.heard: list[Progress] = []
-        self.details: list[RunDetails] = []
-
-    def progress(self, progress: Progress) -> None:
-        self.heard.append(progress)
-
-    def finished(self, details: RunDetails) -> None:
-        self.details.append(details)
 
 
 def run(request: RestoreRequest) -> RunSummary:

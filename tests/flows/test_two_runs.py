@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flows.progress import Nobody, RunDetails, listening
+from flows.progress import listening
 from flows.recording import recorded_run
 from flows.request import RestoreRequest
 from flows.restore_archive import announce, ingest_source, plan_work, restore_photos
 from flows.workplace import open_workplace
+from tests.flows.ears import Ears
 from tests.flows.material import write_photos
-
-
-class Ears(Nobody):
-    def __init__(self) -> None:
-        self.details: list[RunDetails] = []
-
-    def finished(self, details: RunDetails) -> None:
-        self.details.append(details)
 
 
 def test_a_run_whose_work_was_taken_over_names_the_other(request_: RestoreRequest, scans: Path) -> None:

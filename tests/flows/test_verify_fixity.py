@@ -16,7 +16,6 @@ from schemas.errors import CatalogUseError
 from schemas.fixity import FixityResult
 from schemas.records import DerivativeRecord, OutcomeRecord, PendingItem
 from schemas.repository import Catalog
-from tests.actors.conftest import bucket, s3_endpoint  # noqa: F401
 from tests.schemas.archive import Archive, AssetRecord, failed
 
 KEYS = ("a.tif", "b c/d.tif", "=1+1.tif")
@@ -137,7 +136,7 @@ def test_samples_are_drawn(files: Files) -> None:
 
 
 @pytest.mark.integration
-def test_files_in_a_bucket(catalog: Catalog, bucket: str) -> None:  # noqa: F811
+def test_files_in_a_bucket(catalog: Catalog, bucket: str) -> None:
     client = boto3.client("s3")
     records = []
     for key in KEYS:

@@ -18,16 +18,16 @@ from PIL import Image
 
 from oldphoto_core.errors import FixityError, PhotoError
 from oldphoto_core.image_io import decode, from_upright, to_upright
+from review.files import DeskFiles
 from review.pictures import TILE_OVERLAP, TILE_SIZE, PictureRequest, PictureShelf
 from review.pictures.tiles import Paint, crop, cut_tile
-from review.storage import Storage
 
 HEIGHT, WIDTH = 700, 901
 
 
 @pytest.fixture
 def shelf(tmp_path: Path) -> PictureShelf:
-    return PictureShelf(Storage([str(tmp_path)], tmp_path / "cache"), tmp_path / "cache", 1 << 30)
+    return PictureShelf(DeskFiles([str(tmp_path)], tmp_path / "cache"), tmp_path / "cache", 1 << 30)
 
 
 def deep_picture() -> NDArray[np.uint16]:
@@ -216,12 +216,12 @@ def test_a_picture_is_decoded_once(shelf: PictureShelf, tmp_path: Path) -> None:
     first = shelf.pyramid(request)
     file.unlink()
     assert shelf.pyramid(request) is first
-    again = PictureShelf(shelf.storage, shelf.folder, shelf.max_bytes)
+    again = PictureShelf(shelf.files, shelf.folder, shelf.max_bytes)
     assert np.array_equal(again.pyramid(request).levels[0], first.levels[0])
 
 
 def test_the_cache_lets_the_oldest_go(tmp_path: Path) -> None:
-    shelf = PictureShelf(Storage([str(tmp_path)], tmp_path / "cache"), tmp_path / "cache", 3_000_000)
+    shelf = PictureShelf(DeskFiles([str(tmp_path)], tmp_path / "cache"), tmp_path / "cache", 3_000_000)
     for number in range(4):
         file = tmp_path / f"{number}.png"
         Image.fromarray(np.full((600, 800, 3), number, np.uint8)).save(file)

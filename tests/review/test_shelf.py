@@ -10,27 +10,20 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from oldphoto_core.errors import PhotoError
+from review.files import DeskFiles
 from review.pictures import PictureRequest, PictureShelf
-from review.storage import Storage
+from storage import S3Store
+
+pytestmark = pytest.mark.integration
 
 LIMIT = 2_000_000
-
-
-class Bucket:
-    """What the desk asks of S3, in memory."""
-
-    def __init__(self, objects: dict[str, bytes]) -> None:
-        self.objects = objects
-
-    def get_object(self, Bucket: str, Key: str) -> dict[str, io.BytesIO]:
-        """Return an object as boto3's client does."""
-        return {"Body": io.BytesIO(self.objects[Key])}
 
 
 def noise(seed: int) -> bytes:
@@ -41,31 +34,31 @@ def noise(seed: int) -> bytes:
     return buffer.getvalue()
 
 
-def shelf_over(tmp_path: Path, objects: dict[str, bytes], limit: int = LIMIT) -> PictureShelf:
-    storage = Storage(["s3://archive"], tmp_path / "cache")
-    storage.__dict__ |= {"_client": Bucket(objects), "_errors": (OSError,)}
-    return PictureShelf(storage, tmp_path / "cache", limit)
+def shelf_over(bucket: str, tmp_path: Path, objects: dict[str, bytes], limit: int = LIMIT) -> PictureShelf:
+    for key, data in objects.items():
+        S3Store(bucket).create(key, data)
+    return PictureShelf(DeskFiles([f"s3://{bucket}"], tmp_path / "cache"), tmp_path / "cache", limit)
 
 
-def request_of(objects: dict[str, bytes], key: str) -> PictureRequest:
-    return PictureRequest(key, f"s3://archive/{key}", hashlib.sha256(objects[key]).hexdigest())
+def request_of(bucket: str, objects: dict[str, bytes], key: str) -> PictureRequest:
+    return PictureRequest(key, f"s3://{bucket}/{key}", hashlib.sha256(objects[key]).hexdigest())
 
 
 def size_of(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def test_browsing_a_bucket_keeps_the_cache_within_its_size(tmp_path: Path) -> None:
+def test_browsing_a_bucket_keeps_the_cache_within_its_size(bucket: str, tmp_path: Path) -> None:
     objects = {f"{number}.png": noise(number) for number in range(8)}
-    shelf = shelf_over(tmp_path, objects)
+    shelf = shelf_over(bucket, tmp_path, objects)
     for key in objects:
-        shelf.thumbnail(request_of(objects, key), 480)
+        shelf.thumbnail(request_of(bucket, objects, key), 480)
         assert size_of(shelf.folder) <= LIMIT, key
 
 
-def test_thumbnails_count_as_well_and_those_looked_at_stay(tmp_path: Path) -> None:
+def test_thumbnails_count_as_well_and_those_looked_at_stay(bucket: str, tmp_path: Path) -> None:
     objects = {"a.png": noise(1)}
-    shelf, request = shelf_over(tmp_path, objects), request_of(objects, "a.png")
+    shelf, request = shelf_over(bucket, tmp_path, objects), request_of(bucket, objects, "a.png")
     first = shelf.thumbnail(request, 480)
     for side in range(481, 511):
         shelf.thumbnail(request, side)
@@ -76,50 +69,62 @@ def test_thumbnails_count_as_well_and_those_looked_at_stay(tmp_path: Path) -> No
     assert f"{request.name}-481.jpg" not in names
 
 
-def test_what_was_downloaded_in_vain_goes_too(tmp_path: Path) -> None:
+def test_what_was_downloaded_in_vain_goes_too(bucket: str, tmp_path: Path) -> None:
     objects = {f"{number}.png": bytes([number]) * 900_000 for number in range(4)}
-    shelf = shelf_over(tmp_path, objects)
+    shelf = shelf_over(bucket, tmp_path, objects)
     for key in objects:
         with pytest.raises(PhotoError):
-            shelf.thumbnail(request_of(objects, key), 480)
+            shelf.thumbnail(request_of(bucket, objects, key), 480)
     assert size_of(shelf.folder) <= LIMIT
 
 
 @pytest.mark.parametrize("age", [0.0, 200_000.0])
-def test_what_is_being_written_stays_and_what_was_abandoned_goes(tmp_path: Path, age: float) -> None:
+def test_what_is_being_written_stays_and_what_was_abandoned_goes(
+    bucket: str, tmp_path: Path, age: float
+) -> None:
     objects = {f"{number}.png": noise(number) for number in range(3)}
-    shelf = shelf_over(tmp_path, objects)
+    shelf = shelf_over(bucket, tmp_path, objects)
     partial = shelf.folder / "objects" / f".{'0' * 64}.1234.part"
     partial.parent.mkdir(parents=True)
     partial.write_bytes(bytes(LIMIT // 2))
     now = partial.stat().st_mtime
     os.utime(partial, (now - age, now - age))
     for key in objects:
-        shelf.thumbnail(request_of(objects, key), 480)
+        shelf.thumbnail(request_of(bucket, objects, key), 480)
     assert partial.exists() is (age == 0)
 
 
-def test_a_download_under_way_is_known_by_its_name(tmp_path: Path) -> None:
-    objects, names = {"a.png": noise(1)}, []
+def test_a_download_under_way_is_known_by_its_name(
+    bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    objects, names = {"a.png": noise(1)}, list[str]()
+    get_from = S3Store.get_from
+
+    def watched(store: S3Store, key: str, position: int) -> Any:
+        body = get_from(store, key, position)
+        body["Body"] = Watched(body["Body"].read())
+        return body
 
     class Watched(io.BytesIO):
         def read(self, size: int | None = -1) -> bytes:
             names.extend(path.name for path in (tmp_path / "cache" / "objects").iterdir())
             return super().read(size)
 
-    shelf = shelf_over(tmp_path, objects)
-    shelf.storage.__dict__["_client"].get_object = lambda **_: {"Body": Watched(objects["a.png"])}
-    shelf.thumbnail(request_of(objects, "a.png"), 480)
+    monkeypatch.setattr(S3Store, "get_from", watched)
+    shelf = shelf_over(bucket, tmp_path, objects)
+    shelf.thumbnail(request_of(bucket, objects, "a.png"), 480)
     assert names
     assert all(name.startswith(".") for name in names)
 
 
-def test_many_looking_at_a_cache_that_is_too_small_all_see_their_pictures(tmp_path: Path) -> None:
+def test_many_looking_at_a_cache_that_is_too_small_all_see_their_pictures(
+    bucket: str, tmp_path: Path
+) -> None:
     objects = {f"{number}.png": noise(number) for number in range(6)}
-    shelves = [shelf_over(tmp_path, objects, 500_000) for _ in range(2)]
+    shelves = [shelf_over(bucket, tmp_path, objects, 500_000) for _ in range(2)]
 
     def look(number: int) -> tuple[int, ...]:
-        request = request_of(objects, f"{number % 6}.png")
+        request = request_of(bucket, objects, f"{number % 6}.png")
         shelf = shelves[number % 2]
         assert shelf.thumbnail(request, 100 + number % 3)
         return tuple(shelf.pyramid(request).levels[0].shape)
@@ -130,11 +135,14 @@ def test_many_looking_at_a_cache_that_is_too_small_all_see_their_pictures(tmp_pa
 
 @pytest.mark.parametrize("look", [PictureShelf.pyramid, lambda shelf, request: shelf.thumbnail(request, 90)])
 def test_a_copy_that_another_desk_deletes_is_fetched_again(
-    tmp_path: Path, look: Callable[[PictureShelf, PictureRequest], object], monkeypatch: pytest.MonkeyPatch
+    bucket: str,
+    tmp_path: Path,
+    look: Callable[[PictureShelf, PictureRequest], object],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     objects = {"a.png": noise(1)}
-    shelf, request = shelf_over(tmp_path, objects), request_of(objects, "a.png")
-    fetch, deleted = shelf.storage.fetch, []
+    shelf, request = shelf_over(bucket, tmp_path, objects), request_of(bucket, objects, "a.png")
+    fetch, deleted = shelf.files.fetch, []
 
     def fetch_and_lose(uri: str, sha256: str) -> Path:
         path = fetch(uri, sha256)
@@ -143,24 +151,26 @@ def test_a_copy_that_another_desk_deletes_is_fetched_again(
             path.unlink()
         return path
 
-    monkeypatch.setattr(shelf.storage, "fetch", fetch_and_lose)
+    monkeypatch.setattr(shelf.files, "fetch", fetch_and_lose)
     assert look(shelf, request)
     assert deleted
 
 
-def test_a_pyramid_that_another_desk_deletes_is_made_again(tmp_path: Path) -> None:
+def test_a_pyramid_that_another_desk_deletes_is_made_again(bucket: str, tmp_path: Path) -> None:
     objects = {"a.png": noise(1)}
-    request = request_of(objects, "a.png")
-    folder = shelf_over(tmp_path, objects).pyramid(request).folder
+    request = request_of(bucket, objects, "a.png")
+    folder = shelf_over(bucket, tmp_path, objects).pyramid(request).folder
     shutil.rmtree(folder)
-    assert shelf_over(tmp_path, objects).pyramid(request).width == 600
+    assert shelf_over(bucket, tmp_path, objects).pyramid(request).width == 600
 
 
-def test_a_picture_that_cannot_be_shown_is_tried_by_one_at_a_time_and_leaves_nothing(tmp_path: Path) -> None:
+def test_a_picture_that_cannot_be_shown_is_tried_by_one_at_a_time_and_leaves_nothing(
+    bucket: str, tmp_path: Path
+) -> None:
     objects = {"a.png": b"no picture"}
-    shelf, request = shelf_over(tmp_path, objects), request_of(objects, "a.png")
+    shelf, request = shelf_over(bucket, tmp_path, objects), request_of(bucket, objects, "a.png")
     at_once, most, guard = [0], [0], threading.Lock()
-    fetch = shelf.storage.fetch
+    fetch = shelf.files.fetch
 
     def counted(uri: str, sha256: str) -> Path:
         with guard:
@@ -171,7 +181,7 @@ def test_a_picture_that_cannot_be_shown_is_tried_by_one_at_a_time_and_leaves_not
             at_once[0] -= 1
         return fetch(uri, sha256)
 
-    shelf.storage.__dict__["fetch"] = counted
+    shelf.files.__dict__["fetch"] = counted
 
     def refused(_: int) -> bool:
         with pytest.raises(PhotoError):

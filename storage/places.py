@@ -1,21 +1,38 @@
-"""Where something lies: a local folder (a path or ``file://``), or ``s3://bucket/prefix``."""
+"""Where something lies: a local folder (a path or ``file://``), or ``s3://bucket/prefix``.
+
+Places are compared as addresses; nothing needs to exist.
+"""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+_BUCKETS = "s3://"
 
 
 def is_bucket(place: str) -> bool:
     """Return whether a place is an S3 address."""
-    return place.startswith("s3://")
+    return place.startswith(_BUCKETS)
+
+
+def bucket_and_key(address: str) -> tuple[str, str]:
+    """Return the bucket of an S3 address and what is behind it, either of which may be empty."""
+    # Not urlsplit: keys may contain '?' and '#'.
+    bucket, _, key = address.removeprefix(_BUCKETS).partition("/")
+    return bucket, key
+
+
+def path_of(place: str) -> Path:
+    """Return the path of a local place (a path or ``file://``) as it is written; only ``~`` is resolved."""
+    return Path(unquote(urlsplit(place).path) if place.startswith("file://") else place).expanduser()
 
 
 def local_path(place: str) -> Path:
-    """Return the absolute path of a local place (a path or ``file://``)."""
-    if place.startswith("file://"):
-        place = unquote(urlsplit(place).path)
-    return Path(place).expanduser().resolve()
+    """Return the absolute path of a local place, links followed. Raises ValueError for a NUL character."""
+    # Not Path.resolve, which raises on links that lead in a circle.
+    return Path(os.path.realpath(path_of(place)))
 
 
 def absolute_place(place: str) -> str:
@@ -39,5 +56,5 @@ def relative_place(root: str, place: str) -> str | None:
 
 def _bucket_place(place: str) -> str:
     """Return an S3 address as the store reads it: slashes around the prefix do not matter."""
-    bucket, _, prefix = place.removeprefix("s3://").partition("/")
-    return f"s3://{bucket}/{prefix.strip('/')}".rstrip("/")
+    bucket, prefix = bucket_and_key(place)
+    return f"{_BUCKETS}{bucket}/{prefix.strip('/')}".rstrip("/")

@@ -7,6 +7,7 @@ Writing is create-only (`new_files`).
 from __future__ import annotations
 
 import errno
+import io
 import os
 import stat
 from collections.abc import Iterator
@@ -15,13 +16,13 @@ from datetime import UTC, datetime
 from functools import cached_property
 from operator import itemgetter
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from actors.storage import new_files
-from actors.storage.base import Created, LeftOut, StoredObject, check_key, tell
-from actors.storage.file_names import odd_name, readable, text_names
 from oldphoto_core.errors import AlreadyExistsError, StorageError, UnwritableKeyError, UsageError
 from oldphoto_core.fixity import sha256_of, sha256_stream
+from storage import new_files
+from storage.base import Created, LeftOut, StoredObject, check_key, tell
+from storage.file_names import odd_name, readable, text_names
 
 _IN_THE_WAY = (
     "A file lies where a folder is needed. If it is the result of another photo, rename the folder in the source; "
@@ -33,7 +34,7 @@ _REMEDIES = {
     errno.EACCES: "Give this user the permission, or choose another folder.",
     errno.EPERM: "Give this user the permission, or choose another folder.",
     errno.EROFS: "The folder is mounted read-only: choose another one.",
-    errno.ENOENT: "It was moved or deleted after it had been listed: run again.",
+    errno.ENOENT: "It was moved or deleted after it had been listed: put it back, or run again.",
     errno.ENAMETOOLONG: "The name is longer than this file system allows: shorten it in the source.",
     errno.ENOTDIR: _IN_THE_WAY,
     errno.EEXIST: _IN_THE_WAY,
@@ -84,20 +85,17 @@ class FolderStore:
     def open(self, key: str) -> BinaryIO:
         """Open a file for reading only."""
         try:
-            return self._existing(key).open("rb")
+            return io.BufferedReader(_File(self._existing(key)))
         except OSError as error:
             raise _refused(error, self.uri_of(key), "read") from error
 
     def read(self, key: str, max_bytes: int | None = None) -> bytes:
         """Return a file's bytes, at most the first ``max_bytes``."""
         with self.open(key) as stream:
-            try:
-                # Asked for a number of bytes, read() would reserve as many, however small the file.
-                if max_bytes is None or os.fstat(stream.fileno()).st_size <= max_bytes:
-                    return stream.read()
-                return stream.read(max_bytes)
-            except OSError as error:
-                raise _refused(error, self.uri_of(key), "read") from error
+            # Asked for a number of bytes, read() would reserve as many, however small the file.
+            if max_bytes is None or os.fstat(stream.fileno()).st_size <= max_bytes:
+                return stream.read()
+            return stream.read(max_bytes)
 
     def exists(self, key: str) -> bool:
         """Return whether a regular file lies under ``key``. Raises StorageError where that cannot be told."""
@@ -241,6 +239,22 @@ class FolderStore:
     def _digest(self, key: str) -> str:
         with self.open(key) as stream:
             return sha256_stream(stream)[0]
+
+
+class _File(io.FileIO):
+    """A file for reading, whose disk or share may fail at any byte of it: that is a StorageError, too."""
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            return super().readinto(buffer)
+        except OSError as error:
+            raise _refused(error, str(self.name), "read") from error
+
+    def readall(self) -> bytes:
+        try:
+            return super().readall()
+        except OSError as error:
+            raise _refused(error, str(self.name), "read") from error
 
 
 def _stored(key: str, found: os.stat_result) -> StoredObject:

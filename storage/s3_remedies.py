@@ -43,7 +43,7 @@ def _remedy_of(code: str, bucket: str) -> str:
             "for results, s3:PutObject."
         )
     if code in ("NoSuchKey", "404"):
-        return "It was moved or deleted after it had been listed: run again."
+        return "It was moved or deleted after it had been listed: put it back, or run again."
     if code == "InvalidObjectState":
         return "It lies in an archive (Glacier): have the service restore it, then run again."
     if code in _REGION:

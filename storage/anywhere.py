@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from typing import BinaryIO
-from urllib.parse import unquote, urlsplit
 
-from actors.storage.base import Store
-from actors.storage.folder import FolderStore
-from actors.storage.s3 import S3Store
+from storage.base import Store
+from storage.folder import FolderStore
+from storage.places import bucket_and_key, is_bucket, path_of
+from storage.s3 import S3Store
 
 
 class Anywhere:
@@ -29,12 +29,7 @@ class Anywhere:
         return store.exists(key)
 
     def _find(self, uri: str) -> tuple[Store, str]:
-        if uri.startswith("s3://"):
-            # Not urlsplit: keys may contain '?' and '#'.
-            place, _, key = uri.removeprefix("s3://").partition("/")
-        else:
-            path = unquote(urlsplit(uri).path) if uri.startswith("file://") else uri
-            place, key = "/", path.lstrip("/")
+        place, key = bucket_and_key(uri) if is_bucket(uri) else ("/", str(path_of(uri)).lstrip("/"))
         with self._lock:
             if place not in self._stores:
                 self._stores[place] = FolderStore("/") if place == "/" else S3Store(place)

@@ -61,7 +61,7 @@ class Store(Protocol):
         ...
 
     def open(self, key: str) -> BinaryIO:
-        """Open an object for reading only. The caller closes it."""
+        """Open an object for reading only. The caller closes it; to be read further may be refused as well."""
         ...
 
     def read(self, key: str, max_bytes: int | None = None) -> bytes:

@@ -8,8 +8,8 @@ from typing import Any
 import boto3
 import pytest
 
-from actors.storage import S3Store
 from oldphoto_core.errors import StorageError
+from storage import S3Store
 
 pytestmark = pytest.mark.integration
 

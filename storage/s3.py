@@ -18,10 +18,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, cast
 
-from actors.storage.base import Created, LeftOut, StoredObject, check_key, is_hidden, tell
-from actors.storage.s3_remedies import remedy
 from oldphoto_core.errors import AlreadyExistsError, StorageError, UnwritableKeyError
 from oldphoto_core.fixity import sha256_of, sha256_stream
+from storage.base import Created, LeftOut, StoredObject, check_key, is_hidden, tell
+from storage.s3_remedies import remedy
 
 _LARGEST_PUT = 5 * 1024**3
 _LONGEST_KEY = 1024

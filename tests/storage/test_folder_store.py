@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from actors.storage import FolderStore, Store, open_store, overlap
-from actors.storage.folder import _stored
 from oldphoto_core.errors import StorageError, UnwritableKeyError, UsageError
+from storage import FolderStore, Store, open_store
+from storage.folder import _stored
 
 
 @pytest.fixture
@@ -190,7 +190,7 @@ def test_without_hard_links_a_name_is_claimed_first(
 
 
 def test_a_killed_writers_partial_file_is_swept_and_a_living_ones_is_not(folder: FolderStore) -> None:
-    write = "import os,sys; from actors.storage import FolderStore, new_files; "
+    write = "import os,sys; from storage import FolderStore, new_files; "
     write += "new_files._link = lambda *a: os._exit(9); "
     write += "FolderStore(sys.argv[1]).create('a/x.png', b'half', '')"
     killed = subprocess.run([sys.executable, "-c", write, str(folder.root)], check=False)
@@ -218,16 +218,26 @@ def test_a_name_that_cannot_be_written_is_told_from_a_store_in_trouble(folder: F
 
 def test_a_folder_to_read_from_must_exist(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="not a folder"):
-        open_store(tmp_path / "missing")
+        open_store(str(tmp_path / "missing"))
     assert not (tmp_path / "missing").exists()
-    assert open_store(tmp_path / "made", create=True).uri == str(tmp_path / "made")
+    assert open_store(str(tmp_path / "made"), create=True).uri == str(tmp_path / "made")
 
 
 def test_a_file_is_not_a_folder(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"")
     for create in (False, True):
         with pytest.raises(UsageError):
-            open_store(tmp_path / "x", create=create)
+            open_store(str(tmp_path / "x"), create=create)
+
+
+@pytest.mark.parametrize("number", [-1, 10])
+def test_a_disk_that_fails_while_a_file_is_read_is_told(number: int) -> None:
+    """Nothing lies at the beginning of a process's memory."""
+    with (
+        FolderStore("/proc/self").open("mem") as stream,
+        pytest.raises(StorageError, match="mem cannot be read"),
+    ):
+        stream.read(number)
 
 
 def test_addresses(tmp_path: Path) -> None:
@@ -239,13 +249,3 @@ def test_addresses(tmp_path: Path) -> None:
     for wrong in ("s3://", "ftp://host/x", "http://host/bucket"):
         with pytest.raises(UsageError):
             open_store(wrong, create=True)
-
-
-def test_overlap(tmp_path: Path) -> None:
-    assert overlap(tmp_path, tmp_path / "out")
-    assert overlap(tmp_path / "out", f"file://{tmp_path}")
-    assert not overlap(tmp_path / "scans", tmp_path / "scans-restored")
-    assert overlap("s3://b/x", "s3://b/x/y/")
-    assert not overlap("s3://b/x", "s3://b/xy")
-    assert not overlap("s3://b/x", tmp_path)
-    assert not overlap("s3://b/x", Path.cwd())

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import tifffile
 
-from actors.storage import Created, Store
 from oldphoto_core.errors import AlreadyExistsError, StorageError
 from oldphoto_core.image_io import decode_scan, read_header
 from oldphoto_core.raster import OnDisk, whole
+from storage import Created, Store
 
 KEYS = ["a b/ä ö.txt", "a.txt", "a/z.txt", "a/z/1.txt", "b%20c+d&e=f?.txt", "日本/写真 #1.txt", "a-b/x.txt"]
 
