@@ -1,14 +1,16 @@
-# Everything runs in .venv; the first call of any target installs into it.
+# Everything runs in .venv; the first call of any target installs into it. Another Python has an environment of its own
+# (`make test PYTHON=python3.13`: .venv-python3.13), or what is in .venv would be tested in its place.
 PYTHON ?= python3
-BIN := .venv/bin
-STAMP := .venv/.installed
+VENV := $(if $(filter python python3,$(notdir $(PYTHON))),.venv,.venv-$(notdir $(PYTHON)))
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
 
 .PHONY: install demo test check format clean
 
 install: $(STAMP)
 
 $(STAMP): pyproject.toml
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet -e ".[dev]"
 	touch $(STAMP)
@@ -31,4 +33,4 @@ format: $(STAMP)
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf .venv demo-output build *.egg-info
+	rm -rf .venv .venv-* demo-output build *.egg-info

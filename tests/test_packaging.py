@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
 import tomllib
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -26,3 +29,21 @@ def test_the_licences_of_what_comes_along_are_named() -> None:
     vendored = list((ROOT / "review" / "static" / "vendor").glob("*LICENSE*"))
     assert {ROOT / "LICENSE", *vendored} == named
     assert len(PYPROJECT["project"]["license"].split(" AND ")) == len(named)
+
+
+@pytest.mark.parametrize(
+    ("python", "environment"),
+    [("python3", ".venv"), ("/usr/bin/python3", ".venv"), ("/opt/bin/python3.13", ".venv-python3.13")],
+)
+def test_another_python_is_tested_in_an_environment_of_its_own(python: str, environment: str) -> None:
+    """An environment that is there already would be tested in its place, and nobody told."""
+    made = subprocess.run(
+        ["make", "--dry-run", "test", "check", f"PYTHON={python}"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    programs = {line.split()[0] for line in made.stdout.splitlines() if "/bin/" in line.split()[0]} - {python}
+    assert f"{environment}/bin/python" in programs
+    assert {str(Path(program).parent) for program in programs} == {f"{environment}/bin"}

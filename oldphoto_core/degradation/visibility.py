@@ -31,7 +31,7 @@ def faint_marks(mask: NDArray[np.bool_], change: FloatImage, picture: FloatImage
         return np.zeros_like(mask)
     contrast = change / np.maximum(_texture(picture[..., 1], mask), LEAST_TEXTURE)
     count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
-    flat = labels.ravel()
+    flat = labels.ravel().astype(np.intp)
     areas = np.bincount(flat, minlength=count)
     means = np.bincount(flat, weights=contrast.ravel(), minlength=count) / np.maximum(areas, 1)
     faint = means * np.minimum(np.sqrt(areas) / 3, 2) < LEAST_SCORE

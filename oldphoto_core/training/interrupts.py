@@ -25,6 +25,19 @@ def held_back() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, before)
 
 
-def left_to_the_trainer(worker: int) -> None:
-    """Let a process that makes batches ignore a Ctrl-C, which every process of a terminal gets."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+@contextmanager
+def left_to_the_trainer() -> Iterator[None]:
+    """Start processes that ignore a Ctrl-C, which every process of a terminal gets, from their first moment on.
+
+    They take over what is ignored when they start, whichever way that is; what they could say themselves comes
+    after their imports, which take seconds where they are no copies of this process. A Ctrl-C in the moment in which
+    this process starts them is lost. As with :func:`held_back`, only the main thread can do so.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

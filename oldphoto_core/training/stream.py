@@ -163,9 +163,10 @@ def batches_from(
         # From page-locked memory a GPU copies without waiting.
         pin_memory=where.type == "cuda",
         prefetch_factor=1 if workers else None,
-        worker_init_fn=left_to_the_trainer,
     )
-    for block_of_batches in loader:
+    with left_to_the_trainer():
+        blocks = iter(loader)
+    for block_of_batches in blocks:
         if isinstance(block_of_batches, OldPhotoError):
             raise block_of_batches
         for batch in block_of_batches[inside:]:

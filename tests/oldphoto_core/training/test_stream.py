@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import signal
+import threading
+import time
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -51,6 +56,27 @@ def _dataset(seed: int = 0, **options: bool) -> BlockDataset:
 def test_workers_change_nothing() -> None:
     count = _dataset().batches_per_block + 3
     assert _equal(_first(_dataset(), count), _first(_dataset(), count, workers=2))
+
+
+def test_an_interrupt_ends_no_worker_that_has_only_begun() -> None:
+    """A worker that is not a copy of its parent, as from Python 3.14 on, imports for seconds before it works."""
+
+    def interrupt() -> None:
+        while not multiprocessing.active_children():
+            time.sleep(0.001)
+        for worker in multiprocessing.active_children():
+            os.kill(worker.pid or 0, signal.SIGINT)
+
+    usual = multiprocessing.get_start_method()
+    multiprocessing.set_start_method("spawn", force=True)
+    other = threading.Thread(target=interrupt, daemon=True)
+    other.start()
+    try:
+        assert _equal(_first(_dataset(), 1, workers=1), _first(_dataset(), 1))
+    finally:
+        multiprocessing.set_start_method(usual, force=True)
+        other.join()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_starting_at_a_step_is_going_on_from_there() -> None:
