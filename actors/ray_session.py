@@ -58,11 +58,7 @@ def ray_session(settings: EngineSettings) -> Iterator[None]:
             ray.init(**_arguments(settings), log_to_driver=False, logging_level=logging.ERROR)
     # Ray has no error of its own for processes that take longer than 30 s to start: it raises just this.
     except Exception as error:
-        raise EngineError(
-            f"Ray cannot be started: {str(error).strip().rstrip('.')}. What its parts say is in session_latest/logs "
-            "in /tmp/ray (or in RAY_TMPDIR). Check the disk there, the memory and RAY_ADDRESS, or use the inline "
-            "executor."
-        ) from error
+        raise EngineError(_told(error)) from error
     _hush()
     try:
         if not os.environ.get("RAY_ADDRESS"):
@@ -72,6 +68,21 @@ def ray_session(settings: EngineSettings) -> Iterator[None]:
     finally:
         _probes.clear()
         ray.shutdown()
+
+
+def _told(error: Exception) -> str:
+    """Return what kept Ray from starting, and the remedy."""
+    address = os.environ.get("RAY_ADDRESS")
+    if address and "No node info found" in str(error.__cause__):
+        return (
+            f"This machine is no node of the Ray cluster at {address} (RAY_ADDRESS), as one that begins a run has to "
+            f"be. Begin it on a node, or make this one that lends nothing: ray start --address={address} --num-cpus=0"
+        )
+    return (
+        f"Ray cannot be started: {str(error).strip().rstrip('.')}. What its parts say is in session_latest/logs "
+        "in /tmp/ray (or in RAY_TMPDIR). Check the disk there, the memory and RAY_ADDRESS, or use the inline "
+        "executor."
+    )
 
 
 def require_worker() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,43 @@ def cluster() -> Iterator[Any]:
             yield made
         finally:
             made.shutdown()
+
+
+ELSEWHERE = ("unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc")
+"""Starts a program that sees no process of others: to Ray it is on a machine that is no node."""
+
+
+@pytest.mark.skipif(
+    subprocess.run([*ELSEWHERE, "true"], check=False, capture_output=True).returncode != 0,
+    reason="needs unshare and user namespaces",
+)
+def test_a_machine_that_is_no_node_is_told_how_to_become_one(
+    cluster: Any, environment: dict[str, str], tmp_path: Path, weights: Path
+) -> None:
+    write_photos(tmp_path / "scans", 1, width=96, height=64)
+    there = {
+        **environment,
+        "RAY_ADDRESS": cluster.address,
+        "RAY_AUTH_MODE": "disabled",
+        # For which it looks for a node.
+        "RAY_gcs_server_request_timeout_seconds": "3",
+    }
+    command = [
+        *ELSEWHERE,
+        sys.executable,
+        "-m",
+        "cli.main",
+        "restore",
+        "scans",
+        "archive",
+        "--weights",
+        str(weights),
+    ]
+    done = subprocess.run(
+        command, check=False, capture_output=True, text=True, env=there, cwd=tmp_path, timeout=PATIENCE
+    )
+    assert done.returncode == 1, done.stderr
+    assert f"ray start --address={cluster.address} --num-cpus=0" in done.stderr
 
 
 def test_the_loss_of_a_node_costs_no_photo(
