@@ -7,3 +7,7 @@ from oldphoto_core.errors import OldPhotoError
 
 class EngineError(OldPhotoError):
     """The engine cannot work at all: Ray or a worker cannot be started."""
+
+
+class EngineLostError(EngineError):
+    """A part of the engine has ended or does not answer any more: it is not to be asked anything."""

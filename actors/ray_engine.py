@@ -16,8 +16,9 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -32,15 +33,16 @@ from ray.exceptions import (
     WorkerCrashedError,
 )
 
-from actors.errors import EngineError
+from actors.errors import EngineError, EngineLostError
 from actors.inline import settled
 from actors.job import RestoreJob
 from actors.packing import pack, unpack
-from actors.ray_session import machines, ray_session, require_worker
+from actors.ray_session import WHERE_RAY_TELLS, machines, ray_session, require_parts, require_worker
 from actors.resources import EngineSettings, Plan, Resources, StageGroup, plan_resources
 from actors.restorer import RestorerFactory
 from actors.rows import InputRow, OutcomeRow, PhotoRow
 from actors.stages.fused import ALL_STAGES, FusedStage, RayStage, StageName, bound_threads
+from actors.waiting import OverdueError, within
 from oldphoto_core.photo import Outcome
 from schemas.records import EventOutcome, EventRecord, EventType
 
@@ -93,7 +95,7 @@ class RayEngine:
     factory: RestorerFactory | None
     plan: Plan
 
-    def stream(self, items: Sequence[InputRow]) -> Iterator[OutcomeRow]:
+    def stream(self, items: Sequence[InputRow]) -> Generator[OutcomeRow]:
         """Yield outcomes as the dataset produces them; photos whose workers were killed are missing."""
         for row in self._dataset(items).iter_rows():
             yield settled(unpack(row))
@@ -180,8 +182,9 @@ def _run_window(window: Sequence[InputRow], engine: RayEngine) -> Iterator[Outco
     waiting = {item.work_item_id: item for item in window}
     for _ in range(_PASSES):
         before = len(waiting)
+        items = list(waiting.values())
         try:
-            for outcome in engine.stream(list(waiting.values())):
+            for outcome in _watched(partial(engine.stream, items), engine.patience(items), engine):
                 if waiting.pop(outcome.work_item_id, None) is not None:
                     yield outcome
             break
@@ -189,10 +192,24 @@ def _run_window(window: Sequence[InputRow], engine: RayEngine) -> Iterator[Outco
             _log.warning("The engine stopped with %d photos left: %s", len(waiting), _cause(error))
         if not waiting or len(waiting) == before:
             break
-    yield from _one_by_one(list(waiting.values()), engine)
+    left = list(waiting.values())
+    longest = engine.settings.photo_timeout_s + engine.patience(left)
+    yield from _watched(partial(_one_by_one, left, engine), longest, engine)
 
 
-def _one_by_one(items: Sequence[InputRow], engine: RayEngine) -> Iterator[OutcomeRow]:
+def _watched(
+    make: Callable[[], Generator[OutcomeRow]], seconds: float, engine: RayEngine
+) -> Iterator[OutcomeRow]:
+    """Yield the outcomes; end the run where Ray itself does not keep to its limits, or parts of it are gone."""
+    try:
+        yield from within(seconds + engine.settings.grace_s, make, require_parts)
+    except OverdueError as error:
+        raise EngineLostError(
+            f"Ray hangs: {error}. {WHERE_RAY_TELLS} The next run goes on from here."
+        ) from error
+
+
+def _one_by_one(items: Sequence[InputRow], engine: RayEngine) -> Generator[OutcomeRow]:
     """Try each photo that the dataset gave up alone; quarantine those that kill their worker again."""
     worker: Any = None
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import logging
 import os
@@ -17,8 +18,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import ray
+from ray._private import auto_init_hook
+from ray._private import worker as _ray_worker
 
-from actors.errors import EngineError
+from actors.errors import EngineError, EngineLostError
 from actors.resources import EngineSettings, Machine
 
 _log = logging.getLogger(__name__)
@@ -35,6 +38,9 @@ _ANSWER_S = 15.0
 _WORKER_S = 180.0
 _STAY_S = 1.0
 """Ray looks at the memory four times in it."""
+_SHUTDOWN_S = 60.0
+_VITAL = {"raylet", "gcs_server"}
+WHERE_RAY_TELLS = "What its parts say is in session_latest/logs in /tmp/ray (or in RAY_TMPDIR)."
 _probes: list[Any] = []
 """Tasks that stay for a moment in a worker of the Ray that was started here; nobody waits for them at its start."""
 _NOTICE = b"Set ray log level from environment variable"
@@ -51,6 +57,8 @@ def ray_session(settings: EngineSettings) -> Iterator[None]:
         yield
         return
     _require_answer(os.environ.get("RAY_ADDRESS", ""))
+    # Ray would start itself anew for a thread that still asks it something after the end.
+    auto_init_hook.enable_auto_connect = False
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     try:
@@ -65,9 +73,17 @@ def ray_session(settings: EngineSettings) -> Iterator[None]:
             remote: Any = ray.remote(num_cpus=0, max_retries=0)(_stay)
             _probes.append(remote.remote())
         yield
-    finally:
+    except EngineLostError:
+        # To leave it would hang too, or end this process before it has told why.
         _probes.clear()
-        ray.shutdown()
+        atexit.unregister(_ray_worker.shutdown)
+        atexit.register(_end_without_ray)
+        raise
+    except BaseException:
+        _shut_down()
+        raise
+    else:
+        _shut_down()
 
 
 def _told(error: Exception) -> str:
@@ -79,10 +95,55 @@ def _told(error: Exception) -> str:
             f"be. Begin it on a node, or make this one that lends nothing: ray start --address={address} --num-cpus=0"
         )
     return (
-        f"Ray cannot be started: {str(error).strip().rstrip('.')}. What its parts say is in session_latest/logs "
-        "in /tmp/ray (or in RAY_TMPDIR). Check the disk there, the memory and RAY_ADDRESS, or use the inline "
-        "executor."
+        f"Ray cannot be started: {str(error).strip().rstrip('.')}. {WHERE_RAY_TELLS} Check the disk there, the "
+        "memory and RAY_ADDRESS, or use the inline executor."
     )
+
+
+def _shut_down() -> None:
+    """Leave Ray, and end what was started of it here; where a part of it does not answer, without asking."""
+    _probes.clear()
+    leaving = threading.Thread(target=ray.shutdown, name="leaving Ray", daemon=True)
+    leaving.start()
+    leaving.join(_SHUTDOWN_S)
+    if leaving.is_alive():
+        _kill_parts()
+
+
+def _end_without_ray() -> None:
+    """End this process, which has said why, and what was started of Ray: never left, it crashes on the way out."""
+    _kill_parts()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1)
+
+
+def _kill_parts() -> None:
+    if (node := _own_node()) is not None:
+        node.kill_all_processes(check_alive=False, allow_graceful=False)
+
+
+def require_parts() -> None:
+    """Do nothing while the processes of the Ray that was started here live.
+
+    Ray itself ends this process, without a word, as soon as it needs one that is gone: a dozen seconds later.
+
+    Raises:
+        EngineLostError: one has ended.
+    """
+    node = _own_node()
+    ended = {name for name, _ in node.dead_processes()} if node is not None else set()
+    if ended & _VITAL:
+        raise EngineLostError(
+            f"A process of Ray ended in the middle of the run ({', '.join(sorted(ended & _VITAL))}). "
+            f"{WHERE_RAY_TELLS} Perhaps it was killed for want of memory: then free some, or work with fewer "
+            "--workers. The next run goes on from here."
+        )
+
+
+def _own_node() -> Any:
+    """Return Ray's handle on the processes that it started for this one; in a cluster there are none."""
+    return getattr(_ray_worker, "_global_node", None)
 
 
 def require_worker() -> None:
@@ -190,13 +251,11 @@ def _hush() -> None:
 
     Every such photo gets an outcome that says what happened. Ray's own log files keep all of it.
     """
-    from ray._private import worker
-
     # It gives its logger the handlers. At the top it would make Ray's processes wait for a second.
     importlib.import_module("ray.data")
 
-    if hasattr(worker, "print_to_stdstream"):
-        worker.print_to_stdstream = _notice
+    if hasattr(_ray_worker, "print_to_stdstream"):
+        _ray_worker.print_to_stdstream = _notice
     for handler in logging.getLogger("ray.data").handlers:
         if isinstance(handler, logging.StreamHandler):
             handler.setLevel(logging.CRITICAL)

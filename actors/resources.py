@@ -36,6 +36,7 @@ class EngineSettings:
         photo_timeout_s: no photo may take longer; also how long a whole window may stand still. Both are longer where
             there are large photos.
         megapixel_timeout_s: so many seconds for each of its megapixels, if that is more.
+        grace_s: how much later the run is ended where Ray does not end a window that stands still.
         task_retries: how often a photo is tried again after its worker was killed.
         batch_seconds: outcomes are handed on at least this often while they keep coming.
     """
@@ -49,6 +50,7 @@ class EngineSettings:
     window: int = 5000
     photo_timeout_s: float = 3600.0
     megapixel_timeout_s: float = 20.0
+    grace_s: float = 300.0
     task_retries: int = 2
     batch_seconds: float = 0.5
 

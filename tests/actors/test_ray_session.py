@@ -7,11 +7,12 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+
+from tests.actors.processes import child
 
 PROGRAM = """
 from actors.ray_session import ray_session, require_worker
@@ -45,7 +46,7 @@ def test_processes_of_ray_that_do_not_come_up_are_told() -> None:
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=there
     ) as one:
-        held = _child(one, "raylet")
+        held = child(one, "raylet")
         try:
             os.kill(held, signal.SIGSTOP)
             out, err = one.communicate(timeout=300)
@@ -66,16 +67,3 @@ def test_memory_too_full_for_any_worker_is_told() -> None:
     assert done.returncode == 1
     assert "connected" not in done.stdout
     assert "EngineError: No worker of Ray stays alive: 1 worker(s) were killed" in done.stderr
-
-
-def _child(process: subprocess.Popen[str], name: str) -> int:
-    """Return the process called so that ``process`` starts, as soon as there is one."""
-    while process.poll() is None:
-        for status in Path("/proc").glob("[0-9]*/stat"):
-            with suppress(OSError):
-                number, _, rest = status.read_text().partition(" (")
-                found, _, more = rest.rpartition(") ")
-                if found == name and int(more.split()[1]) == process.pid:
-                    return int(number)
-        time.sleep(0.01)
-    pytest.fail(f"it ended without starting {name}")
