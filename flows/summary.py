@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypedDict
+from typing import Literal
 
 from flows.remarks import RemarkKind, Remarks
+from schemas.run_rows import RunCounts
 
 OutcomeName = Literal["done", "skipped", "quarantined", "failed", "pending"]
 OUTCOMES: tuple[OutcomeName, ...] = ("done", "skipped", "quarantined", "failed", "pending")
@@ -24,7 +25,7 @@ _IN_WORDS: tuple[Literal["already_done", OutcomeName, NotInputName], ...]
 _IN_WORDS = ("already_done", *OUTCOMES, *NOT_INPUTS)
 
 
-class RunSummary(TypedDict):
+class RunSummary(RunCounts):
     """One run in numbers.
 
     ``run`` is the run's number in the catalog, None in a dry run; ``recipe`` the recipe's SHA-256.
@@ -32,13 +33,6 @@ class RunSummary(TypedDict):
 
     run: int | None
     recipe: str
-    inputs: int
-    already_done: int
-    done: int
-    skipped: int
-    quarantined: int
-    failed: int
-    pending: int
     seconds: float
     left_out: int
     missing: int
