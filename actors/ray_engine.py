@@ -192,9 +192,9 @@ def _run_window(window: Sequence[InputRow], engine: RayEngine) -> Iterator[Outco
             _log.warning("The engine stopped with %d photos left: %s", len(waiting), _cause(error))
         if not waiting or len(waiting) == before:
             break
-    left = list(waiting.values())
-    longest = engine.settings.photo_timeout_s + engine.patience(left)
-    yield from _watched(partial(_one_by_one, left, engine), longest, engine)
+    if left := list(waiting.values()):
+        longest = engine.settings.photo_timeout_s + engine.patience(left)
+        yield from _watched(partial(_one_by_one, left, engine), longest, engine)
 
 
 def _watched(
