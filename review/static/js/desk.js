@@ -1,6 +1,7 @@
 // What every page has: theme, help, the last decision's message, the queue's cards.
 
 import { bind } from "./keys.js";
+import { keepPlace } from "./place.js";
 import { tell } from "./talk.js";
 
 const one = (selector) => document.querySelector(selector);
@@ -105,7 +106,10 @@ document.addEventListener("htmx:responseError", (event) => {
 document.addEventListener("htmx:sendError", () => tell("The desk cannot be reached."));
 
 bind({ "?": toggleHelp, t: toggleTheme, u: undo, "g q": () => location.assign("/queue") });
-if (one("[data-cards]")) bind({ j: () => step(1), k: () => step(-1), x: mark });
+if (one("[data-cards]")) {
+  bind({ j: () => step(1), k: () => step(-1), x: mark });
+  keepPlace();
+}
 if (one("[data-search]")) bind({ "/": () => one("[data-search]").focus() });
 
 foldFilters();

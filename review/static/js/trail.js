@@ -10,6 +10,9 @@ export function visit(address) {
   if (trail.at(-1) !== address) write([...trail, address]);
 }
 
+/** Return the photo that was looked at last, or null. */
+export const newest = () => read().at(-1) ?? null;
+
 /** Return where the person was before, or null; that photo is then the newest again. */
 export function before(address) {
   const trail = read();
