@@ -1,7 +1,8 @@
 """One photo as a PREMIS 3 document: the intellectual entity, its files, every event, every agent.
 
-Event types are terms of id.loc.gov/vocabulary/preservation/eventType. Local identifiers are of type
-``oldphoto`` and stable within a catalog: ``asset/7``, ``file/<sha256>``, ``asset/7/event/3``, ``agent/<name>``.
+Event types are terms of id.loc.gov/vocabulary/preservation/eventType. Local identifiers are of type ``oldphoto``:
+``asset/<collection>/<key>`` (percent-encoded), ``file/<sha256>``, ``asset/…/event/3``, ``agent/<name>``. None is a number
+of the catalog's rows, so that a catalog that is rebuilt from its files names photos and files alike.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 from lxml import etree
 
@@ -203,7 +205,11 @@ def _text(parent: Node, name: str, value: str) -> Node:
 
 
 def _asset(dossier: Dossier) -> str:
-    return f"asset/{dossier['asset']}"
+    collection, key = (
+        quote(name, safe=safe, errors="surrogateescape")
+        for name, safe in ((dossier["collection"], ""), (dossier["key"], "/"))
+    )
+    return f"asset/{collection}/{key}"
 
 
 def _file(sha256: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as parquet
 import pytest
@@ -109,6 +110,21 @@ def test_no_network_is_said_to_have_changed_a_master(catalog: Catalog) -> None:
             is_at_source = '"from"' in event.findtext(f".//{{{NAMESPACE}}}eventDetail", "")
             programs.setdefault(is_at_source, []).append(roles.count("executing program"))
     assert programs == {True: [0], False: [0, 1]}, "only the present result is of the models named"
+
+
+def test_a_premis_document_names_a_photo_by_collection_and_key_not_by_a_row(archive: Archive) -> None:
+    dossiers, identifiers = archive.catalog.dossiers(), set()
+    for dossier in dossiers:
+        document = premis_document(dossier)
+        moved: Any = {**dossier, "asset": dossier["asset"] + 1000}
+        assert premis_document(moved) == document
+        identifiers.add(
+            etree.fromstring(document).findtext(
+                f"{{{NAMESPACE}}}object//{{{NAMESPACE}}}objectIdentifierValue"
+            )
+        )
+    assert len(identifiers) == len(dossiers)
+    assert "asset/%3DHYPERLINK%281%29/a%09b%0Ac" in identifiers
 
 
 def test_a_premis_document_has_the_same_bytes_whatever_the_database(catalog: Catalog) -> None:
