@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oldphoto_core.degradation.library import DefectLibrary
+from oldphoto_core.degradation.operators import halftone
+from oldphoto_core.degradation.parameters import halftone as halftone_parameters
 from oldphoto_core.degradation.profiles import HEAVY_WEAR_PROFILE, PROFILES, WEAR_PROFILE, sample_recipe
 from oldphoto_core.degradation.synthesize import age
 from oldphoto_core.errors import UsageError
@@ -58,6 +60,9 @@ come back as it went in."""
 
 HEAVY = 0.3
 """Share of the worn samples that are damaged heavily."""
+
+SCREENED = 0.25
+"""Share of the worn and annotated samples that are seen in print, under a halftone screen."""
 
 
 class AgedSamples:
@@ -105,7 +110,7 @@ class WornSamples:
 
     Their own damage is in no mask, so that all but the added damage is uncertain, except where somebody looked
     (see ``verdicts``). Half of the patches come from photographs with such places, and most of those cover one.
-    Photographs whose marks measure are left out.
+    Photographs whose marks measure are left out. Of those in print, half were damaged before they were printed.
     """
 
     def __init__(self, data: Path, size: int) -> None:
@@ -123,11 +128,15 @@ class WornSamples:
         looked_at = np.asarray(scaled["weight"] != UNCERTAIN, np.uint8)
         patch = cut(scaled, self.size, rng, towards=looked_at)
         before = _retoned(patch["aged"], rng)
+        in_print, damaged_first = rng.random() < SCREENED, rng.random() < 0.5
+        if in_print and not damaged_first:
+            before = _screened(before, rng)
         profile = HEAVY_WEAR_PROFILE if rng.random() < HEAVY else WEAR_PROFILE
         worn = age(before, sample_recipe(int(rng.integers(2**31)), profile), self.library)
+        after = _screened(_bytes(worn.aged), rng) if in_print and damaged_first else _bytes(worn.aged)
         mask = worn.mask.astype(np.uint8)
         weight = np.where(mask > 0, ~worn.faint, patch["weight"]).astype(np.uint8)
-        return {"aged": _bytes(worn.aged), "clean": before, "mask": mask, "weight": weight}
+        return {"aged": after, "clean": before, "mask": mask, "weight": weight}
 
     def _photo(self, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Return a photograph and the weights of its places, ``H×W``."""
@@ -161,6 +170,8 @@ class AnnotatedSamples:
         scale = float(np.exp(rng.uniform(np.log(0.75), np.log(1.6))))
         scaled = {name: _resized(array, scale, name) for name, array in whole.items()}
         patch = cut(scaled, self.size, rng, towards=scaled["mask"])
+        if rng.random() < SCREENED:
+            patch["aged"] = _screened(patch["aged"], rng)
         patch["aged"] = _retoned(patch["aged"], rng)
         return {**patch, "clean": patch["aged"]}
 
@@ -240,6 +251,11 @@ def _retoned(patch: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.u
         values = 1 - values
     values += rng.normal(0, rng.uniform(0, 0.02), patch.shape[:2])[..., None]
     return _bytes(values)
+
+
+def _screened(patch: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Print a patch as dots, by a screen of its own."""
+    return _bytes(halftone(patch.astype(np.float32) / 255, halftone_parameters(rng), rng))
 
 
 def _marked(

@@ -1,8 +1,8 @@
 """One photo as a PREMIS 3 document: the intellectual entity, its files, every event, every agent.
 
 Event types are terms of id.loc.gov/vocabulary/preservation/eventType. Local identifiers are of type ``oldphoto``:
-``asset/<collection>/<key>`` (percent-encoded), ``file/<sha256>``, ``asset/…/event/3``, ``agent/<name>``. None is a number
-of the catalog's rows, so that a catalog that is rebuilt from its files names photos and files alike.
+``asset/<collection>/<key>`` (percent-encoded), ``file/<sha256>``, ``asset/…/event/3``, ``agent/<name>``. None is
+a number of the catalog's rows: a catalog that is rebuilt from its files names photos and files alike.
 """
 
 from __future__ import annotations

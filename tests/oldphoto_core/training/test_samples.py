@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from oldphoto_core.errors import UsageError
-from oldphoto_core.training.samples import AnnotatedSamples, PhotoFolder, WornSamples, cut, turned
+from oldphoto_core.training.samples import AnnotatedSamples, PhotoFolder, Sample, WornSamples, cut, turned
 from oldphoto_core.training.split import in_annotated_validation, in_validation, split_group
 from oldphoto_core.training.verdicts import CERTAIN, UNCERTAIN, Place
 
@@ -68,7 +68,10 @@ def test_annotated_samples_carry_their_marks(training_data: Path) -> None:
     assert sum(bool(sample["mask"].any()) for sample in drawn) > 10
 
 
-def test_worn_photographs_are_sure_of_added_damage_only(training_data: Path) -> None:
+def test_worn_photographs_are_sure_of_added_damage_only(
+    training_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("oldphoto_core.training.samples.SCREENED", 0.0)
     source = WornSamples(training_data, 96)
     rng = np.random.default_rng(0)
     drawn = [source.draw(rng) for _ in range(12)]
@@ -81,6 +84,27 @@ def test_worn_photographs_are_sure_of_added_damage_only(training_data: Path) -> 
         assert CERTAIN not in sample["weight"][~marked], "what was mirrored outwards does not count at all"
         changed = np.abs(sample["aged"].astype(int) - sample["clean"]).max(axis=-1)
         assert changed[marked].mean() > 3 * changed[~marked].mean()
+
+
+@pytest.mark.parametrize("kind", [WornSamples, AnnotatedSamples])
+def test_a_screen_changes_pictures_and_not_what_is_taught(
+    kind: type[WornSamples | AnnotatedSamples], training_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def drawn(share: float) -> list[Sample]:
+        monkeypatch.setattr("oldphoto_core.training.samples.SCREENED", share)
+        source = kind(training_data, 96)
+        return [source.draw(np.random.default_rng(number)) for number in range(8)]
+
+    for plain, printed in zip(drawn(0.0), drawn(1.0), strict=True):
+        assert printed["aged"].shape == plain["aged"].shape
+        assert _roughness(printed["aged"]) > _roughness(plain["aged"]) + 0.5, "dots are seen"
+        if kind is AnnotatedSamples:
+            assert (printed["mask"] == plain["mask"]).all()
+            assert (printed["weight"] == plain["weight"]).all()
+
+
+def _roughness(picture: np.ndarray) -> float:
+    return float(np.abs(np.diff(picture.astype(int), axis=1)).mean())
 
 
 def test_undamaged_annotated_photographs_alone_can_be_learnt_from(training_data: Path) -> None:
