@@ -115,6 +115,9 @@ def reflag(
             by=user_name(),
             on_progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
+        if defaults:
+            # Kept, they would hold against those of a later version of the program.
+            opened.withdraw_flag_rules(by=user_name())
     _print_counts(counts, None, {}, as_json=as_json)
 
 

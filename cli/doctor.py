@@ -222,7 +222,7 @@ def check_weights() -> list[Finding]:
 
     try:
         from oldphoto_core.restore import load_restorer
-        from oldphoto_core.weights.installed import NETWORKS
+        from oldphoto_core.weights.installed import NETWORKS, REQUIRED
 
         restorer = load_restorer(device="cpu")
     except ImportError as error:
@@ -233,7 +233,8 @@ def check_weights() -> list[Finding]:
     for stage in NETWORKS:
         identity = restorer.weights.get(stage)
         if identity is None:
-            remedy = f"The stage is off until `oldphoto train {stage}` has made weights for it."
+            effect = "Nothing can be restored" if stage in REQUIRED else "The stage is off"
+            remedy = f"{effect} until `oldphoto train {stage}` has made weights for it."
             findings.append(Finding(f"weights {stage}", "note", "none", remedy))
         else:
             found = f"{identity.name} {identity.version}, sha256 {identity.sha256[:12]} checked"
@@ -244,7 +245,7 @@ def check_weights() -> list[Finding]:
         )
         findings.append(Finding("latent domain", "note", "none", remedy))
     if not restorer.available_tiers:
-        remedy = "Nothing can be restored: train at least the detector, or install a release with weights."
+        remedy = f"Nothing can be restored without {', '.join(REQUIRED)}: install a release with weights."
         findings.append(Finding("tiers", "problem", "none available", remedy))
     else:
         findings.append(Finding("tiers", "ok", ", ".join(tier.value for tier in restorer.available_tiers)))

@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 
 from cli.formats import Format
+from flows.catalog_urls import CATALOG_VARIABLE
 from schemas.records import LARGEST_NUMBER
-
-CATALOG_VARIABLE = "OLDPHOTO_CATALOG"
 
 CatalogOption = Annotated[
     str | None,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.exit_codes import EXIT_FAILED, EXIT_INCOMPLETE
-from cli.options import CATALOG_VARIABLE
+from flows.catalog_urls import CATALOG_VARIABLE
 from flows.parameters import RestoreParameters as Default
 
 if TYPE_CHECKING:
@@ -79,7 +79,10 @@ def restore(
     config: Annotated[str, typer.Option(help="Networks: compact | paper")] = Default.config,
     executor: Annotated[str, typer.Option(help="ray | inline (one process)")] = Default.executor,
     memory: Annotated[
-        float, typer.Option(metavar="GIB", help="Memory for one photo; larger ones are restored by parts.")
+        float,
+        typer.Option(
+            metavar="GIB", help="Memory of a worker, which has two photos in hand; larger ones go by parts."
+        ),
     ] = Default.memory,
     workers: Annotated[
         int | None, typer.Option(help="Number of workers. Default: what memory and processors allow.")

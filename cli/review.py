@@ -57,7 +57,12 @@ def review(
     add_account: Annotated[
         str | None, typer.Option(metavar="NAME", help="Add an account (or renew its password), and end.")
     ] = None,
-    role: Annotated[str, typer.Option(help="viewer | reviewer | curator | admin")] = "reviewer",
+    role: Annotated[
+        str | None,
+        typer.Option(
+            help="viewer | reviewer | curator | admin. Default: reviewer; an account that exists keeps its role."
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object: where the desk is open, or the account.")
     ] = False,
@@ -145,19 +150,20 @@ def _serve(catalog: Catalog, settings: DeskSettings, host: str, port: int, as_js
         serve(desk, listener, announce)
 
 
-def _add_account(catalog: Catalog, name: str, role: str, as_json: bool) -> None:
-    """Add an account, or give one that exists this role and a new password."""
+def _add_account(catalog: Catalog, name: str, wanted: str | None, as_json: bool) -> None:
+    """Add an account, or give one that exists a new password, and another role where one is wanted."""
     from review.passwords import hashed
     from schemas.review_records import Role
 
-    if role not in list(Role):
-        raise UsageError(f"There is no role {role!r}. Choose viewer, reviewer, curator or admin.")
-    stored = hashed(_password(name))
-    is_new = catalog.account(name) is None
+    if wanted not in (None, *Role):
+        raise UsageError(f"There is no role {wanted!r}. Choose viewer, reviewer, curator or admin.")
+    stored, known = hashed(_password(name)), catalog.account(name)
+    role = Role(wanted) if wanted else known.role if known else Role.REVIEWER
+    is_new = known is None
     if is_new:
-        catalog.add_account(name, Role(role), stored)
+        catalog.add_account(name, role, stored)
     else:
-        catalog.set_role(name, Role(role))
+        catalog.set_role(name, role)
         catalog.set_password(name, stored)
     if as_json:
         print(json.dumps({"account": name, "role": role, "new": is_new}))

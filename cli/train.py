@@ -71,7 +71,10 @@ def train(
             help="mapping: no: tones at large, which a restoration leaves alone, have no part in the losses.",
         ),
     ] = True,
-    vae_old: Annotated[Path | None, typer.Option(help="Trained VAE₁ (default: the shipped one).")] = None,
+    vae_old: Annotated[
+        Path | None,
+        typer.Option(help="Trained VAE₁ (default: the shipped one; vae-clean without it starts new)."),
+    ] = None,
     vae_clean: Annotated[Path | None, typer.Option(help="Trained VAE₂ (default: the shipped one).")] = None,
     adversarial_from: Annotated[
         float | None,

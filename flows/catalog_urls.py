@@ -5,12 +5,15 @@ SQLAlchemy is imported where a URL has to be taken apart: a wrong parameter shou
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
 from oldphoto_core.errors import UsageError
 from storage.places import is_bucket, local_path
 
+CATALOG_VARIABLE = "OLDPHOTO_CATALOG"
+"""The environment variable that names the catalog where nobody else does, to commands and to flows."""
 CATALOG_FILE = "catalog.db"
 """What a catalog in a folder is called."""
 _DATABASE = re.compile(r"(sqlite|postgres(ql)?)(\+\w+)?:")
@@ -33,14 +36,19 @@ def catalog_url(given: str) -> str:
     return f"sqlite:///{path / CATALOG_FILE if path.is_dir() else path}"
 
 
+def named_catalog(given: str | None) -> str | None:
+    """Return the catalog that somebody names: here, or by :data:`CATALOG_VARIABLE`."""
+    return given or os.environ.get(CATALOG_VARIABLE) or None
+
+
 def catalog_url_beside(destination: str, given: str | None) -> str:
     """Return the URL of the catalog that somebody names, or else of the SQLite file in a destination.
 
     Raises:
         UsageError: the destination is a bucket and no catalog was named, or its URL is of no database.
     """
-    if given:
-        return catalog_url(given)
+    if named := named_catalog(given):
+        return catalog_url(named)
     if is_bucket(destination):
         raise UsageError(
             f"A catalog cannot lie in the bucket of {destination}. Name one: "

@@ -60,7 +60,7 @@ def redo(
     Args:
         destination: the folder or ``s3://`` prefix whose photos are to be made again.
         catalog: URL of the catalog, without a password (see `flows.restore_archive`), its file, or a folder that
-            holds ``catalog.db``; ``catalog.db`` in the destination when not given.
+            holds ``catalog.db``; when not given, what OLDPHOTO_CATALOG names, or ``catalog.db`` in the destination.
         collection: only this collection.
         device: ``auto``, ``cpu`` or ``cuda``.
         limit: attempt at most so many photos; requests that can only wait do not count.

@@ -15,6 +15,7 @@ from flows.catalog_urls import (
     absolute_url,
     catalog_url_beside,
     is_database_url,
+    named_catalog,
     sqlite_file,
     sqlite_names,
 )
@@ -95,19 +96,19 @@ class RestoreRequest(RestoreParameters):
             )
 
     def _check_catalog(self) -> None:
-        url = self.catalog_url()
-        if not self.catalog or is_database_url(self.catalog):
+        url, named = self.catalog_url(), named_catalog(self.catalog)
+        if named is None or is_database_url(named):
             return
         # A run makes a catalog that is missing, and a folder's name with a slip in it would become one.
-        path = local_path(self.catalog)
+        path = local_path(named)
         if not path.suffix and not path.exists():
             raise UsageError(
-                f"There is no catalog and no folder at {self.catalog}. To make a catalog of that name write {url}; "
+                f"There is no catalog and no folder at {named}. To make a catalog of that name write {url}; "
                 "one in a database is postgresql://user@host/database."
             )
 
     def catalog_url(self) -> str:
-        """Return the catalog's URL; by default a SQLite file in the destination.
+        """Return the catalog's URL; by default that of OLDPHOTO_CATALOG, or a SQLite file in the destination.
 
         Raises:
             UsageError: the destination is a bucket and no catalog was named, or its URL is of no database.
@@ -145,7 +146,7 @@ class RestoreRequest(RestoreParameters):
             **asdict(self),
             "source": absolute_place(self.source),
             "destination": absolute_place(self.destination),
-            "catalog": shown(absolute_url(self.catalog_url())) if self.catalog else None,
+            "catalog": shown(absolute_url(self.catalog_url())) if named_catalog(self.catalog) else None,
             "manifest": str(local_path(self.manifest)) if self.manifest else None,
             "weights": str(local_path(self.weights)) if self.weights else None,
         }

@@ -78,9 +78,9 @@ def restore_archive(
     Args:
         source: folder or ``s3://bucket/prefix`` with the masters; only ever read.
         destination: folder or ``s3://bucket/prefix`` for derivatives; only ever added to.
-        catalog: URL of the catalog, its file, or a folder that holds ``catalog.db``; ``catalog.db`` in the
-            destination when not given. A URL without a password: Prefect stores and shows parameters, and the
-            database's driver looks into PGPASSWORD and ``~/.pgpass``.
+        catalog: URL of the catalog, its file, or a folder that holds ``catalog.db``; when not given, what the
+            environment's OLDPHOTO_CATALOG names, or ``catalog.db`` in the destination. A URL without a password:
+            Prefect stores and shows parameters, and the database's driver looks into PGPASSWORD and ``~/.pgpass``.
         collection: name of the collection in the catalog; the source's address when not given.
         profile: ``archive``, ``tones-as-scanned`` or ``conservation``.
         tier: the highest tier to make: ``conserved``, ``restored`` or ``enhanced``.
@@ -92,7 +92,7 @@ def restore_archive(
         weights: folder of weights; the shipped ones when not given.
         config: the networks' configuration, ``compact`` or ``paper``.
         executor: ``ray``, or ``inline`` for one process.
-        memory: GiB that one worker may take for a photo; larger photos are restored by parts, from and to disk.
+        memory: GiB that one worker may take, with two photos in hand; larger ones are restored by parts.
         workers: how many workers run the networks; as many as memory and processors allow when not given.
         retry: try once more what was given up, or quarantined while it was worked on.
 

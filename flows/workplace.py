@@ -21,6 +21,7 @@ from flows.request import RestoreRequest
 from oldphoto_core.errors import UsageError, WeightsError
 from oldphoto_core.photo import Tier
 from oldphoto_core.provision import find_provision
+from oldphoto_core.weights.installed import REQUIRED
 from schemas.records import ModelRecord
 from schemas.repository import Catalog
 from storage import Store, open_store
@@ -35,12 +36,8 @@ STAGES_OF_TIER: dict[Tier, tuple[str, ...]] = {
 """Which stages take part in making a tier: only their weights are part of its recipe."""
 
 _EFFECT_OF_MISSING: dict[str, str] = {
-    "detector": "damage is not found, so nothing is filled",
     "fading": "faded photographs stay faded",
     "tone": "colours that shifted stay shifted",
-    "vae-old": "photographs are not translated; at most damage is filled",
-    "vae-clean": "photographs are not translated; at most damage is filled",
-    "mapping": "photographs are not translated; at most damage is filled",
     "faces": "faces are not refined; the highest tier is restored",
 }
 
@@ -133,7 +130,7 @@ def decide(request: RestoreRequest) -> Decision:
     """Decide the tier and the recipe.
 
     Raises:
-        WeightsError: no stage has trained weights.
+        WeightsError: a network without which nothing can be restored has no trained weights.
         UsageError: the profile allows only tiers that the weights cannot make, or the device does not exist.
     """
     profile, wanted = profile_named(request.profile), tier_named(request.tier)
@@ -144,9 +141,10 @@ def decide(request: RestoreRequest) -> Decision:
         pick_device(request.device)
     provision = find_provision(request.config_name, request.weights_folder, profile.settings)
     if not provision.available_tiers:
+        lacking = [network for network in REQUIRED if network not in provision.weights]
         raise WeightsError(
-            "No stage has trained weights, so nothing can be restored. Install a release that ships weights, "
-            "or train at least the detector: oldphoto train detector --data DIR --out FILE."
+            f"Without trained weights for {', '.join(lacking)} nothing can be restored. Install a release that ships "
+            f"them, or train each: oldphoto train {lacking[0]} --data DIR --out FILE."
         )
     tier = highest_allowed(wanted, profile, provision.available_tiers)
     if tier is None:

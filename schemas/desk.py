@@ -19,6 +19,7 @@ from schemas import (
     dossier,
     lots,
     mask_edits,
+    queries,
     queue,
     queue_rows,
     redos,
@@ -237,6 +238,11 @@ class DeskOperations:
             return queue_rows.rows(connection, [(item, None) for item in lots.members(connection, lot_id)])
 
     # --- audit --------------------------------------------------------------------------------------------
+
+    def places(self) -> list[str]:
+        """Return the sources and destinations that the catalog's runs name, as they name them."""
+        with session.read(self.engine) as connection:
+            return queries.places(connection)
 
     def verify_audit(self) -> AuditReport:
         """Read the whole audit chain and report the first entry that does not fit."""

@@ -59,6 +59,13 @@ def runs(
     return [_run_row(connection, row) for row in connection.execute(query).all()]
 
 
+def places(connection: Connection) -> list[str]:
+    """Return the sources and destinations that any run names, each once, in order."""
+    named = (Run.parameters[name].as_string() for name in ("source", "destination"))
+    found = connection.scalars(union(*(select(place).where(place.is_not(None)) for place in named)))
+    return sorted(found)
+
+
 def _run_row(connection: Connection, row: Row[Any]) -> RunRow:
     if row.state == RunState.RUNNING:
         counts = live_counts(connection, row)

@@ -93,6 +93,12 @@ def put(connection: Connection, rules: Sequence[FlagRuleRecord], actor: str) -> 
     audit.append(connection, told, moment)
 
 
+def withdraw(connection: Connection, actor: str) -> None:
+    """Let all rules of this catalog go: photos to come have the flags that the program which restores them raises."""
+    codes = sorted(connection.scalars(delete(FlagRule).returning(FlagRule.code)))
+    audit.append(connection, [AuditEntry(actor, "flag rule withdrawn", code, {}) for code in codes], now())
+
+
 def applied(connection: Connection, outcomes: Sequence[OutcomeRecord]) -> list[tuple[FlagRecord, ...]]:
     """Return the flags of each outcome with the rules in force applied to its measurements."""
     rules = in_force(connection)

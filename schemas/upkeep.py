@@ -49,6 +49,11 @@ class UpkeepOperations:
             rules.put(connection, changed, by)
         return rules.reflag(self.engine, changed, on_progress=on_progress)
 
+    def withdraw_flag_rules(self, *, by: str = SYSTEM) -> None:
+        """Let the rules that were set here go; flags that they raised stay until the next :meth:`reflag`."""
+        with session.write(self.engine) as connection:
+            rules.withdraw(connection, by)
+
     def calibrate(
         self,
         tried: Sequence[FlagRuleRecord],

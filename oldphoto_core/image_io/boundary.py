@@ -81,7 +81,7 @@ def observe(key: str, action: Callable[[], T], *, max_pixels: int | None = None)
             raise OversizedPhotoError(
                 key,
                 one_line(error),
-                "If it is genuine, raise the limit max_pixels; otherwise inspect the file",
+                "If it is genuine, cut it into parts; otherwise inspect the file",
             ) from error
         except NotImplementedError as error:
             # What tifffile raises for subsampled colours without JPEG, or differences of floats of three bytes.

@@ -24,7 +24,7 @@ class DecodeLimits:
             raise OversizedPhotoError(
                 key,
                 f"the file has {size:,} bytes, the limit is {self.max_bytes:,}",
-                "If it is genuine, raise the limit max_bytes",
+                "If it is genuine, cut it into parts",
             )
 
     def require_picture(self, key: str, *, width: int, height: int, sample_bytes: int) -> None:
@@ -41,12 +41,12 @@ class DecodeLimits:
                 key,
                 f"it declares {width:,} × {height:,} = {width * height:,} pixels, "
                 f"the limit is {self.max_pixels:,}",
-                "If it is genuine, raise the limit max_pixels; otherwise inspect the file",
+                "If it is genuine, cut it into parts; otherwise inspect the file",
             )
         if width * height * sample_bytes > self.max_bytes:
             raise OversizedPhotoError(
                 key,
                 f"it declares {width * height * sample_bytes:,} bytes of pixels "
                 f"({width:,} × {height:,}, {sample_bytes} bytes each), the limit is {self.max_bytes:,}",
-                "If it is genuine, raise the limit max_bytes; otherwise inspect the file",
+                "If it is genuine, cut it into parts; otherwise inspect the file",
             )

@@ -13,7 +13,8 @@ from oldphoto_core.settings import Config, check_config
 from oldphoto_core.weights.cards import WeightsIdentity, checked_card, read_card, shipped
 
 NETWORKS = ("detector", "vae-old", "vae-clean", "mapping", "faces", "tone", "fading")
-_TRANSLATION = frozenset({"detector", "vae-old", "vae-clean", "mapping"})
+REQUIRED = ("detector", "vae-old", "vae-clean", "mapping")
+"""Without one of these nothing can be restored; a stage of the others is off where its network is not there."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class InstalledWeights:
 def tiers_with(networks: Iterable[str]) -> tuple[Tier, ...]:
     """Return the tiers that can be made with trained weights for ``networks``, lowest first."""
     there = set(networks)
-    if not there >= _TRANSLATION:
+    if not there.issuperset(REQUIRED):
         return ()
     faces = (Tier.ENHANCED,) if "faces" in there else ()
     return (Tier.CONSERVED, Tier.RESTORED, *faces)

@@ -68,6 +68,8 @@ def test_calibrating_and_reflagging(destination: Path) -> None:
     back = answer(oldphoto(destination, "catalog", "reflag", "--defaults", "--json"))
     assert {one["flag"]: one["photos"] for one in back["flags"]}["mask-share"] == 3
     assert len(answer(oldphoto(destination, "flagged", "--flag", "mask-share", "--json"))) == 3
+    with Catalog.open(f"sqlite:///{destination / 'catalog.db'}") as catalog:
+        assert catalog.flag_rules() == [], "a later version's thresholds are not held off"
 
 
 def test_calibrating_by_hand_tells_what_is_in_force(destination: Path) -> None:

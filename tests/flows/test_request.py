@@ -165,3 +165,19 @@ def test_a_password_is_never_kept(request_: RestoreRequest) -> None:
     url = "postgresql://me:secret@host/archive"
     assert "secret" not in str(replace(request_, catalog=url).parameters())
     assert "secret" not in str(shown("not a url://me:secret@host"))
+
+
+def test_a_catalog_that_the_environment_names_is_taken_and_checked_like_one_that_is_given(
+    request_: RestoreRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unnamed = replace(request_, catalog=None)
+    monkeypatch.setenv("OLDPHOTO_CATALOG", "postgresql://ada:word@host/archive")
+    assert unnamed.catalog_url() == "postgresql://ada:word@host/archive"
+    assert unnamed.parameters()["catalog"] == "postgresql://ada:***@host/archive"
+    given = replace(request_, catalog=f"sqlite:///{tmp_path}/own.db")
+    assert given.catalog_url() == f"sqlite:///{tmp_path}/own.db"
+    monkeypatch.setenv("OLDPHOTO_CATALOG", str(tmp_path / "fodler"))
+    with pytest.raises(UsageError, match="no catalog and no folder"):
+        unnamed.check()
+    monkeypatch.setenv("OLDPHOTO_CATALOG", "")
+    assert unnamed.catalog_url().endswith("/catalog.db")

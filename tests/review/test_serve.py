@@ -50,7 +50,10 @@ def test_an_account_is_added_and_renewed(empty: Path) -> None:
         assert account.role is Role.CURATOR
         assert is_right(PASSWORD, account.password_hash)
         assert not is_right(PASSWORD + "x", account.password_hash)
-    assert "new password" in add(
+    assert "new password and the role curator" in add(
+        empty, "--add-account", "anna", password="another long one"
+    )
+    assert "the role admin" in add(
         empty, "--add-account", "anna", "--role", "admin", password="another long one"
     )
     told = [json.loads(add(empty, "--add-account", "carl", "--json")) for _ in range(2)]

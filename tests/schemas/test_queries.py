@@ -44,6 +44,24 @@ def _keys(rows: list[dict[str, Any]]) -> list[str]:
     return [row["key"] for row in rows]
 
 
+def test_the_places_of_all_runs_are_known_however_many_there_are(catalog: Catalog) -> None:
+    collection = catalog.collection_id("one")
+    named: list[dict[str, Any]] = [{"source": f"/scans/{n % 3}", "destination": "/out"} for n in range(2500)]
+    named += [{}, {"source": None, "destination": "s3://bucket/out"}]
+    rows = [
+        {
+            "collection_id": collection,
+            "parameters": one,
+            "state": "completed",
+            "started_at": datetime.now(UTC),
+        }
+        for one in named
+    ]
+    with session.write(catalog.engine) as connection:
+        connection.execute(sa.insert(Run), rows)
+    assert catalog.places() == ["/out", "/scans/0", "/scans/1", "/scans/2", "s3://bucket/out"]
+
+
 def test_flagged_lists_open_flags_newest_first(archive: Archive) -> None:
     rows = archive.catalog.flagged()
     assert _keys(rows) == ["09.tif", "06.tif", "00.tif"]

@@ -62,6 +62,20 @@ def test_a_rule_that_was_set_holds_for_photos_to_come(archive: Archive) -> None:
     )
 
 
+def test_withdrawn_rules_leave_photos_to_come_with_the_flags_that_they_bring(archive: Archive) -> None:
+    catalog = archive.catalog
+    catalog.reflag([rule(0.85)])
+    catalog.withdraw_flag_rules(by="ada")
+    assert catalog.flag_rules() == []
+    archive.run([photo("7b.tif")], _measured)
+    assert _flagged(catalog) == ["7"]
+    last = catalog.audit_entries()[0]
+    assert (last["action"], last["subject"], last["actor"]) == ("flag rule withdrawn", "mask-share", "ada")
+    catalog.withdraw_flag_rules()
+    assert catalog.audit_entries()[0] == last, "what is not there is not withdrawn"
+    assert catalog.verify_audit().broken is None
+
+
 def test_decisions_stay(archive: Archive) -> None:
     catalog = archive.catalog
     row = next(row for row in catalog.review_queue().rows if row.key == "8.tif")

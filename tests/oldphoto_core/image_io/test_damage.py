@@ -144,23 +144,23 @@ def test_a_bomb_is_refused_by_its_declared_size(name: str, data: bytes) -> None:
     if name == "a.png":
         fixed = data[:29] + struct.pack(">I", imagecodecs.zlib_crc32(data[12:29])) + data[33:]
         data = fixed
-    with pytest.raises(OversizedPhotoError, match="max_pixels") as caught:
+    with pytest.raises(OversizedPhotoError, match="pixels, the limit is") as caught:
         decode(data, key=name)
     assert "3,600,000,000" in str(caught.value)
 
 
 def test_bytes_count_as_well_as_pixels() -> None:
     data = through_tifffile(ramp(dtype=np.uint16), photometric="rgb", compression="zlib")
-    with pytest.raises(OversizedPhotoError, match="max_bytes"):
+    with pytest.raises(OversizedPhotoError, match=r"bytes.*the limit is"):
         decode(data, key="a.tif", limits=DecodeLimits(max_bytes=24 * 31 * 6 - 1))
-    with pytest.raises(OversizedPhotoError, match="max_bytes"):
+    with pytest.raises(OversizedPhotoError, match=r"bytes.*the limit is"):
         decode(data, key="a.tif", limits=DecodeLimits(max_bytes=100))
 
 
 def test_a_tile_larger_than_its_picture_is_refused_before_it_is_allocated() -> None:
     data = through_tifffile(ramp(), photometric="rgb", compression="zlib", tile=(16, 16))
     bomb = patched_tag(patched_tag(data, 322, 60_000), 323, 60_000)
-    with pytest.raises(OversizedPhotoError, match="max_pixels"):
+    with pytest.raises(OversizedPhotoError, match="pixels, the limit is"):
         decode(bomb, key="a.tif")
 
 
