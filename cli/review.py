@@ -116,7 +116,7 @@ def _settings(
     usual = DeskSettings.hosts if host not in ("0.0.0.0", "::") or names else ("*",)
     return DeskSettings(
         roots=known_roots(catalog, places),
-        cache=(cache or default_cache()).expanduser().resolve(),
+        cache=Path(os.path.expanduser(cache or default_cache())).resolve(),
         cache_bytes=int(cache_gb * 1e9),
         hosts=tuple(dict.fromkeys((*usual, host, *(names or ())))),
         proxy=proxy,

@@ -67,7 +67,7 @@ class RestoreRequest(RestoreParameters):
             )
         if not is_bucket(self.source) and not local_path(self.source).is_dir():
             raise UsageError(f"{self.source} is not a folder. Give a folder of scans or s3://bucket/prefix.")
-        if self.manifest is not None and not Path(self.manifest).expanduser().is_file():
+        if self.manifest is not None and not local_path(self.manifest).is_file():
             raise UsageError(f"The manifest {self.manifest} is not a file.")
         if self.weights is not None and not local_path(self.weights).is_dir():
             raise UsageError(

@@ -21,6 +21,7 @@ from review.files import DeskFiles
 from review.layers import LayerKind, PhotoLayers
 from review.pictures import PictureShelf
 from storage import Created
+from storage.file_names import ending_in
 
 MAX_STROKES = 5_000
 MAX_POINTS = 20_000
@@ -78,7 +79,8 @@ def save(mask: NDArray[np.bool_], layers: PhotoLayers, files: DeskFiles) -> Crea
     data = encode_mask(from_upright(mask, layers.orientation))
     name = PurePosixPath(detected.uri).name.removesuffix(".png")
     digest = hashlib.sha256(data).hexdigest()
-    return files.create_beside(detected.uri, f"{name}.edit-{digest[:12]}.png", data, "image/png")
+    edited = ending_in(name, f".edit-{digest[:12]}.png")
+    return files.create_beside(detected.uri, edited, data, "image/png")
 
 
 def _base(drawing: MaskDrawing, layers: PhotoLayers, shelf: PictureShelf) -> NDArray[np.uint8]:

@@ -6,6 +6,9 @@ import os
 import re
 from collections.abc import Collection
 
+_MOST_BYTES = 255
+"""Of a file name, on nearly every file system."""
+
 
 def text_names(names: Collection[str]) -> dict[str, str]:
     """Return for each file name of a folder one that can be stored as text, no two the same.
@@ -21,6 +24,20 @@ def text_names(names: Collection[str]) -> dict[str, str]:
         found[name] = next((text for text in texts if text not in taken), name)
         taken.add(found[name])
     return found
+
+
+def ending_in(stem: str, ending: str) -> str:
+    """Return ``stem + ending``, with ``stem`` cut where a file name would else have more than 255 bytes.
+
+    ``ending`` should tell apart what has one beginning: a digest does.
+    """
+    room = _MOST_BYTES - len(os.fsencode(ending))
+    # Cut between characters: half of one is no text.
+    return (
+        os.fsencode(stem)[:room].decode(errors="ignore") + ending
+        if len(os.fsencode(stem)) > room
+        else stem + ending
+    )
 
 
 def readable(name: str, form: str = "02X") -> str:

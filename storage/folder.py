@@ -28,6 +28,10 @@ _IN_THE_WAY = (
     "A file lies where a folder is needed. If it is the result of another photo, rename the folder in the source; "
     "else move the file away."
 )
+_NOT_ALLOWED = (
+    'This file system does not allow a character of the name (exFAT and Windows shares: one of \\ : * ? " < > |). '
+    "Rename it in the source, or choose another folder."
+)
 _REMEDIES = {
     errno.ENOSPC: "The disk is full: free some space and run again.",
     errno.EDQUOT: "The disk quota is used up: free some space and run again.",
@@ -40,7 +44,14 @@ _REMEDIES = {
     errno.EEXIST: _IN_THE_WAY,
     errno.EISDIR: "A folder lies where a file is needed: move it away.",
 }
-_LASTING = (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EEXIST, errno.EISDIR)
+_LASTING = (
+    errno.ENAMETOOLONG,
+    errno.ENOTDIR,
+    errno.EEXIST,
+    errno.EISDIR,
+    errno.EINVAL,
+    errno.EILSEQ,
+)
 _NOWHERE = "It is a link that leads nowhere. Correct or remove it."
 
 
@@ -59,7 +70,7 @@ class FolderStore:
     """
 
     def __init__(self, root: str | Path, *, create: bool = False) -> None:
-        path = Path(root).expanduser()
+        path = Path(os.path.expanduser(root))
         try:
             if create:
                 path.mkdir(parents=True, exist_ok=True)
@@ -271,7 +282,8 @@ def _remedy(error: OSError) -> str:
 
 
 def _refused(error: OSError, path: str, verb: str) -> StorageError:
-    # Trying again helps neither a name that is too long nor one in whose place something else lies.
+    # Trying again helps neither a name that cannot be nor one in whose place something else lies.
     lasting = error.errno in _LASTING and verb == "written"
     kind = UnwritableKeyError if lasting else StorageError
-    return kind(f"{readable(path)} cannot be {verb}: {error.strerror or error}. {_remedy(error)}")
+    remedy = _NOT_ALLOWED if lasting and error.errno in (errno.EINVAL, errno.EILSEQ) else _remedy(error)
+    return kind(f"{readable(path)} cannot be {verb}: {error.strerror or error}. {remedy}")

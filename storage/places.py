@@ -9,6 +9,8 @@ import os
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from oldphoto_core.errors import UsageError
+
 _BUCKETS = "s3://"
 
 
@@ -25,12 +27,21 @@ def bucket_and_key(address: str) -> tuple[str, str]:
 
 
 def path_of(place: str) -> Path:
-    """Return the path of a local place (a path or ``file://``) as it is written; only ``~`` is resolved."""
-    return Path(unquote(urlsplit(place).path) if place.startswith("file://") else place).expanduser()
+    """Return the path of a local place (a path or ``file://``) as it is written; only ``~`` is resolved.
+
+    Raises:
+        UsageError: the place is empty. A variable that is not set is more likely than the present folder.
+    """
+    if not place.strip():
+        raise UsageError(
+            "A place without a name was given. Name a folder (. is this one) or s3://bucket/prefix."
+        )
+    # Not Path.expanduser, which raises where no user is called so; that is a name like any other.
+    return Path(os.path.expanduser(unquote(urlsplit(place).path) if place.startswith("file://") else place))
 
 
 def local_path(place: str) -> Path:
-    """Return the absolute path of a local place, links followed. Raises ValueError for a NUL character."""
+    """Return the absolute path of a local place, links followed. Raises as :func:`path_of`; ValueError for a NUL."""
     # Not Path.resolve, which raises on links that lead in a circle.
     return Path(os.path.realpath(path_of(place)))
 

@@ -26,6 +26,7 @@ from oldphoto_core.image_io import (
 from oldphoto_core.photo import Flag, Outcome, PhotoHeader, Severity, Tier
 from schemas.records import DerivativeKind, DerivativeRecord, EventRecord, EventType, MaskRecord
 from storage import Created, Store, at_destination, open_store
+from storage.file_names import ending_in
 
 NOTHING_TO_DO = "No damage was found, and restoring would have changed next to nothing."
 
@@ -128,7 +129,8 @@ class WriteStage:
             created = self._created(path, data, media_type)
         except AlreadyExistsError:
             written.conflicts.append(path)
-            path = f"{file.stem}.{sha256_of(data)[0][:8]}{suffix}"
+            folder, slash, name = file.stem.rpartition("/")
+            path = folder + slash + ending_in(name, f".{sha256_of(data)[0][:8]}{suffix}")
             created = self._created(path, data, media_type)
         written.paths[created.uri] = path
         tier = file.tier.value if file.tier else None

@@ -17,6 +17,8 @@ from oldphoto_core.image_io.colour import spread_bits, spread_levels
 
 _SPACE = rb"(?:\s|#[^\n\r]*[\n\r])+"
 _NETPBM_HEADER = re.compile(rb"P([1-6])" + _SPACE + rb"(\d+)" + _SPACE + rb"(\d+)" + _SPACE + rb"(\d+)\s")
+_HEADER_BYTES = 1 << 20
+"""A Netpbm file's comments may be of any length, before its depth."""
 
 
 def read_deep(data: bytes, format_name: str, bits: int, key: str) -> NDArray[np.uint16]:
@@ -39,16 +41,28 @@ def read_deep(data: bytes, format_name: str, bits: int, key: str) -> NDArray[np.
     return np.asarray(samples if format_name == "PPM" else spread_bits(samples, bits), np.uint16)
 
 
-def netpbm_maximum(data: bytes) -> int:
-    """Return the largest sample value that a PPM or PGM declares (1 for the bitmaps, which have none)."""
-    match = _NETPBM_HEADER.match(data[:4096])
-    return int(match[4]) if match and match[1] not in b"14" else 1
+def netpbm_maximum(data: bytes, key: str) -> int:
+    """Return the largest sample value that a PPM or PGM declares.
+
+    Raises:
+        UnreadablePhotoError: its header ends nowhere, or not within a megabyte.
+    """
+    return int(_netpbm_header(data, key)[4])
+
+
+def _netpbm_header(data: bytes, key: str) -> re.Match[bytes]:
+    match = _NETPBM_HEADER.match(data[:_HEADER_BYTES])
+    if match is None:
+        raise UnreadablePhotoError(
+            key,
+            "its header is damaged, or has more than a megabyte of comments",
+            "Copy it again from the original",
+        )
+    return match
 
 
 def _netpbm(data: bytes, key: str) -> NDArray[np.uint16]:
-    match = _NETPBM_HEADER.match(data[:4096])
-    if match is None:
-        raise UnreadablePhotoError(key, "its header is damaged", "Copy it again from the original")
+    match = _netpbm_header(data, key)
     kind, width, height, maximum = (int(group) for group in match.groups())
     channels = 3 if kind in (3, 6) else 1
     count = width * height * channels

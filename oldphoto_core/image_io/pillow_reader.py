@@ -62,7 +62,7 @@ def pillow_header(data: bytes, format_name: str, key: str) -> PhotoHeader:
         if jp2.size not in (None, image.size):
             problem = f"it declares {image.size} (width, height) in one place and {jp2.size} in another"
             raise UnreadablePhotoError(key, problem, RESCAN)
-        bits = _true_bits(data, format_name, bits, jp2)
+        bits = _true_bits(data, format_name, bits, jp2, key)
         said = file_sayings(image, data, jp2, key)
         profile = inspect_profile(icc, key=key)
         remarks = (unread_channels(data, format_name), profile.warning)
@@ -133,14 +133,14 @@ def _opened(data: bytes, format_name: str, key: str) -> Iterator[Image.Image]:
         ) from error
 
 
-def _true_bits(data: bytes, format_name: str, bits: int, jp2: Jp2Facts) -> int:
+def _true_bits(data: bytes, format_name: str, bits: int, jp2: Jp2Facts, key: str) -> int:
     """Return the file's own depth, which Pillow's mode hides where it would reduce it to 8."""
     if format_name == "PNG":
         return 16 if data[24] == 16 else bits
     if format_name == "JPEG2000":
         return jp2.bits
     if format_name == "PPM":
-        return bits if bits == 1 else max(8, netpbm_maximum(data).bit_length())
+        return bits if bits == 1 else max(8, netpbm_maximum(data, key).bit_length())
     if format_name == "AVIF":
         return _avif_bits(data)
     return bits

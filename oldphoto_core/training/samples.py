@@ -255,7 +255,7 @@ def _retoned(patch: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.u
 
 def _screened(patch: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     """Print a patch as dots, by a screen of its own."""
-    return _bytes(halftone(patch.astype(np.float32) / 255, halftone_parameters(rng), rng))
+    return _bytes(halftone(patch.astype(np.float32) / np.float32(255), halftone_parameters(rng), rng))
 
 
 def _marked(

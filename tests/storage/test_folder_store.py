@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -187,6 +189,28 @@ def test_without_hard_links_a_name_is_claimed_first(
     assert not folder.create("x.png", b"x", "image/png").existed
     assert folder.create("x.png", b"x", "image/png").existed
     assert [path.name for path in folder.root.iterdir()] == ["x.png"]
+
+
+def test_a_name_that_the_file_system_forbids_is_not_taken_for_a_disk_in_trouble(
+    folder: FolderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As exFAT does under Linux: no hard links, and no colons."""
+    ours = os.open
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    def without_colons(path: Any, *rest: Any, **more: Any) -> int:
+        if ":" in os.path.basename(path):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        return ours(path, *rest, **more)
+
+    monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.setattr(os, "open", without_colons)
+    with pytest.raises(UnwritableKeyError, match=r"does not allow.*Rename it"):
+        folder.create("at 12:30.png", b"x", "image/png")
+    assert list(folder.root.iterdir()) == []
+    assert not folder.create("at 12.30.png", b"x", "image/png").existed
 
 
 def test_a_killed_writers_partial_file_is_swept_and_a_living_ones_is_not(folder: FolderStore) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from oldphoto_core.errors import UsageError
 from storage.places import absolute_place, relative_place
 
 
@@ -27,6 +28,22 @@ from storage.places import absolute_place, relative_place
 )
 def test_a_place_relative_to_another(root: str, place: str, relative: str | None) -> None:
     assert relative_place(root, place) == relative
+
+
+@pytest.mark.parametrize("place", ["", " "])
+def test_a_place_without_a_name_is_not_the_present_folder(place: str) -> None:
+    for asked in (
+        absolute_place,
+        lambda one: relative_place("/a", one),
+        lambda one: relative_place(one, "/a"),
+    ):
+        with pytest.raises(UsageError, match="without a name"):
+            asked(place)
+    assert absolute_place(".") == str(Path.cwd())
+
+
+def test_a_user_who_does_not_exist_is_a_name_like_others() -> None:
+    assert absolute_place("~nobody-is-called-so/a") == str(Path.cwd() / "~nobody-is-called-so" / "a")
 
 
 def test_links_that_lead_in_a_circle_are_a_place_like_others(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, features
 
-from oldphoto_core.errors import UnsupportedPhotoError
+from oldphoto_core.errors import UnreadablePhotoError, UnsupportedPhotoError
 from oldphoto_core.image_io import decode
 from oldphoto_core.image_io.colour import spread_bits
 from tests.oldphoto_core.image_io.image_files import (
@@ -102,6 +102,17 @@ def test_16_bit_netpbm_keeps_every_bit(channels: int, plain: bool) -> None:
     content = " ".join(map(str, pixels.ravel())).encode() if plain else pixels.astype(">u2").tobytes()
     data = f"P{number}\n# scanned 1998\n31 24\n65535\n".encode() + content
     np.testing.assert_array_equal(decode(data, key="a.ppm").pixels, pixels)
+
+
+def test_netpbm_with_long_comments_keeps_every_bit_or_is_refused() -> None:
+    pixels = ramp(channels=1, dtype=np.uint16)
+
+    def pgm(comment: int) -> bytes:
+        return b"P5\n#" + b"x" * comment + b"\n31 24\n65535\n" + pixels.astype(">u2").tobytes()
+
+    np.testing.assert_array_equal(decode(pgm(10_000), key="a.pgm").pixels, pixels)
+    with pytest.raises(UnreadablePhotoError, match="comments"):
+        decode(pgm(2_000_000), key="a.pgm")
 
 
 @pytest.mark.parametrize(
