@@ -189,6 +189,8 @@ class Ingest:
                     raise FixityError(uri, "sha256", expected, digest)
                 self.settings.limits.require_file(found.key, found.size)
                 header = read_header(data, key=found.key)
+                # As decoding would; a forged size may also be more than a catalog's column holds.
+                self.settings.limits.require_header(found.key, header)
         except (PhotoError, FixityError, StorageError) as error:
             reason, code = _explain(error)
             return AssetRecord(found.key, uri, found.size, mark, digest, error=reason, error_class=code)

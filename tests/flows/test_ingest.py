@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -227,6 +228,38 @@ def test_a_file_beyond_the_limit_is_hashed_but_never_held(catalog: Catalog, scan
     assert catalog.counts(run)["quarantined"] == 1
     (row,) = catalog.flagged(outcome="quarantined")
     assert row["error_class"] == "oversized"
+
+
+def tiff_of(width: int, height: int = 1, bits: int = 8) -> bytes:
+    """A BigTIFF that declares itself so large, and ends after that."""
+    tags = {256: width, 257: height, 258: bits, 259: 1, 262: 1, 273: 400, 277: 1, 278: 1, 279: 10}
+    entries = b"".join(struct.pack("<HHQQ", tag, 16, 1, value) for tag, value in tags.items())
+    return b"II+\0" + struct.pack("<HHQQ", 8, 0, 16, len(tags)) + entries.ljust(420, b"\0")
+
+
+@pytest.mark.parametrize(
+    ("data", "error_class"),
+    [
+        (tiff_of(0xFFFFFFFF), "oversized"),
+        (tiff_of(2**63), "oversized"),
+        (tiff_of(9, 2**64 - 1), "oversized"),
+        (b"P5 9999999999 1 255\n" + bytes(20), "oversized"),
+        (b"BM" + bytes(12) + struct.pack("<IiiHHIIiiII", 40, -1, 9, 1, 24, *[0] * 6), "oversized"),
+        (tiff_of(9, bits=2**32), "unreadable"),
+        (tiff_of(0), "unreadable"),
+    ],
+    ids=["32 bits", "63 bits", "64 bits", "PGM", "negative", "depth", "empty"],
+)
+def test_a_number_that_no_photo_has_quarantines_that_file_alone(
+    catalog: Catalog, scans: Path, data: bytes, error_class: str
+) -> None:
+    write_photos(scans, 2)
+    (scans / "forged.tif").write_bytes(data)
+    _, run, _ = ingested(catalog, FolderStore(scans))
+    counts = catalog.counts(run)
+    assert (counts["quarantined"], counts["pending"]) == (1, 2)
+    (row,) = catalog.flagged(outcome="quarantined")
+    assert (row["key"], row["error_class"]) == ("forged.tif", error_class)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="the file name is one that only POSIX systems allow")
