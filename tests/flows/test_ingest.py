@@ -6,6 +6,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from sqlalchemy import select
@@ -40,15 +41,34 @@ class CountingStore(FolderStore):
         return super().read(key, max_bytes)
 
 
+class GrowingStore(FolderStore):
+    """A folder whose files are being copied: each has become what it will be when it is opened."""
+
+    def __init__(self, root: Path, grown: bytes) -> None:
+        super().__init__(root)
+        self.grown = grown
+        self.most = 0
+
+    def open(self, key: str) -> BinaryIO:
+        (self.root / key).write_bytes(self.grown)
+        return super().open(key)
+
+    def read(self, key: str, max_bytes: int | None = None) -> bytes:
+        data = super().read(key, max_bytes)
+        self.most = max(self.most, len(data))
+        return data
+
+
 def ingested(
     catalog: Catalog,
     store: FolderStore,
     manifest: Manifest | None = None,
     limits: DecodeLimits | None = None,
     limit: int | None = None,
+    read_at_once: int = 32 << 20,
 ) -> tuple[IngestResult, int, int]:
     """Ingest in a run of its own; return what was met, the run and the recipe."""
-    settings = IngestSettings(batch=3, threads=2, limits=limits or DecodeLimits())
+    settings = IngestSettings(batch=3, threads=2, limits=limits or DecodeLimits(), read_at_once=read_at_once)
     collection = catalog.collection_id("scans")
     recipe = catalog.recipe_id(hashlib.sha256(RECIPE.encode()).hexdigest(), RECIPE)
     run = catalog.start_run(None, collection, recipe, {})
@@ -260,6 +280,50 @@ def test_a_number_that_no_photo_has_quarantines_that_file_alone(
     assert (counts["quarantined"], counts["pending"]) == (1, 2)
     (row,) = catalog.flagged(outcome="quarantined")
     assert (row["key"], row["error_class"]) == ("forged.tif", error_class)
+
+
+@pytest.mark.parametrize(
+    ("listed", "read_at_once", "max_bytes"),
+    [
+        (9, 1 << 20, 1 << 20),
+        (9, 100, 1 << 20),
+        (200, 100, 1 << 20),
+        (30_000, 1 << 20, 1 << 20),
+        (3000, 100, 2000),
+    ],
+    ids=["at once", "then in pieces", "in pieces", "shorter", "too large"],
+)
+def test_a_file_that_changes_after_it_was_listed_has_the_size_that_was_hashed(
+    catalog: Catalog, scans: Path, listed: int, read_at_once: int, max_bytes: int
+) -> None:
+    (path,) = write_photos(scans, 1)
+    data = path.read_bytes()
+    path.write_bytes(bytes(listed))
+    store = GrowingStore(scans, data)
+    ingested(catalog, store, read_at_once=read_at_once, limits=DecodeLimits(max_bytes=max_bytes))
+    (shown,) = catalog.show(path.name)
+    content, digest = shown["content"], hashlib.sha256(data).hexdigest()
+    assert content is not None
+    assert (content["sha256"], content["size"], shown["locations"][0]["size"]) == (
+        digest,
+        len(data),
+        len(data),
+    )
+    told = [one["detail"] for one in shown["events"] if one["type"] == "message digest calculation"]
+    assert told == [{"algorithm": "SHA-256", "digest": digest, "size": len(data)}]
+    assert store.most <= read_at_once + 1, "what it has become is not held because of what it was"
+
+
+def test_a_file_that_outgrows_the_limit_is_refused(catalog: Catalog, scans: Path) -> None:
+    (path,) = write_photos(scans, 1)
+    data = path.read_bytes()
+    path.write_bytes(bytes(9))
+    store = GrowingStore(scans, data)
+    _, run, _ = ingested(catalog, store, read_at_once=100, limits=DecodeLimits(max_bytes=len(data) - 1))
+    assert catalog.counts(run)["quarantined"] == 1
+    (row,) = catalog.flagged(outcome="quarantined")
+    assert row["error_class"] == "oversized"
+    assert f"{len(data):,} bytes" in row["reason"]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="the file name is one that only POSIX systems allow")
