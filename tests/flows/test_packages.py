@@ -19,6 +19,7 @@ from PIL import Image
 from prefect.artifacts import Artifact
 
 from flows.bag import BagPackage
+from flows.manifest import Manifest as Names
 from flows.package_files import PART, collection_folder
 from flows.packages import PackageRequest, PackageSummary, export_photos
 from flows.publish import publish
@@ -342,6 +343,13 @@ def test_a_bag_of_odd_names_is_valid(tmp_path: Path, weights: Path) -> None:
         export(catalog, tmp_path / "premis", "premis")
     assert (found["photos"], found["left_out"]) == (len(names), 0)
     bagit.Bag(str(tmp_path / "bag")).validate()
+    listed = Names.load(tmp_path / "bag" / "manifest-sha256.txt")
+    for held in (held for held in (tmp_path / "bag" / "data").rglob("*") if held.is_file()):
+        key = held.relative_to(tmp_path / "bag").as_posix()
+        assert listed.expected(key) == hashlib.sha256(held.read_bytes()).hexdigest(), (
+            "and we can restore from it"
+        )
+    assert listed.unseen() == []
     kept = [path.name for path in (tmp_path / "bag").glob("data/*/masters/*")]
     assert len(kept) == len(names)
     assert {"100%.png", " x.png"} <= set(kept), "names are as they were where a manifest can hold them"
