@@ -101,8 +101,8 @@ class RayEngine:
             yield settled(unpack(row))
 
     def patience(self, items: Sequence[InputRow]) -> float:
-        """Return how many seconds the largest of the photos may take."""
-        largest = max((item.pixels for item in items), default=0)
+        """Return how many seconds the largest of the photos may take; one beyond the limits is not decoded."""
+        largest = min(max((item.pixels for item in items), default=0), self.job.limits.max_pixels)
         return max(self.settings.photo_timeout_s, self.settings.megapixel_timeout_s * largest / 1e6)
 
     def lone_worker(self) -> Any:

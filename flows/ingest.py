@@ -12,7 +12,6 @@ This module decides what to look at and how much at a time. What a header is bel
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from itertools import islice
 from pathlib import Path
 
 from flows.manifest import Manifest
+from flows.memory_budget import MemoryBudget
 from flows.remarks import NAMED, Remark, RemarkKind, Remarks
 from flows.source_listing import SourceListing
 from oldphoto_core.errors import FixityError, PhotoError, StorageError
@@ -68,6 +68,15 @@ class IngestResult:
     remarks: Remarks = field(default_factory=Remarks)
 
 
+@dataclass(frozen=True)
+class _Content:
+    """What was read of a file: its SHA-256 and size, and where its header is (``b""``: the file is too large)."""
+
+    digest: str
+    size: int
+    data: bytes | Path
+
+
 class Ingest:
     """Reads a source store into a catalog.
 
@@ -85,7 +94,7 @@ class Ingest:
         self.manifest = manifest
         self.agent = agent
         self.settings = settings or IngestSettings()
-        self._budget = _Budget(self.settings.bytes_in_memory)
+        self._budget = MemoryBudget(self.settings.bytes_in_memory)
 
     def run(
         self,
@@ -182,16 +191,20 @@ class Ingest:
 
     def _examine(self, found: StoredObject, uri: str, mark: str, expected: str | None) -> AssetRecord:
         """Read, hash and verify one file, and parse its header."""
-        digest = None
+        digest, size = None, found.size
         try:
-            with self._budget.holding(found.size), self._content(found) as (digest, data):
+            with self._content(found) as content:
+                # Not the size that was listed: the file may have been copied on meanwhile.
+                digest, size = content.digest, content.size
                 if expected is not None and digest != expected:
                     raise FixityError(uri, "sha256", expected, digest)
-                self.settings.limits.require_file(found.key, found.size)
-                header = read_header(data, key=found.key)
+                self.settings.limits.require_file(found.key, max(size, found.size))
+                header = read_header(content.data, key=found.key)
+                # As decoding would; a forged size may also be more than a catalog's column holds.
+                self.settings.limits.require_header(found.key, header)
         except (PhotoError, FixityError, StorageError) as error:
             reason, code = _explain(error)
-            return AssetRecord(found.key, uri, found.size, mark, digest, error=reason, error_class=code)
+            return AssetRecord(found.key, uri, size, mark, digest, error=reason, error_class=code)
         except OSError as error:
             # A disk that fails while a large file is read; what was read of it says nothing.
             reason = f"{uri} cannot be read: {error.strerror}. Check the disk or the share and run again."
@@ -201,7 +214,7 @@ class Ingest:
         return AssetRecord(
             found.key,
             uri,
-            found.size,
+            size,
             mark,
             digest,
             format=header.format,
@@ -214,22 +227,28 @@ class Ingest:
         )
 
     @contextmanager
-    def _content(self, found: StoredObject) -> Iterator[tuple[str, bytes | Path]]:
-        """Give a file's SHA-256 with its bytes, or with the place of a large file; of one that is too large to
-        be a photo the SHA-256 alone.
-        """
-        if found.size > self.settings.limits.max_bytes:
-            with self.source.open(found.key) as stream:
-                digest = sha256_stream(stream)[0]
-            yield digest, b""
-        elif found.size > self.settings.read_at_once:
-            with self.source.located(found.key) as path:
-                with path.open("rb") as stream:
-                    digest = sha256_stream(stream)[0]
-                yield digest, path
-        else:
-            data = self.source.read(found.key)
-            yield sha256_bytes(data), data
+    def _content(self, found: StoredObject) -> Iterator[_Content]:
+        """Read a file: whole, or a large one in pieces; of one too large for a photo there is no header."""
+        with self._budget.holding(found.size) as hold:
+            if found.size > self.settings.limits.max_bytes:
+                with self.source.open(found.key) as stream:
+                    content = _Content(*sha256_stream(stream), b"")
+                yield content
+            elif (data := self._small(found)) is not None:
+                yield _Content(sha256_bytes(data), len(data), data)
+            else:
+                with self.source.located(found.key) as path:
+                    with path.open("rb") as stream:
+                        content = _Content(*sha256_stream(stream), path)
+                    if content.size > found.size:
+                        hold(content.size)
+                    yield content
+
+    def _small(self, found: StoredObject) -> bytes | None:
+        """Return a file's bytes; None where there are too many, also where that is so only since it was listed."""
+        most = self.settings.read_at_once
+        data = self.source.read(found.key, most + 1) if found.size <= most else None
+        return data if data is None or len(data) <= most else None
 
     def _manifest_warnings(self, expected: str | None) -> tuple[str, ...]:
         if self.manifest is None or expected is not None:
@@ -259,26 +278,3 @@ def _explain(error: PhotoError | FixityError | StorageError) -> tuple[str, str]:
     if isinstance(error, PhotoError):
         return f"{error.problem}. {error.remedy}", error.code
     return str(error), FIXITY_ERROR if isinstance(error, FixityError) else type(error).__name__
-
-
-class _Budget:
-    """Lets threads hold bytes in memory up to a total; a file larger than the total waits to be alone."""
-
-    def __init__(self, total: int) -> None:
-        self._total = total
-        self._free = total
-        self._changed = threading.Condition()
-
-    @contextmanager
-    def holding(self, size: int) -> Iterator[None]:
-        """Hold ``size`` bytes inside the block, waiting until there is room."""
-        share = min(size, self._total)
-        with self._changed:
-            self._changed.wait_for(lambda: self._free >= share)
-            self._free -= share
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._free += share
-                self._changed.notify_all()

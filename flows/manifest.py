@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 from oldphoto_core.errors import OldPhotoError, UsageError
-from oldphoto_core.fixity import parse_manifest
+from oldphoto_core.fixity import bag_path_read, parse_manifest
 from storage import is_hidden
 
 _BAG_PAYLOAD = "data/"
@@ -16,7 +16,8 @@ class Manifest:
     """Expected SHA-256 by source key; remembers which entries were asked for.
 
     A BagIt manifest names paths from the bag's root; when the source is the bag's ``data`` folder, its keys
-    lack that first part, so ``data/x`` is found under ``x`` too.
+    lack that first part, so ``data/x`` is found under ``x`` too. It also writes ``50%.tif`` as
+    ``data/50%25.tif``: a file is found under what is written there, and else under what that is read as.
 
     Args:
         entries: path → digest, lower-case.
@@ -27,6 +28,9 @@ class Manifest:
         self.name = name
         self._entries = {_tidy(path): digest for path, digest in entries.items()}
         self._unseen = set(self._entries)
+        in_bag = {bag_path_read(path): path for path in self._entries if path.startswith(_BAG_PAYLOAD)}
+        # A file's path → the entry for it; one that is written as the file is called counts first.
+        self._entry = in_bag | {path: path for path in self._entries}
         self._lock = threading.Lock()
 
     @classmethod
@@ -46,19 +50,22 @@ class Manifest:
 
     def expected(self, key: str) -> str | None:
         """Return the digest that the file under ``key`` must have; None when it is not named."""
-        for path in (key, _BAG_PAYLOAD + key):
-            if path in self._entries:
-                with self._lock:
-                    self._unseen.discard(path)
-                return self._entries[path]
-        return None
+        entry = self._entry.get(key) or self._entry.get(_BAG_PAYLOAD + key)
+        if entry is None:
+            return None
+        with self._lock:
+            self._unseen.discard(entry)
+        return self._entries[entry]
 
     def set_aside(self, path: str) -> None:
         """Do not call missing what lies at ``path`` (below it, where it ends with ``/``): nobody looks at it."""
         for own in (path, _BAG_PAYLOAD + path):
-            below = {one for one in self._unseen if one.startswith(own)} if path.endswith("/") else {own}
+            if path.endswith("/"):
+                gone = {entry for below, entry in self._entry.items() if below.startswith(own)}
+            else:
+                gone = {self._entry.get(own, own)}
             with self._lock:
-                self._unseen -= below
+                self._unseen -= gone
 
     def unseen(self) -> list[str]:
         """Return the paths that nobody has asked for: named, but not in the source.

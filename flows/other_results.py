@@ -1,12 +1,14 @@
 """Results of other runs that lie inside a source: what was made is never taken for a master.
 
 A destination is known by the recipe that every run leaves under ``recipes/``. Only what runs write there is left
-out; scans that somebody put beside it are scans.
+out; scans that somebody put beside it are scans. The recipe need not be alone there, as network storage and file
+managers leave files of their own everywhere.
 """
 
 from __future__ import annotations
 
 import re
+from itertools import islice
 
 from flows.catalog_urls import CATALOG_FILE, sqlite_names
 from flows.request import OUTPUT_FOLDERS
@@ -14,7 +16,12 @@ from oldphoto_core.errors import StorageError, UsageError
 from storage import Store, open_store
 
 _OWN_FILES = frozenset({"report.html", *sqlite_names(CATALOG_FILE)})
-_MARK = re.compile(r"[0-9a-f]{64}\.json|[0-9a-f]{12}/.+")
+_MARK = re.compile(
+    rf"[0-9a-f]{{64}}\.json|[0-9a-f]{{12}}/(contents/[0-9a-f]{{12}}/)?({'|'.join(OUTPUT_FOLDERS)})/.+"
+)
+"""A recipe, or a result of a later one (`schemas.naming`)."""
+_LOOKED_AT = 500
+"""So many files of a folder ``recipes`` tell whether runs write there; it may also be one of scans."""
 
 
 class OtherResults:
@@ -40,7 +47,8 @@ class OtherResults:
 
     def _has_recipes(self, folder: str) -> bool:
         try:
-            first = next(iter(open_store(self._source.uri_of(folder)).list()), None)
+            # What is left out of a listing is told by the source's own.
+            found = open_store(self._source.uri_of(folder)).list(lambda path, reason: None)
+            return any(_MARK.fullmatch(one.key) for one in islice(found, _LOOKED_AT))
         except (StorageError, UsageError):
             return False
-        return first is not None and _MARK.fullmatch(first.key) is not None

@@ -1,9 +1,10 @@
 """Photos as packages for other systems: PREMIS documents, a bag, or a IIIF tree.
 
-For publication everything must be approved (`schemas.exports.approval`); otherwise nothing is written and the
-photos are named. Photos are taken from the catalog a page at a time, files are streamed and compared with
-their recorded digests on the way; nothing that exists is overwritten. A photo that has no result to show, or
-a file of which is missing, is left out and named; a package holds photos whole, and is there whole or not at all.
+For publication everything must be approved (`schemas.exports.approval`), and stay so while the package is being
+written; otherwise nothing is written and the photos are named. Photos are taken from the catalog a page at a time,
+files are streamed and compared with their recorded digests on the way; nothing that exists is overwritten. A photo
+that has no result to show, or a file of which is missing, is left out and named; a package holds photos whole, and
+is there whole or not at all.
 """
 
 from __future__ import annotations
@@ -76,6 +77,16 @@ class PackageRequest:
     max_side: int = 4096
     actor: str = "system"
 
+    @property
+    def publishing(self) -> bool:
+        """Whether only what is approved is exported."""
+        return self.for_publication or self.approved_only
+
+    @property
+    def all_or_nothing(self) -> bool:
+        """Whether one photo that is not approved keeps back all others."""
+        return self.for_publication and not self.approved_only
+
     def check(self) -> None:
         """Say at once what cannot work. Raises UsageError, StorageError."""
         if self.form not in FORMS:
@@ -129,19 +140,42 @@ def export_photos(catalog: Catalog, request: PackageRequest) -> PackageSummary:
     """
     request.check()
     judged = _Judged()
-    publishing = request.for_publication or request.approved_only
-    if publishing and not request.approved_only:
+    if request.all_or_nothing:
         for dossier in _dossiers(catalog, request):
             reason = objection(dossier)
             if reason is not None:
                 judged.refuse(dossier, reason)
         if judged.count:
             return _summary(request, judged, photos=0, files=0, written=False)
+    try:
+        summary = _written(catalog, request)
+    except _NotApprovedError as error:
+        judged.refuse(error.dossier, error.reason)
+        return _summary(request, judged, photos=0, files=0, written=False)
+    if request.publishing:
+        catalog.record_publication(request.actor, request.form, str(request.destination), summary["photos"])
+    return summary
+
+
+class _NotApprovedError(Exception):
+    """Ends an export of which everything has to be approved, so that nothing of it is left."""
+
+    def __init__(self, dossier: Dossier, reason: str) -> None:
+        super().__init__(reason)
+        self.dossier, self.reason = dossier, reason
+
+
+def _written(catalog: Catalog, request: PackageRequest) -> PackageSummary:
+    """Write the package. Raises _NotApprovedError where a photo keeps back all others."""
+    judged = _Judged()
     total, photos, unavailable = catalog.photo_count(request.collection), 0, 0
     with under_construction(request.destination) as folder:
         package = _package(request, folder)
         for dossier in _dossiers(catalog, request):
-            refusal = objection(dossier) if publishing else None
+            refusal = objection(dossier) if request.publishing else None
+            if refusal is not None and request.all_or_nothing:
+                # Since the first look somebody has decided anew, or a run has added a result.
+                raise _NotApprovedError(dossier, refusal)
             reason = refusal or package.add(dossier)
             if reason is None:
                 photos += 1
@@ -150,8 +184,6 @@ def export_photos(catalog: Catalog, request: PackageRequest) -> PackageSummary:
                 unavailable += refusal is None
             listener().progress(Progress("export", photos + judged.count, total, dossier["key"]))
         package.finish()
-    if publishing:
-        catalog.record_publication(request.actor, request.form, str(request.destination), photos)
     return _summary(
         request, judged, photos=photos, files=package.files, written=True, unavailable=unavailable
     )

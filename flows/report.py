@@ -21,6 +21,10 @@ from storage import FolderStore, Store
 from storage.new_files import partial_name
 
 TEMPLATES = Path(__file__).with_name("templates")
+_NAME, _FOLDER = "report.html", "reports"
+_LOOKED_AT = 4096
+_MARK = b'<meta name="generator" content="oldphoto">'
+_EARLIER_MARK = b"This page is derived from the catalog and may be replaced by the next run"
 WORDS = {
     "done": "restored",
     "skipped": "needed nothing",
@@ -32,7 +36,7 @@ WORDS = {
 
 @dataclass(frozen=True)
 class View:
-    """One picture of a card; ``image`` is a data URI, ``link`` leads to the file itself."""
+    """One picture of a card; ``image`` is a data URI, ``link`` leads from the destination to the file itself."""
 
     caption: str
     alt: str
@@ -132,33 +136,61 @@ class Report:
 def write_report(page: Page, destination: Store) -> Report:
     """Render ``page`` and put it into the destination.
 
-    In a folder ``report.html`` is replaced, whole or not at all. A bucket gets a new object per run.
+    In a folder ``report.html`` is replaced, whole or not at all; unless it is somebody else's. Then, and in a bucket,
+    each run has a new one below ``reports/``.
 
     Raises:
         StorageError: the destination refuses.
     """
-    data = render(page).encode("utf-8")
-    if isinstance(destination, FolderStore):
-        uri = _replace(destination.root / "report.html", data)
+    if isinstance(destination, FolderStore) and _is_free(path := destination.root / _NAME):
+        uri = _replace(path, render(page).encode("utf-8"))
     else:
-        key = f"reports/{page.created:%Y%m%dT%H%M%SZ}-run-{page.run}.html"
+        key = f"{_FOLDER}/{page.created:%Y%m%dT%H%M%SZ}-run-{page.run}.html"
+        data = render(page, up="../").encode("utf-8")
         uri = destination.create(key, data, "text/html; charset=utf-8").uri
     return Report(uri, sample_of(page))
 
 
 def existing_report(destination: Store) -> Report | None:
     """Return the report that an earlier run left in a folder; None when there is none to be found."""
-    if isinstance(destination, FolderStore) and destination.exists("report.html"):
-        return Report(destination.uri_of("report.html"), None)
-    return None
+    if not isinstance(destination, FolderStore):
+        return None
+    others = sorted((destination.root / _FOLDER).glob("*-run-*.html"), reverse=True)
+    found = next(filter(_is_ours, (destination.root / _NAME, *others)), None)
+    return Report(str(found), None) if found is not None else None
 
 
-def render(page: Page) -> str:
-    """Return the page as HTML; everything that comes from files is escaped."""
+def _is_free(path: Path) -> bool:
+    """Return whether a report may be put there. A folder may not, but no other place would tell of it."""
+    is_folder = path.is_dir() and not path.is_symlink()
+    return not os.path.lexists(path) or is_folder or _is_ours(path)
+
+
+def _is_ours(path: Path) -> bool:
+    """Return whether a file is a report: one of this version by its head, of earlier ones by how they end."""
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            head = file.read(_LOOKED_AT)
+            file.seek(max(0, path.stat().st_size - _LOOKED_AT))
+            return _MARK in head or _EARLIER_MARK in file.read(_LOOKED_AT)
+    except OSError:
+        return False
+
+
+def render(page: Page, *, up: str = "") -> str:
+    """Return the page as HTML; everything that comes from files is escaped.
+
+    Args:
+        page: what it shows.
+        up: the way from the page to the destination, that links begin with.
+    """
     seconds = page.summary["seconds"]
     return _template().render(
         report={
             **{name: getattr(page, name) for name in Page.__dataclass_fields__},
+            "up": up,
             "title": page.collection.rstrip("/").rsplit("/", 1)[-1] or page.collection,
             "created": f"{page.created:%d %B %Y, %H:%M} UTC",
             "seconds": f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min",

@@ -11,6 +11,7 @@ from oldphoto_core.errors import FixityError, OldPhotoError
 # BagIt allows any run of white space; sha256sum writes two spaces, or a space and an asterisk.
 _LINE = re.compile(r"(?P<digest>[0-9A-Fa-f]{64})(?: [ *]|[ \t]+)(?P<path>\S.*)")
 _ESCAPE = re.compile(r"\\([nr\\])")
+_BAG_CODE = re.compile("%(25|0A|0D)", re.IGNORECASE)
 _ESCAPED = {"n": "\n", "r": "\r", "\\": "\\"}
 
 
@@ -67,6 +68,14 @@ def parse_manifest(text: str) -> dict[str, str]:
                 f"manifest line {number} gives a second digest for {path!r}. Remove the one that is wrong."
             )
     return digests
+
+
+def bag_path_read(path: str) -> str:
+    """Return what a BagIt manifest writes as ``path``: it percent-encodes ``%``, LF and CR (RFC 8493).
+
+    Some programs that make bags encode no ``%``: a file may as well be called what is written.
+    """
+    return _BAG_CODE.sub(lambda found: chr(int(found[1], 16)), path)
 
 
 def verify(path: str, algorithm: str, expected: str, found: str) -> None:

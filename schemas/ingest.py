@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, case, func, or_, select, update
 
 from schemas.errors import CatalogUseError
 from schemas.ingest_events import NOTHING, Before, events_of, is_changed
@@ -154,18 +154,26 @@ def _add_assets(connection: Connection, batch: _Batch, keys: list[str]) -> None:
 
 
 def upsert_contents(
-    connection: Connection, records: Sequence[AssetRecord], moment: datetime
+    connection: Connection, records: Sequence[AssetRecord], moment: datetime, *, measured: bool = True
 ) -> dict[str, int]:
-    """Add new contents, renew what headers said where one was read, and return ids by digest."""
+    """Add new contents, renew what headers said where one was read, and return ids by digest.
+
+    Sizes are renewed where they were ``measured`` on the bytes, and not only repeated.
+    """
     by_sha = {record.sha256: record for record in records if record.sha256 is not None}
     if not by_sha:
         return {}
     statement = upsert(connection, Content)
+    new, old = statement.excluded, Content.__table__.c
+    has_header = new.format.is_not(None)
     header = ("format", "width", "height", "bit_depth", "metadata", "warnings")
+    values: dict[str, Any] = {name: case((has_header, new[name]), else_=old[name]) for name in header}
+    if measured:
+        values["size"] = new.size
     statement = statement.on_conflict_do_update(
         index_elements=["sha256"],
-        set_={name: statement.excluded[name] for name in header},
-        where=statement.excluded.format.is_not(None),
+        set_=values,
+        where=or_(has_header, old.size != new.size) if measured else has_header,
     )
     # Always in the order of digests: two collections with common contents would else wait for each other.
     rows = [_content_row(by_sha[sha], moment) for sha in sorted(by_sha)]

@@ -111,5 +111,11 @@ def _known(collection: int) -> Select[Any]:
         )
         .join(Location, Location.asset_id == Asset.id)
         .join(Content, Content.id == Location.content_id)
-        .where(Asset.collection_id == collection, Location.error.is_(None), ~_seen_later(Location))
+        .where(
+            Asset.collection_id == collection,
+            Location.error.is_(None),
+            # Of bytes read while their file grew, earlier versions recorded the size that it was listed with.
+            Content.size == Location.size,
+            ~_seen_later(Location),
+        )
     )

@@ -172,7 +172,8 @@ def _places(
     connection: Connection, run_id: int, photos: Sequence[RebuiltPhoto], assets: Mapping[str, int]
 ) -> None:
     """Record bytes and where they lay; of several sidecars of a photo the latest tells what lies there."""
-    contents = ingest.upsert_contents(connection, [_asset_record(photo) for photo in photos], now())
+    records = [_asset_record(photo) for photo in photos]
+    contents = ingest.upsert_contents(connection, records, now(), measured=False)
     statement = upsert(connection, Location)
     new = statement.excluded
     later = new.last_seen >= Location.last_seen

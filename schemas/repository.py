@@ -101,7 +101,8 @@ class Catalog(AccountOperations, SessionOperations, DeskOperations, UpkeepOperat
     def known(self, collection_id: int, keys: Sequence[str]) -> dict[str, KnownAsset]:
         """Return what the catalog knows of these keys (a few thousand at a time), as last seen.
 
-        Left out are keys never seen, and those that could not be read: they are to be looked at again.
+        Left out are keys never seen, those that could not be read, and those recorded with two sizes: they are
+        to be looked at again.
         """
         with session.read(self.engine) as connection:
             return listing.known(connection, collection_id, keys)

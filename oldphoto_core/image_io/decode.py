@@ -45,8 +45,7 @@ def decode(
     """
     limits.require_file(key, len(data))
     found = header or read_header(data, key=key)
-    channels, sample_bytes = max(1, found.channels), 1 if found.bit_depth <= 8 else 2
-    limits.require_picture(key, width=found.width, height=found.height, sample_bytes=channels * sample_bytes)
+    limits.require_header(key, found)
     observed = observe(key, lambda: _read(data, found, key, limits), max_pixels=limits.max_pixels)
     plane = observed.value
     _require_announced(plane, found, key)

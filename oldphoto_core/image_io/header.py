@@ -13,6 +13,9 @@ from oldphoto_core.image_io.sniff import identify, is_tiff, name_warning
 from oldphoto_core.image_io.tiff_reader import tiff_header
 from oldphoto_core.photo import PhotoHeader
 
+_MOST_BITS = 128
+"""Of a sample, as the largest type of number that files hold (a complex one) has them."""
+
 
 def read_header(data: bytes | Path, *, key: str) -> PhotoHeader:
     """Read format, size, depth, profile and metadata; decode no pixel.
@@ -42,6 +45,8 @@ def read_header(data: bytes | Path, *, key: str) -> PhotoHeader:
             f"it declares {header.width}×{header.height} pixels",
             RESCAN,
         )
+    if not 1 <= header.bit_depth <= _MOST_BITS:
+        raise UnreadablePhotoError(key, f"it declares samples of {header.bit_depth} bits", RESCAN)
     named = name_warning(key, found)
     pages = f"it holds {header.pages} pictures; only the first is restored" if header.pages > 1 else None
     own = [remark for remark in (named, pages) if remark]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from oldphoto_core.errors import OversizedPhotoError
+from oldphoto_core.photo import PhotoHeader
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,13 @@ class DecodeLimits:
                 f"the file has {size:,} bytes, the limit is {self.max_bytes:,}",
                 "If it is genuine, cut it into parts",
             )
+
+    def require_header(self, key: str, header: PhotoHeader) -> None:
+        """Raise :class:`OversizedPhotoError` where the picture that a header declares is too large."""
+        channels, sample_bytes = max(1, header.channels), 1 if header.bit_depth <= 8 else 2
+        self.require_picture(
+            key, width=header.width, height=header.height, sample_bytes=channels * sample_bytes
+        )
 
     def require_picture(self, key: str, *, width: int, height: int, sample_bytes: int) -> None:
         """Raise :class:`OversizedPhotoError` where a picture of this declared size is too large.

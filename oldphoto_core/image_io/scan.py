@@ -54,8 +54,7 @@ def decode_scan(
     """
     limits.require_file(key, path.stat().st_size)
     header = read_header(path, key=key)
-    channels, depth = max(1, header.channels), 1 if header.bit_depth <= 8 else 2
-    limits.require_picture(key, width=header.width, height=header.height, sample_bytes=channels * depth)
+    limits.require_header(key, header)
     if header.format == "TIFF":
         observed = observe(key, lambda: tiff_into(path, header, key, limits, workspace, memory))
         if (plane := observed.value) is not None:

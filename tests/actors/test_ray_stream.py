@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -101,6 +102,8 @@ def test_a_large_photo_may_take_longer_and_small_ones_beside_it_wait(source: Pat
     small, large = (InputRow(1, "a.tif", "", "", "", "a", pixels=pixels) for pixels in (10**6, 500 * 10**6))
     assert engine.patience([small]) == 100
     assert engine.patience([small, large, small]) == 1000
+    forged = replace(large, pixels=2**64)
+    assert engine.patience([forged]) == 1000, "no photo beyond the limits is decoded"
 
 
 @pytest.mark.usefixtures("engine")

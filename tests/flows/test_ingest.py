@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from sqlalchemy import select
@@ -39,15 +41,34 @@ class CountingStore(FolderStore):
         return super().read(key, max_bytes)
 
 
+class GrowingStore(FolderStore):
+    """A folder whose files are being copied: each has become what it will be when it is opened."""
+
+    def __init__(self, root: Path, grown: bytes) -> None:
+        super().__init__(root)
+        self.grown = grown
+        self.most = 0
+
+    def open(self, key: str) -> BinaryIO:
+        (self.root / key).write_bytes(self.grown)
+        return super().open(key)
+
+    def read(self, key: str, max_bytes: int | None = None) -> bytes:
+        data = super().read(key, max_bytes)
+        self.most = max(self.most, len(data))
+        return data
+
+
 def ingested(
     catalog: Catalog,
     store: FolderStore,
     manifest: Manifest | None = None,
     limits: DecodeLimits | None = None,
     limit: int | None = None,
+    read_at_once: int = 32 << 20,
 ) -> tuple[IngestResult, int, int]:
     """Ingest in a run of its own; return what was met, the run and the recipe."""
-    settings = IngestSettings(batch=3, threads=2, limits=limits or DecodeLimits())
+    settings = IngestSettings(batch=3, threads=2, limits=limits or DecodeLimits(), read_at_once=read_at_once)
     collection = catalog.collection_id("scans")
     recipe = catalog.recipe_id(hashlib.sha256(RECIPE.encode()).hexdigest(), RECIPE)
     run = catalog.start_run(None, collection, recipe, {})
@@ -227,6 +248,82 @@ def test_a_file_beyond_the_limit_is_hashed_but_never_held(catalog: Catalog, scan
     assert catalog.counts(run)["quarantined"] == 1
     (row,) = catalog.flagged(outcome="quarantined")
     assert row["error_class"] == "oversized"
+
+
+def tiff_of(width: int, height: int = 1, bits: int = 8) -> bytes:
+    """A BigTIFF that declares itself so large, and ends after that."""
+    tags = {256: width, 257: height, 258: bits, 259: 1, 262: 1, 273: 400, 277: 1, 278: 1, 279: 10}
+    entries = b"".join(struct.pack("<HHQQ", tag, 16, 1, value) for tag, value in tags.items())
+    return b"II+\0" + struct.pack("<HHQQ", 8, 0, 16, len(tags)) + entries.ljust(420, b"\0")
+
+
+@pytest.mark.parametrize(
+    ("data", "error_class"),
+    [
+        (tiff_of(0xFFFFFFFF), "oversized"),
+        (tiff_of(2**63), "oversized"),
+        (tiff_of(9, 2**64 - 1), "oversized"),
+        (b"P5 9999999999 1 255\n" + bytes(20), "oversized"),
+        (b"BM" + bytes(12) + struct.pack("<IiiHHIIiiII", 40, -1, 9, 1, 24, *[0] * 6), "oversized"),
+        (tiff_of(9, bits=2**32), "unreadable"),
+        (tiff_of(0), "unreadable"),
+    ],
+    ids=["32 bits", "63 bits", "64 bits", "PGM", "negative", "depth", "empty"],
+)
+def test_a_number_that_no_photo_has_quarantines_that_file_alone(
+    catalog: Catalog, scans: Path, data: bytes, error_class: str
+) -> None:
+    write_photos(scans, 2)
+    (scans / "forged.tif").write_bytes(data)
+    _, run, _ = ingested(catalog, FolderStore(scans))
+    counts = catalog.counts(run)
+    assert (counts["quarantined"], counts["pending"]) == (1, 2)
+    (row,) = catalog.flagged(outcome="quarantined")
+    assert (row["key"], row["error_class"]) == ("forged.tif", error_class)
+
+
+@pytest.mark.parametrize(
+    ("listed", "read_at_once", "max_bytes"),
+    [
+        (9, 1 << 20, 1 << 20),
+        (9, 100, 1 << 20),
+        (200, 100, 1 << 20),
+        (30_000, 1 << 20, 1 << 20),
+        (3000, 100, 2000),
+    ],
+    ids=["at once", "then in pieces", "in pieces", "shorter", "too large"],
+)
+def test_a_file_that_changes_after_it_was_listed_has_the_size_that_was_hashed(
+    catalog: Catalog, scans: Path, listed: int, read_at_once: int, max_bytes: int
+) -> None:
+    (path,) = write_photos(scans, 1)
+    data = path.read_bytes()
+    path.write_bytes(bytes(listed))
+    store = GrowingStore(scans, data)
+    ingested(catalog, store, read_at_once=read_at_once, limits=DecodeLimits(max_bytes=max_bytes))
+    (shown,) = catalog.show(path.name)
+    content, digest = shown["content"], hashlib.sha256(data).hexdigest()
+    assert content is not None
+    assert (content["sha256"], content["size"], shown["locations"][0]["size"]) == (
+        digest,
+        len(data),
+        len(data),
+    )
+    told = [one["detail"] for one in shown["events"] if one["type"] == "message digest calculation"]
+    assert told == [{"algorithm": "SHA-256", "digest": digest, "size": len(data)}]
+    assert store.most <= read_at_once + 1, "what it has become is not held because of what it was"
+
+
+def test_a_file_that_outgrows_the_limit_is_refused(catalog: Catalog, scans: Path) -> None:
+    (path,) = write_photos(scans, 1)
+    data = path.read_bytes()
+    path.write_bytes(bytes(9))
+    store = GrowingStore(scans, data)
+    _, run, _ = ingested(catalog, store, read_at_once=100, limits=DecodeLimits(max_bytes=len(data) - 1))
+    assert catalog.counts(run)["quarantined"] == 1
+    (row,) = catalog.flagged(outcome="quarantined")
+    assert row["error_class"] == "oversized"
+    assert f"{len(data):,} bytes" in row["reason"]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="the file name is one that only POSIX systems allow")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,10 @@ from PIL import Image
 from prefect.artifacts import Artifact
 
 from flows.bag import BagPackage
+from flows.manifest import Manifest as Names
 from flows.package_files import PART, collection_folder
 from flows.packages import PackageRequest, PackageSummary, export_photos
+from flows.progress import Nobody, Progress, listening
 from flows.publish import publish
 from flows.request import RestoreRequest
 from flows.verify_fixity import FilesWrongError, verify_fixity
@@ -124,6 +126,51 @@ def test_a_wholly_approved_collection_is_published_without_the_others(tmp_path: 
         for collection, written in (("one", True), ("two", False)):
             found = export(catalog, tmp_path / collection, "bag", collection=collection, for_publication=True)
             assert (found["written"], found["photos"], found["left_out"]) == (written, written, not written)
+
+
+class Meanwhile(Nobody):
+    """Does something once a first photo is in the package."""
+
+    def __init__(self, happens: Callable[[], object]) -> None:
+        self.happens: list[Callable[[], object]] = [happens]
+
+    def progress(self, progress: Progress) -> None:
+        if progress.phase == "export" and self.happens:
+            self.happens.pop()()
+
+
+@pytest.mark.parametrize(
+    ("change", "destination"), [("an approval is withdrawn", "new"), ("a run adds a result", "there")]
+)
+def test_what_is_no_longer_all_approved_is_not_published(
+    change: str, destination: str, tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flows.packages.PAGE", 1)
+    (tmp_path / "there").mkdir()
+    scans, folder = tmp_path / "scans", tmp_path / destination
+    write_photos(scans, 2)
+    request = RestoreRequest(str(scans), str(tmp_path / "out"), weights=str(weights), executor="inline")
+    restore_inline(request)
+    with Catalog.open(request.catalog_url()) as catalog:
+
+        def meanwhile() -> None:
+            if change == "a run adds a result":
+                write_photos(scans, 3)
+                restore_inline(request)
+            else:
+                (last,) = catalog.show("photo-001.jpg")
+                catalog.undo(catalog.reviews(last["work_item"])[-1].review_id, "eve")
+
+        approve(catalog)
+        with listening(Meanwhile(meanwhile)):
+            found = export(catalog, folder, "bag", for_publication=True)
+        assert (found["written"], found["photos"], found["files"], found["left_out"]) == (False, 0, 0, 1)
+        assert [one["reason"] for one in found["refused"]] == ["nobody has decided on it"]
+        assert "published" not in {entry["action"] for entry in catalog.audit_entries()}
+        assert not (tmp_path / "new").exists()
+        assert not any((tmp_path / "there").iterdir())
+        approve(catalog)
+        assert export(catalog, folder, "bag", for_publication=True)["written"]
 
 
 def test_a_file_that_is_not_the_recorded_one_stops_the_export(
@@ -342,6 +389,13 @@ def test_a_bag_of_odd_names_is_valid(tmp_path: Path, weights: Path) -> None:
         export(catalog, tmp_path / "premis", "premis")
     assert (found["photos"], found["left_out"]) == (len(names), 0)
     bagit.Bag(str(tmp_path / "bag")).validate()
+    listed = Names.load(tmp_path / "bag" / "manifest-sha256.txt")
+    for held in (held for held in (tmp_path / "bag" / "data").rglob("*") if held.is_file()):
+        key = held.relative_to(tmp_path / "bag").as_posix()
+        assert listed.expected(key) == hashlib.sha256(held.read_bytes()).hexdigest(), (
+            "and we can restore from it"
+        )
+    assert listed.unseen() == []
     kept = [path.name for path in (tmp_path / "bag").glob("data/*/masters/*")]
     assert len(kept) == len(names)
     assert {"100%.png", " x.png"} <= set(kept), "names are as they were where a manifest can hold them"

@@ -15,7 +15,18 @@ from sqlalchemy import update
 
 from flows.recording import recorded_run
 from flows.remarks import Remark, RemarkKind, Remarks
-from flows.report import Card, FlagLine, ModelLine, Page, Trouble, View, render, sample_of, write_report
+from flows.report import (
+    Card,
+    FlagLine,
+    ModelLine,
+    Page,
+    Trouble,
+    View,
+    existing_report,
+    render,
+    sample_of,
+    write_report,
+)
 from flows.report_data import collect_report
 from flows.request import RestoreRequest
 from flows.restore_archive import ingest_source, plan_work, restore_photos
@@ -156,6 +167,51 @@ def test_a_report_is_replaced_whole_and_leaves_nothing_beside_it(tmp_path: Path)
     assert first.uri == second.uri == str(tmp_path / "report.html")
     assert "run 4" in (tmp_path / "report.html").read_text(encoding="utf-8")
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+@pytest.mark.parametrize("kind", ["page", "empty", "quoted", "link", "broken link", "link to a folder"])
+def test_a_page_that_is_not_ours_is_left_alone_and_the_report_lies_elsewhere(
+    tmp_path: Path, kind: str
+) -> None:
+    taken, store = tmp_path / "report.html", FolderStore(tmp_path)
+    other = (
+        b"" if kind == "empty" else b"<!doctype html><title>Our yearly report</title>Made by oldphoto and us"
+    )
+    if kind == "quoted":
+        other += b"." * 9000 + render(page()).encode()[:2000]
+    if "link" in kind:
+        taken.symlink_to(tmp_path / "theirs")
+    if kind == "link to a folder":
+        (tmp_path / "theirs").mkdir()
+    elif kind != "broken link":
+        taken.write_bytes(other)
+    assert existing_report(store) is None
+    for run in (3, 4):
+        written = write_report(replace(page(), run=run), store)
+        assert written.uri == str(tmp_path / f"reports/20260102T030400Z-run-{run}.html")
+        text = Path(written.uri).read_text(encoding="utf-8")
+        assert f"run {run}" in text
+        links = {str(attributes["href"]) for tag, attributes in Elements(text).found if tag == "a"}
+        assert {"../masks/a.png", "../restored/a.png"} <= links, "they lead from where the page lies"
+        found = existing_report(store)
+        assert found is not None
+        assert found.uri == written.uri, "of those below reports/ the last one is meant"
+    assert taken.is_symlink() == ("link" in kind)
+    assert kind in ("broken link", "link to a folder") or taken.read_bytes() == other
+
+
+def test_reports_of_earlier_versions_are_replaced(tmp_path: Path) -> None:
+    """They have no mark in their head; all end by saying that the next run may replace them."""
+    store, path = FolderStore(tmp_path), tmp_path / "report.html"
+    earlier = render(page()).replace('<meta name="generator" content="oldphoto">\n', "")
+    assert "generator" not in earlier
+    path.write_text(earlier, encoding="utf-8")
+    found = existing_report(store)
+    assert found is not None
+    assert found.uri == str(path)
+    assert write_report(replace(page(), run=4), store).uri == str(path)
+    assert "run 4" in path.read_text(encoding="utf-8")
+    assert [one.name for one in tmp_path.iterdir()] == ["report.html"]
 
 
 def test_a_report_that_cannot_be_written_is_told(tmp_path: Path) -> None:

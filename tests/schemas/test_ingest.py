@@ -155,6 +155,25 @@ def test_a_better_header_replaces_an_unread_one(catalog: Catalog) -> None:
     assert catalog.show("a.tif")[0]["content"]["format"] == "TIFF", "no header, so nothing to replace it by"
 
 
+def test_a_size_that_was_recorded_wrong_is_the_bytes_own_once_they_are_read_again(catalog: Catalog) -> None:
+    """Earlier versions recorded the size that a file had when it was listed, whatever was read."""
+    archive, record = Archive(catalog), photo("a.tif")
+    catalog.record_assets(archive.collection, [record], _new_run(archive))
+    with catalog.engine.begin() as connection:
+        connection.execute(sa.update(Content).values(size=3))
+    assert not catalog.known(archive.collection, ["a.tif"]), "it is to be looked at again"
+    headless = {"format": None, "width": None, "height": None, "bit_depth": None, "metadata": {}}
+    for again in (replace(record, **headless, error="not the manifest's"), record):
+        with catalog.engine.begin() as connection:
+            connection.execute(sa.update(Content).values(size=3))
+        catalog.record_assets(archive.collection, [again], _new_run(archive))
+        content = catalog.show("a.tif")[0]["content"]
+        assert content is not None
+        assert (content["size"], content["format"], content["width"]) == (5, "TIFF", 40)
+        assert content["metadata"] == {"exif": {"Model": "Epson"}}
+    assert set(catalog.known(archive.collection, ["a.tif"])) == {"a.tif"}
+
+
 def test_events_of_ingest_are_told_once(catalog: Catalog) -> None:
     archive = Archive(catalog)
     at = datetime(1999, 12, 31, 23, 59, tzinfo=UTC)

@@ -75,6 +75,18 @@ def test_a_known_result_is_where_its_sidecar_lies(catalog: Catalog) -> None:
     assert (again.photos, again.known, again.relocated) == (0, 2, 0)
 
 
+def test_a_sidecar_does_not_say_better_how_large_known_bytes_are(catalog: Catalog) -> None:
+    """Those of the first version do not say it at all."""
+    archive = Archive(catalog)
+    archive.run([photo("a.tif")], result)
+    copy = rebuilt(archive, "copy of a.tif", "/new", sha256=digest("a.tif"), size=0)
+    assert take_back(archive, [copy]).photos == 1
+    for key in ("a.tif", "copy of a.tif"):
+        content = catalog.show(key)[0]["content"]
+        assert content is not None
+        assert content["size"] == 5
+
+
 def test_other_bytes_are_not_followed(catalog: Catalog) -> None:
     archive = Archive(catalog)
     archive.run([photo("a.tif")], result)
