@@ -11,10 +11,8 @@ files lie now.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, NamedTuple, Self, TypedDict
 
 from actors.rows import to_outcome
@@ -22,6 +20,7 @@ from actors.sidecar import SidecarFacts, read_sidecar
 from flows.catalog_urls import catalog_url_beside
 from flows.progress import Progress, listener
 from flows.recording import RECIPE_FILE_FORMAT, recipe_key
+from flows.sidecar_order import DatedSidecar, sidecars_by_age
 from oldphoto_core.errors import StorageError
 from oldphoto_core.fixity import sha256_bytes, sha256_stream
 from schemas.errors import UnstorableKeyError
@@ -29,11 +28,10 @@ from schemas.rebuild_records import LostRuns, RebuiltPhoto
 from schemas.records import ModelRecord
 from schemas.repository import Catalog
 from schemas.urls import shown
-from storage import Store, StoredObject, open_store
+from storage import Store, open_store
 
 BATCH = 200
 NAMED = 1000
-_SIDECAR = re.compile(r"(?:^|/)sidecars/.+\.json$")
 
 
 class RebuildSummary(TypedDict):
@@ -124,22 +122,16 @@ def rebuild_catalog(
     )
 
 
-def _sidecars(work: _Work) -> Iterator[tuple[StoredObject, SidecarFacts]]:
+def _sidecars(work: _Work) -> Iterator[tuple[DatedSidecar, SidecarFacts]]:
     """Yield what can be read, the oldest first: the catalog takes the result recorded last for the present one."""
-    sidecars = (found for found in work.store.list() if _SIDECAR.search(found.key))
-    for found in sorted(sidecars, key=_age):
+    for found in sidecars_by_age(work.store.list()):
         try:
             yield found, read_sidecar(work.store, found.key)
         except StorageError as error:
             work.complain(str(error))
 
 
-def _age(found: StoredObject) -> tuple[datetime, bool, str]:
-    # A copy may have given all files one time. A photo's first result lies at the top, later ones below recipes/.
-    return found.modified, found.key.startswith("recipes/"), found.key
-
-
-def _take(work: _Work, found: StoredObject, facts: SidecarFacts) -> None:
+def _take(work: _Work, found: DatedSidecar, facts: SidecarFacts) -> None:
     if _is_deeper(work.store, found, facts):
         work.complain(
             f"{work.store.uri_of(found.key)} is of a destination inside {work.store.uri}. Name that folder."
@@ -157,7 +149,7 @@ def _take(work: _Work, found: StoredObject, facts: SidecarFacts) -> None:
             sha256=facts.sha256,
             size=facts.size,
             recipe=facts.recipe,
-            at=found.modified,
+            at=found.at,
             header=facts.header,
             warnings=facts.warnings,
             outcome=to_outcome(facts.outcome),
@@ -176,7 +168,7 @@ def _take(work: _Work, found: StoredObject, facts: SidecarFacts) -> None:
     work.waiting.append(photo)
 
 
-def _is_deeper(store: Store, found: StoredObject, facts: SidecarFacts) -> bool:
+def _is_deeper(store: Store, found: DatedSidecar, facts: SidecarFacts) -> bool:
     """Whether a folder above the destination was named: nothing lies where the sidecar says, seen from there."""
     place = store.uri_of(f"{facts.prefix}x").removesuffix("x")
     return not found.key.startswith(f"{facts.prefix}sidecars/") or not all(

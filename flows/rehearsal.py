@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+from flows.elsewhere import remark_elsewhere
 from flows.ingest import IngestResult
 from flows.progress import Progress, RunDetails, listener
 from flows.remarks import RemarkKind, Remarks
@@ -43,6 +44,8 @@ def rehearse(request: RestoreRequest) -> RunSummary:
         for records in looked:
             counts.update(_counts(records, past, result.remarks))
             listener().progress(Progress("ingest", counts["inputs"]))
+        if catalog is not None:
+            remark_elsewhere(catalog, past.results(), request.destination, result.remarks)
     found = {name: counts[name] for name in COUNTS}
     found["failed"] += counts["given_up"]
     summary = summarise(None, decision.recipe.sha256, found, time.monotonic() - began, result.remarks)
@@ -66,6 +69,7 @@ class _Past:
     def __init__(self, catalog: Catalog | None, request: RestoreRequest, recipe_sha256: str) -> None:
         self._catalog, self._recipe_sha256, self._retry = catalog, recipe_sha256, request.retry
         self._collection = catalog.find_collection(request.collection_name()) if catalog else None
+        self._results: dict[int, tuple[int, int]] = {}
 
     def known(self, keys: Sequence[str]) -> Mapping[str, KnownAsset]:
         """Return what is known of these keys."""
@@ -79,6 +83,16 @@ class _Past:
             return {}
         return self._catalog.work_so_far(self._collection, self._recipe_sha256, keys, retry=self._retry)
 
+    def note(self, stands: WorkSoFar) -> None:
+        """Keep the first and the last result of each earlier run."""
+        if stands.state == WorkState.DONE and stands.run is not None and stands.item is not None:
+            first, last = self._results.get(stands.run, (stands.item, stands.item))
+            self._results[stands.run] = min(first, stands.item), max(last, stands.item)
+
+    def results(self) -> list[int]:
+        """Return the results that were kept, as `Catalog.results_of_earlier_runs` does for a run."""
+        return sorted({item for ends in self._results.values() for item in ends})
+
 
 def _counts(records: Sequence[AssetRecord | KnownAsset], past: _Past, remarks: Remarks) -> Counter[str]:
     """Count a batch by what a run would do with it; remark what it would."""
@@ -87,6 +101,7 @@ def _counts(records: Sequence[AssetRecord | KnownAsset], past: _Past, remarks: R
     for record in records:
         refused = record if isinstance(record, AssetRecord) and record.error is not None else None
         stands = work.get((record.key, record.sha256 or ""), _NEW)
+        past.note(stands)
         counts[_fate(stands, record.sha256, refused=refused is not None)] += 1
         if refused and refused.error_class == FIXITY_ERROR and stands.state in WITH_OUTPUT:
             remarks.add(RemarkKind.CONTRADICTED, record.key, str(refused.error))

@@ -1,6 +1,6 @@
-"""What a run has to say about its source beside the photographs' outcomes: what was left out, what is not there.
+"""What a run has to say beside the photographs' outcomes: what was left out of its source, what is not there.
 
-None of these is an input of the run, so no outcome tells of it. Every count is kept; only the first few of a
+Nearly none of these is an input of the run, so no outcome tells of it. Every count is kept; only the first few of a
 kind are named.
 """
 
@@ -27,6 +27,8 @@ class RemarkKind(StrEnum):
     """An earlier run restored these very bytes; now the manifest says that they are not the right ones."""
     EMPTY = "empty"
     """The source has no files at all."""
+    ELSEWHERE = "elsewhere"
+    """A place that holds results which the run counts as already done, and which its destination lacks."""
     RESULTS = "results"
     """A folder of the source that holds what a run made: rightly left out."""
 
@@ -36,13 +38,14 @@ _TITLES = {
     RemarkKind.MISSING: "Missing",
     RemarkKind.CONTRADICTED: "Restored before, but not as the manifest says",
     RemarkKind.EMPTY: "Empty",
+    RemarkKind.ELSEWHERE: "Already done, but elsewhere",
     RemarkKind.RESULTS: "Left out",
 }
 
 
 @dataclass(frozen=True)
 class Remark:
-    """One remark: ``path`` is relative to the source, ``reason`` is a sentence with the remedy."""
+    """One remark: ``path`` is relative to the source or an address, ``reason`` is a sentence with the remedy."""
 
     kind: RemarkKind
     path: str

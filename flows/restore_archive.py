@@ -20,6 +20,7 @@ from actors.rows import InputRow
 from actors.stream import require_engine, run_stream
 from flows.artifacts import ProgressArtifact, show_summary
 from flows.breaker import Breaker
+from flows.elsewhere import remark_elsewhere
 from flows.ingest import IngestResult
 from flows.parameters import RestoreParameters
 from flows.progress import Progress, RunDetails, listener
@@ -132,7 +133,7 @@ def restore_archive(
         require_engine(request.executor_name)
         with recorded_run(place, flow_run.id) as run:
             ingested = ingest_source(place, run)
-            plan = plan_work(place, run)
+            plan = plan_work(place, run, ingested.remarks)
             outcomes = restore_photos(place, run, plan)
             report = write_run_report(place, run, plan, ingested.remarks)
         summary = announce(place, run, ingested, outcomes, report)
@@ -154,10 +155,13 @@ def ingest_source(place: Workplace, run: Run) -> IngestResult:
 
 
 @task(name="plan", **PATIENT)
-def plan_work(place: Workplace, run: Run) -> Plan:
-    """Decide which photographs this recipe still has to restore."""
-    request = place.request
-    return place.catalog.plan(run.collection_id, run.recipe_id, run.id, request.limit, retry=request.retry)
+def plan_work(place: Workplace, run: Run, remarks: Remarks | None = None) -> Plan:
+    """Decide which photographs this recipe still has to restore; remark what it has restored to elsewhere."""
+    request, catalog = place.request, place.catalog
+    plan = catalog.plan(run.collection_id, run.recipe_id, run.id, request.limit, retry=request.retry)
+    if remarks is not None and plan.already_done:
+        remark_elsewhere(catalog, catalog.results_of_earlier_runs(run.id), request.destination, remarks)
+    return plan
 
 
 @task(name="restore", cache_policy=NO_CACHE)

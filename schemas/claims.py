@@ -13,8 +13,12 @@ from schemas.taking_over import Again
 
 
 def claim(connection: Connection, run_id: int, size: int) -> list[PendingItem]:
-    """Mark up to ``size`` of the run's pending work items running and return them."""
-    items = _pending(connection, run_id, min(size, MAX_PARAMETERS))
+    """Mark up to ``size`` of the run's pending work items running and return them; none is the end."""
+    items = _pending(connection, run_id, min(size, MAX_PARAMETERS), skip_locked=True)
+    if not items:
+        # Perhaps others hold all that is left: a run that was superseded, and records after all, or one that is
+        # planned. One at a time, so that nobody who is waited for waits for a work item held here.
+        items = _pending(connection, run_id, min(size, 1), skip_locked=False)
     if items:
         connection.execute(
             update(WorkItem)
@@ -31,7 +35,7 @@ def given_up(connection: Connection, run_id: int, max_attempts: int) -> int:
     return connection.execute(query).scalar_one()
 
 
-def _pending(connection: Connection, run_id: int, size: int) -> list[PendingItem]:
+def _pending(connection: Connection, run_id: int, size: int, *, skip_locked: bool) -> list[PendingItem]:
     query: Select[Any] = (
         select(
             WorkItem.id.label("work_item_id"),
@@ -52,6 +56,6 @@ def _pending(connection: Connection, run_id: int, size: int) -> list[PendingItem
         .where(WorkItem.run_id == run_id, WorkItem.state == WorkState.PENDING.value)
         .order_by(WorkItem.interruptions, WorkItem.id)
         .limit(size)
-        .with_for_update(of=WorkItem, key_share=True, skip_locked=True)
+        .with_for_update(of=WorkItem, key_share=True, skip_locked=skip_locked)
     )
     return [PendingItem(**row._mapping) for row in connection.execute(query)]

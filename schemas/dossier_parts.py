@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, select
 
 from schemas.items import as_row, grouped
+from schemas.listing import when_seen
 from schemas.records import HOT_MEASUREMENTS
 from schemas.review_records import ReviewRecord
 from schemas.rows import (
@@ -129,7 +130,7 @@ def located(connection: Connection, assets: Sequence[int]) -> dict[int, list[Pla
         )
         .outerjoin(Content, Content.id == Location.content_id)
         .where(Location.asset_id.in_(assets))
-        .order_by(Location.last_seen.desc(), Location.id.desc())
+        .order_by(*(one.desc() for one in when_seen()))
     )
     return grouped(connection.execute(query), "asset_id", PlaceRow)
 

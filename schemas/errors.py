@@ -4,7 +4,8 @@
 
     CatalogError
     ├── CatalogUnavailableError   its server or file cannot be opened or used
-    │   └── CatalogMissingError   there is none yet: no file, or a database without tables
+    │   ├── CatalogMissingError   there is none yet: no file, or a database without tables
+    │   └── CatalogForeignError   another program's tables are where its own would be
     ├── CatalogVersionError       its tables are of another version than this program
     ├── CatalogUseError           an operation that this run, recipe or record does not allow
     │   ├── UnknownItemError      there is no such work item, or it has no output to decide on
@@ -31,6 +32,10 @@ class CatalogUnavailableError(CatalogError):
 
 class CatalogMissingError(CatalogUnavailableError):
     """There is no catalog at the URL yet; a run would make it."""
+
+
+class CatalogForeignError(CatalogUnavailableError):
+    """The file, or the schema, is another program's; nothing was changed in it."""
 
 
 class CatalogVersionError(CatalogError):

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, case, func, or_, select, update
 from schemas.errors import CatalogUseError
 from schemas.ingest_events import NOTHING, Before, events_of, is_changed
 from schemas.ingest_records import AssetRecord, IngestCounts, KnownAsset
-from schemas.listing import lock_collection
+from schemas.listing import lock_collection, when_seen
 from schemas.naming import assign_stems
 from schemas.records import (
     RunState,
@@ -129,7 +129,7 @@ def _before(connection: Connection, assets: Sequence[int]) -> dict[int, Before]:
         select(Location.asset_id, Content.sha256, Location.error)
         .outerjoin(Content, Content.id == Location.content_id)
         .where(Location.asset_id.in_(assets))
-        .order_by(Location.last_seen, Location.id)
+        .order_by(*when_seen())
     )
     return {row.asset_id: Before(row.sha256, row.error) for row in connection.execute(query)}
 

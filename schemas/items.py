@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, Row, select
 
+from schemas.listing import when_seen
 from schemas.records import DerivativeKind, FlagState
 from schemas.review_records import SEVERITY_RANKS
 from schemas.rows import FlagRow, ItemColumns, ItemRow
@@ -120,8 +121,6 @@ def as_row(row: Row[Any], kind: type[RowT], *, without: str | None = None) -> Ro
 def sources_of(connection: Connection, assets: Sequence[int]) -> dict[int, str]:
     """Return where each asset was seen last."""
     query = (
-        select(Location.asset_id, Location.uri)
-        .where(Location.asset_id.in_(assets))
-        .order_by(Location.last_seen, Location.id)
+        select(Location.asset_id, Location.uri).where(Location.asset_id.in_(assets)).order_by(*when_seen())
     )
     return {row.asset_id: row.uri for row in connection.execute(query)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, or_, select, tuple_
 from sqlalchemy.orm import aliased
 
 from schemas.errors import CatalogUseError
@@ -85,15 +85,20 @@ def of_bytes_seen_last(item: Any) -> ColumnElement[bool]:
     return exists().where(place.asset_id == item.asset_id, same, ~_seen_later(place))
 
 
+def when_seen(place: Any = Location) -> tuple[ColumnElement[Any], ...]:
+    """Return by what the places of a photo are ordered, the one where it was seen last at the end.
+
+    Runs are numbered in their order, which a clock that was ahead for a while does not change; the view ``photos``
+    goes by the same. A place that no run has seen, known from a sidecar, comes before all others.
+    """
+    return func.coalesce(place.last_seen_run_id, 0), place.last_seen, place.id
+
+
 def _seen_later(place: Any) -> ColumnElement[bool]:
     """Condition that the photo at a location was seen elsewhere later."""
     later = aliased(Location)
     return exists().where(
-        later.asset_id == place.asset_id,
-        or_(
-            later.last_seen > place.last_seen,
-            and_(later.last_seen == place.last_seen, later.id > place.id),
-        ),
+        later.asset_id == place.asset_id, tuple_(*when_seen(later)) > tuple_(*when_seen(place))
     )
 
 

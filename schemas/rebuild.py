@@ -113,7 +113,7 @@ def _take_in(
 ) -> None:
     """Record results that the catalog does not have."""
     assets = _assets(connection, lost.collection, photos)
-    _places(connection, run_id, photos, assets)
+    _places(connection, photos, assets)
     items = _work_items(connection, lost.recipe, run_id, photos, assets)
     fresh = [replace(photo.outcome, work_item_id=items[photo.key]) for photo in photos]
     # The rules of this catalog, as for photos of any other run: a sidecar has the flags of its day.
@@ -168,9 +168,7 @@ def _assets(connection: Connection, collection: int, photos: Sequence[RebuiltPho
     return ingest.asset_ids(connection, collection, keys)
 
 
-def _places(
-    connection: Connection, run_id: int, photos: Sequence[RebuiltPhoto], assets: Mapping[str, int]
-) -> None:
+def _places(connection: Connection, photos: Sequence[RebuiltPhoto], assets: Mapping[str, int]) -> None:
     """Record bytes and where they lay; of several sidecars of a photo the latest tells what lies there."""
     records = [_asset_record(photo) for photo in photos]
     contents = ingest.upsert_contents(connection, records, now(), measured=False)
@@ -179,7 +177,7 @@ def _places(
     later = new.last_seen >= Location.last_seen
     values = {
         name: case((later, new[name]), else_=getattr(Location, name))
-        for name in ("content_id", "size", "last_seen", "last_seen_run_id")
+        for name in ("content_id", "size", "last_seen")
     }
     values["first_seen"] = case((later, Location.first_seen), else_=new.first_seen)
     statement = statement.on_conflict_do_update(index_elements=["asset_id", "uri"], set_=values)
@@ -193,7 +191,8 @@ def _places(
             "modified": "",
             "first_seen": photo.at,
             "last_seen": photo.at,
-            "last_seen_run_id": run_id,
+            # No run of this catalog saw it there: its own runs know better (schemas.listing.when_seen).
+            "last_seen_run_id": None,
         }
         for photo in sorted(photos, key=lambda photo: photo.at)
     ]

@@ -31,6 +31,7 @@ from schemas import (
     source_remarks,
     taking_over,
     totals,
+    whereabouts,
 )
 from schemas.accounts import AccountOperations
 from schemas.desk import DeskOperations
@@ -190,6 +191,19 @@ class Catalog(AccountOperations, SessionOperations, DeskOperations, UpkeepOperat
         again = taking_over.Again(MAX_ATTEMPTS, retry)
         with session.read(self.engine) as connection:
             return taking_over.work_so_far(connection, collection_id, recipe_sha256, keys, again)
+
+    def results_of_earlier_runs(self, run_id: int) -> list[int]:
+        """Return the first and the last work item that each earlier run did of what this one counts as already done.
+
+        To be asked before the run ends.
+        """
+        with session.read(self.engine) as connection:
+            return whereabouts.of_earlier_runs(connection, run_id)
+
+    def result_places(self, work_items: Sequence[int]) -> list[whereabouts.ResultPlace]:
+        """Return where these results lie, and what the runs that made them called their destination."""
+        with session.read(self.engine) as connection:
+            return whereabouts.places(connection, work_items)
 
     def iter_pending(self, run_id: int, batch: int = 256) -> Iterator[list[PendingItem]]:
         """Hand out the run's pending work, a list of up to ``batch`` at a time, marking it running.

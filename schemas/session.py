@@ -1,7 +1,7 @@
 """Opening a catalog: URLs, engines, transactions, and bringing its tables to this program's version.
 
 SQLite (WAL, foreign keys enforced, one writer that others wait for) and PostgreSQL are used through the
-same code; what differs between them is settled here and in :mod:`schemas.types`.
+same code; what differs between them is settled here, in :mod:`schemas.sqlite_files` and in :mod:`schemas.types`.
 """
 
 from __future__ import annotations
@@ -21,14 +21,17 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, Engine, event
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError, OperationalError
 
-from schemas.errors import CatalogError, CatalogMissingError, CatalogUnavailableError, CatalogVersionError
-from schemas.folding import SQLITE_FUNCTION, fold
+from schemas import sqlite_files
+from schemas.errors import (
+    CatalogError,
+    CatalogForeignError,
+    CatalogMissingError,
+    CatalogUnavailableError,
+    CatalogVersionError,
+)
 from schemas.urls import catalog_url, shown
 
 MIGRATIONS = Path(__file__).with_name("migrations")
-
-BUSY_SECONDS = 60
-"""How long a SQLite writer waits for another one before it gives up."""
 
 _MIGRATION_LOCK = 0x6F6C6470686F746F
 """Advisory lock of PostgreSQL held while tables are made or changed ("oldphoto" in ASCII)."""
@@ -36,13 +39,18 @@ _MIGRATION_LOCK = 0x6F6C6470686F746F
 _INSUFFICIENT_PRIVILEGE = "42501"
 """What PostgreSQL calls "permission denied"."""
 
-
 _DEPENDENT_OBJECTS = "2BP01"
 """What PostgreSQL calls "other objects depend on it"."""
 
+_DUPLICATE = "42P07"
+"""What PostgreSQL calls "relation already exists"."""
 
-def create_engine(text: str) -> Engine:
-    """Return an engine for the URL; nothing is opened yet. Raises CatalogUnavailableError."""
+
+def create_engine(text: str, *, create: bool = False) -> Engine:
+    """Return an engine for the URL; nothing is opened yet. Raises CatalogUnavailableError.
+
+    ``create``: a SQLite file without tables is to become a catalog; else it is left as it is.
+    """
     url = catalog_url(text)
     try:
         engine = sa.create_engine(url, pool_pre_ping=url.get_backend_name() == "postgresql")
@@ -52,26 +60,16 @@ def create_engine(text: str) -> Engine:
             "Install it with: pip install 'oldphoto[postgres]'"
         ) from error
     if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
+
+        def prepare(connection: Any, record: object) -> None:
+            sqlite_files.prepare(connection, shown(url), create=create)
+
+        event.listen(engine, "connect", prepare)
+        event.listen(engine, "begin", sqlite_files.begin)
     else:
         # First of all: the dialect itself trips over text that comes as bytes.
         event.listen(engine, "connect", _require_utf8, insert=True)
     return engine
-
-
-def _prepare_sqlite(connection: Any, record: object) -> None:
-    connection.create_function(SQLITE_FUNCTION, 1, fold, deterministic=True)
-    # The driver's own way of opening transactions is switched off: see _begin_sqlite.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    try:
-        cursor.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
-        cursor.execute("PRAGMA foreign_keys = ON")
-        cursor.execute("PRAGMA journal_mode = WAL")
-        cursor.execute("PRAGMA synchronous = NORMAL")
-    finally:
-        cursor.close()
 
 
 def _require_utf8(connection: Any, record: object) -> None:
@@ -82,13 +80,6 @@ def _require_utf8(connection: Any, record: object) -> None:
             f"the database {name} has the encoding {encoding}, in which not every file's name can be kept. "
             f"Make one that has: CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0"
         )
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    # A transaction that reads first and writes later can fail at once with "database is locked", however
-    # long the timeout. Taking the write lock at the start makes writers queue instead.
-    reading = connection.get_execution_options().get("catalog_reads", False)
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
 @contextmanager
@@ -107,7 +98,7 @@ def read(engine: Engine) -> Iterator[Connection]:
 
 def open_engine(text: str, *, create: bool) -> Engine:
     """Return an engine for a catalog of this program's version; see ``Catalog.open``."""
-    engine = create_engine(text)
+    engine = create_engine(text, create=create)
     try:
         _prepare_file(engine.url, create=create)
         with _explained(engine.url):
@@ -123,7 +114,7 @@ def open_engine(text: str, *, create: bool) -> Engine:
 
 def upgrade(text: str, revision: str = "head") -> None:
     """Bring the tables at the URL up to a revision; a missing SQLite file is made. Raises CatalogError."""
-    engine = create_engine(text)
+    engine = create_engine(text, create=True)
     try:
         _prepare_file(engine.url, create=True)
         with _explained(engine.url):
@@ -201,6 +192,8 @@ def _refuse_unknown(connection: Connection) -> None:
     known = {script.revision for script in ScriptDirectory.from_config(migrations()).walk_revisions()}
     if found is not None and found not in known:
         where = shown(connection.engine.url)
+        if not sa.inspect(connection).has_table("work_item"):
+            raise _foreign(connection.engine.url, "its alembic_version is not the catalog's")
         raise CatalogVersionError(
             f"the catalog {where} is of version {found}, which this program does not know. "
             "Install a newer oldphoto."
@@ -236,6 +229,8 @@ def _explained(url: URL) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) == _DUPLICATE:
+            raise _foreign(url, str(error.orig).partition("\n")[0]) from error
         remedy = _remedy(error, url)
         if remedy is None:
             raise
@@ -243,6 +238,14 @@ def _explained(url: URL) -> Iterator[None]:
         raise CatalogUnavailableError(
             f"the catalog {shown(url)} cannot be used: {problem}. {remedy}"
         ) from error
+
+
+def _foreign(url: URL, problem: str) -> CatalogForeignError:
+    """Return the error for tables of another program where those of a catalog would be."""
+    return CatalogForeignError(
+        f"{shown(url)} holds tables of another program: {problem}. Nothing was changed. Give the catalog a database "
+        "of its own: CREATE DATABASE oldphoto ENCODING 'UTF8' TEMPLATE template0"
+    )
 
 
 def _remedy(error: DBAPIError, url: URL) -> str | None:

@@ -57,10 +57,15 @@ class Again:
 
 
 class WorkSoFar(NamedTuple):
-    """How a work item stands, and whether a run would try it again if it took the photo in."""
+    """How a work item stands, and whether a run would try it again if it took the photo in.
+
+    ``run`` and ``item``: the run that holds it, and its number; None for one that is not there yet.
+    """
 
     state: str
     again: bool
+    run: int | None = None
+    item: int | None = None
 
 
 def take_over(connection: Connection, run: Row[Any], trying: Again, agent: int, moment: datetime) -> None:
@@ -94,7 +99,7 @@ def work_so_far(
     """Return how a recipe's work on the photos of these keys stands, by key and SHA-256; change nothing."""
     again = or_(trying.failures(), trying.quarantined())
     query = (
-        select(Asset.key, WorkItem.input_sha, WorkItem.state, again)
+        select(Asset.key, WorkItem.input_sha, WorkItem.state, again, WorkItem.run_id, WorkItem.id)
         .join(WorkItem, WorkItem.asset_id == Asset.id)
         .join(Recipe, Recipe.id == WorkItem.recipe_id)
         .where(Asset.collection_id == collection, Asset.key.in_(keys), Recipe.sha256 == recipe_sha256)

@@ -28,7 +28,7 @@ def _main() -> None:
     if given is not None:
         _run(given)
         return
-    engine = create_engine(os.environ["OLDPHOTO_CATALOG"])
+    engine = create_engine(os.environ["OLDPHOTO_CATALOG"], create=True)
     with engine.begin() as connection:
         _run(connection)
 

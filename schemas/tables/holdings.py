@@ -60,7 +60,8 @@ class Location(Base):
     """Where a photo was seen: the content that lay there last, and the source's change token for it.
 
     ``error``: why the photo could not be taken in when it was seen last. Where not even its bytes could be
-    read, ``content_id`` stays what was read there before.
+    read, ``content_id`` stays what was read there before. ``last_seen_run_id`` is None where only a sidecar tells of
+    the place.
     """
 
     __tablename__ = "location"

@@ -106,6 +106,24 @@ def test_a_copy_without_times_has_the_same_present_results(request_: RestoreRequ
     assert [row["restored"] for row in _told(copied)] == [row["restored"] for row in before]
 
 
+def test_a_copy_with_times_of_its_own_has_the_same_present_result(
+    request_: RestoreRequest, scans: Path
+) -> None:
+    """As `rsync -r` and `aws s3 sync` make it: each file has the time of its copying, one after the other by name."""
+    for seed in (1, 2, 3):
+        assert cv2.imwrite(str(scans / "a.png"), aged_photo(seed))
+        restore_inline(request_)
+    destination = Path(request_.destination)
+    for second, path in enumerate(sorted(destination.rglob("*"))):
+        os.utime(path, (1.7e9 + second, 1.7e9 + second))
+    (before,) = _told(request_.catalog_url())
+    copied = f"sqlite:///{destination.parent / 'copied.db'}"
+    assert rebuild_catalog(request_.destination, copied)["photos"] == 3
+    (after,) = _told(copied)
+    assert (after["restored"], after["sha256"]) == (before["restored"], before["sha256"])
+    assert [place["sha256"] for place in after["locations"]] == [before["sha256"]], "the last scan lies there"
+
+
 def test_a_moved_archive_is_followed_with_its_reviews(tmp_path: Path, weights: Path) -> None:
     request = small_archive(tmp_path, weights)
     with Catalog.open(request.catalog_url()) as catalog:

@@ -102,6 +102,20 @@ def test_a_run_that_is_planned_does_not_wait_for_one_that_waits_for_it(
     assert_true(catalog)
 
 
+def test_a_run_is_not_at_its_end_while_somebody_holds_what_is_left(catalog: Catalog, others: Others) -> None:
+    """As a run that lives though another took its work over, and records; or one that is planned meanwhile."""
+    archive, scans = Archive(catalog), [photo(f"{number}.tif") for number in range(3)]
+    superseded, _ = archive.start(scans)
+    (items,) = catalog.iter_pending(superseded, 3)
+    run, _ = archive.start(scans)
+    with session.write(catalog.engine) as connection:
+        assert outcomes.record(connection, superseded, [done(item) for item in items]) == 0
+        handed = others.start(archive.work, run)
+    assert handed.result(timeout=60) == items
+    assert catalog.finish_run(run, seconds=1.0)["pending"] == 0
+    assert_true(catalog)
+
+
 def test_counts_are_made_anew_while_a_run_records(catalog: Catalog, others: Others) -> None:
     """It adds to a count that is there, and makes one."""
     archive = Archive(catalog)

@@ -99,7 +99,7 @@ def histories(new_catalog: Path, tmp_path_factory: pytest.TempPathFactory) -> di
     return paths
 
 
-@pytest.mark.parametrize("revision", ["0001", "0002", "0003", "0004", "0005"])
+@pytest.mark.parametrize("revision", ["0001", "0002", "0003", "0004", "0005", "0006"])
 def test_a_history_is_told_alike_whichever_program_began_it(
     histories: dict[bool, Path], revision: str, empty_url: str, tmp_path: Path
 ) -> None:
@@ -216,6 +216,19 @@ def test_views_of_somebodys_own_are_named_when_they_are_in_the_way(postgres: Pos
         connection.execute(sa.text("DROP VIEW for_the_website"))
     engine.dispose()
     Catalog.open(url).close()
+
+
+@pytest.mark.integration
+def test_views_of_somebodys_own_stay_where_a_view_of_ours_keeps_its_columns(postgres: PostgresServer) -> None:
+    url = postgres.empty()
+    session.upgrade(url, "0006")
+    engine = session.create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("CREATE VIEW for_the_website AS SELECT key FROM photos"))
+    Catalog.open(url).close()
+    with engine.connect() as connection:
+        assert connection.execute(sa.text("SELECT * FROM for_the_website")).all() == []
+    engine.dispose()
 
 
 @pytest.mark.parametrize("who", ["me:secret@/catalog?", "/catalog?user=me&password=secret&"])
