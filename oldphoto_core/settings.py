@@ -68,7 +68,7 @@ class RestoreSettings:
     seed_probability: float = 0.8
     grow_probability: float = 0.7
     line_probability: float = 0.98
-    suspected_probability: float = 0.953
+    suspected_probability: float = 0.965
     sparse_share: float = 4.3e-5
     dense_share: float = 0.002
     dense_probability: float = 0.31
