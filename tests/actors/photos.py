@@ -38,6 +38,17 @@ def scratched(
     return pixels
 
 
+def worn(height: int = 192, width: int = 240) -> NDArray[np.uint8]:
+    """The gradient with slanting scratches and blots, which the shipped detector is sure of."""
+    pixels = clean(height, width).copy()
+    for x in (width // 3, 2 * width // 3):
+        ends = (x - width // 10, 5), (x + width // 10, height - 6)
+        cv2.line(pixels, *ends, (255, 255, 255), 2, cv2.LINE_AA)
+    for radius, (x, y) in enumerate([(width // 2, height // 4), (width // 8, height // 2)], start=2):
+        cv2.circle(pixels, (x, y), radius, (0, 0, 0), cv2.FILLED, cv2.LINE_AA)
+    return pixels
+
+
 def save(path: Path, pixels: NDArray[np.uint8], **options: object) -> Path:
     """Save as the suffix says; TIFF by tifffile, because Pillow has no 16-bit colour."""
     path.parent.mkdir(parents=True, exist_ok=True)

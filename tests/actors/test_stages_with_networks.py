@@ -14,7 +14,7 @@ from oldphoto_core import load_restorer
 from oldphoto_core.errors import WeightsError
 from oldphoto_core.photo import Outcome, RestorationResult, Tier
 from oldphoto_core.settings import RestoreSettings
-from tests.actors.photos import job_for, pixels_of, rows, save, scratched
+from tests.actors.photos import job_for, pixels_of, rows, save, worn
 
 ALWAYS = RestoreSettings(needed_change=0.0)
 """Every photo is restored, however little there is to do."""
@@ -25,11 +25,11 @@ def expected(request: pytest.FixtureRequest) -> RestorationResult:
     restorer = load_restorer(device="cpu", settings=ALWAYS)
     if not restorer.available_tiers:
         pytest.skip("no weights are shipped for any tier")
-    return restorer.restore(scratched(96, 120), tier=request.param)
+    return restorer.restore(worn(), tier=request.param)
 
 
 def test_stages_and_facade_agree(expected: RestorationResult, tmp_path: Path) -> None:
-    save(tmp_path / "scans/a.png", scratched(96, 120))
+    save(tmp_path / "scans/a.png", worn())
     assert expected.tier is not None
     job = job_for(tmp_path / "scans", tmp_path / "out", tier=expected.tier, keep_tiers=True)
     job = replace(job, settings=ALWAYS)

@@ -17,7 +17,7 @@ from flows.summary import OUTCOMES, RunSummary
 from oldphoto_core.errors import StorageError, UsageError, WeightsError
 from schemas.errors import CatalogUnavailableError, CatalogUseError
 from schemas.repository import Catalog
-from tests.actors.photos import save, scratched
+from tests.actors.photos import save, worn
 from tests.flows.ears import Ears
 from tests.flows.material import aged_photo, fingerprints, write_broken, write_photos, write_weights
 
@@ -101,8 +101,8 @@ def test_a_destination_inside_the_source_is_never_ingested(request_: RestoreRequ
 def test_conservation_makes_the_conserved_tier_only(
     request_: RestoreRequest, scans: Path, archive: Path
 ) -> None:
-    """With the shipped weights, which find the scratch."""
-    save(scans / "a.png", scratched(96, 120))
+    """With the shipped weights, which find the scratches."""
+    save(scans / "a.png", worn())
     run(replace(request_, weights=None, profile="conservation", keep_tiers=True))
     with Catalog.open(request_.catalog_url()) as catalog:
         (row,) = catalog.flagged(outcome="done")
