@@ -29,9 +29,15 @@ async function shown(enough, wanted) {
   }
 }
 
+/** Whether a photo led here, or the browser's way back, on which the referrer is still that of the first visit. */
+function isReturn() {
+  const [navigation] = performance.getEntriesByType("navigation");
+  return navigation?.type === "back_forward" || /^\/photo\/\d+/.test(new URL(document.referrer || location).pathname);
+}
+
 async function comeBack() {
   const left = JSON.parse(sessionStorage.getItem(KEY) ?? "null");
-  if (left?.queue !== here() || !/^\/photo\/\d+/.test(new URL(document.referrer || location).pathname)) return;
+  if (left?.queue !== here() || !isReturn()) return;
   const photo = newest();
   const isPhoto = (card) => card.getAttribute("href") === photo;
   const all = await shown(left.shown, isPhoto);
