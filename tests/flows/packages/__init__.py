@@ -1,0 +1,1 @@
+"""Packages for other systems: publication, bags, IIIF trees, PREMIS documents."""
