@@ -130,10 +130,10 @@ class WornSamples:
         before = _retoned(patch["aged"], rng)
         in_print, damaged_first = rng.random() < SCREENED, rng.random() < 0.5
         if in_print and not damaged_first:
-            before = _screened(before, rng)
+            before = screened(before, rng)
         profile = HEAVY_WEAR_PROFILE if rng.random() < HEAVY else WEAR_PROFILE
         worn = age(before, sample_recipe(int(rng.integers(2**31)), profile), self.library)
-        after = _screened(_bytes(worn.aged), rng) if in_print and damaged_first else _bytes(worn.aged)
+        after = screened(_bytes(worn.aged), rng) if in_print and damaged_first else _bytes(worn.aged)
         mask = worn.mask.astype(np.uint8)
         weight = np.where(mask > 0, ~worn.faint, patch["weight"]).astype(np.uint8)
         return {"aged": after, "clean": before, "mask": mask, "weight": weight}
@@ -171,7 +171,7 @@ class AnnotatedSamples:
         scaled = {name: _resized(array, scale, name) for name, array in whole.items()}
         patch = cut(scaled, self.size, rng, towards=scaled["mask"])
         if rng.random() < SCREENED:
-            patch["aged"] = _screened(patch["aged"], rng)
+            patch["aged"] = screened(patch["aged"], rng)
         patch["aged"] = _retoned(patch["aged"], rng)
         return {**patch, "clean": patch["aged"]}
 
@@ -253,8 +253,8 @@ def _retoned(patch: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.u
     return _bytes(values)
 
 
-def _screened(patch: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Print a patch as dots, by a screen of its own."""
+def screened(patch: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Return a photograph printed as dots, by a screen of its own."""
     return _bytes(halftone(patch.astype(np.float32) / np.float32(255), halftone_parameters(rng), rng))
 
 
