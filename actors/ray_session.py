@@ -22,6 +22,7 @@ from ray._private import auto_init_hook
 from ray._private import worker as _ray_worker
 
 from actors.errors import EngineError, EngineLostError
+from actors.processes import ending_with
 from actors.resources import EngineSettings, Machine
 
 _log = logging.getLogger(__name__)
@@ -39,6 +40,7 @@ _WORKER_S = 180.0
 _STAY_S = 1.0
 """Ray looks at the memory four times in it."""
 _SHUTDOWN_S = 60.0
+_WORKERS_END_S = 5.0
 _VITAL = {"raylet", "gcs_server"}
 WHERE_RAY_TELLS = "What its parts say is in session_latest/logs in /tmp/ray (or in RAY_TMPDIR)."
 _probes: list[Any] = []
@@ -101,13 +103,17 @@ def _told(error: Exception) -> str:
 
 
 def _shut_down() -> None:
-    """Leave Ray, and end what was started of it here; where a part of it does not answer, without asking."""
+    """Leave Ray, and end what was started of it here; where a part of it does not answer, without asking.
+
+    Its workers have ended too when this returns: one that lived on would go on writing into the destination.
+    """
     _probes.clear()
     leaving = threading.Thread(target=ray.shutdown, name="leaving Ray", daemon=True)
-    leaving.start()
-    leaving.join(_SHUTDOWN_S)
-    if leaving.is_alive():
-        _kill_parts()
+    with ending_with(_raylet(), _WORKERS_END_S):
+        leaving.start()
+        leaving.join(_SHUTDOWN_S)
+        if leaving.is_alive():
+            _kill_parts()
 
 
 def _end_without_ray() -> None:
@@ -144,6 +150,12 @@ def require_parts() -> None:
 def _own_node() -> Any:
     """Return Ray's handle on the processes that it started for this one; in a cluster there are none."""
     return getattr(_ray_worker, "_global_node", None)
+
+
+def _raylet() -> int | None:
+    """Return the process that started the workers here; None in a cluster."""
+    parts = getattr(_own_node(), "all_processes", {})
+    return next((part.process.pid for part in parts.get("raylet", ())), None)
 
 
 def require_worker() -> None:

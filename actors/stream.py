@@ -32,8 +32,10 @@ def run_stream(
     settings: EngineSettings | None = None,
     restorer_factory: RestorerFactory | None = None,
     sweep: bool = True,
-) -> Iterator[list[OutcomeRow]]:
+) -> Generator[list[OutcomeRow]]:
     """Yield small batches of outcome rows until every row of ``items`` has come out once.
+
+    Whoever may stop early closes it (`contextlib.closing`): that ends the workers and takes away what they left.
 
     Args:
         items: the planned photos, read lazily, a window at a time; millions are fine.

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 _Made = TypeVar("_Made")
 _LOOK_S = 1.0
+_STOP_S = 20.0
 
 
 class OverdueError(Exception):
@@ -24,17 +25,26 @@ class _End:
         self.error = error
 
 
+def _nothing() -> None:
+    """Do nothing."""
+
+
 def within(
-    seconds: float, make: Callable[[], Generator[_Made]], look: Callable[[], None] = lambda: None
+    seconds: float,
+    make: Callable[[], Generator[_Made]],
+    look: Callable[[], None] = _nothing,
+    stop: Callable[[], None] = _nothing,
 ) -> Generator[_Made]:
     """Yield what ``make`` yields; a thread of its own does the waiting, one item ahead.
 
-    Where the caller stops early, the thread closes the generator with the next item, or ends with the process.
+    Where the caller stops early, or is interrupted, the generator is stopped and closed before this returns; where
+    that takes too long, with its next item, or with the process. One that is overdue, or of no use, is left alone.
 
     Args:
         seconds: how long an item may keep the caller waiting.
         make: called in the thread.
         look: called every second while nothing comes; it raises where waiting on is of no use.
+        stop: ends the generator from outside: it is called in another thread, while an item is waited for.
 
     Raises:
         OverdueError: an item was not there in time. The thread waits on.
@@ -61,7 +71,8 @@ def within(
         else:
             put(_End())
 
-    Thread(target=fetch, name="within", daemon=True).start()
+    fetching = Thread(target=fetch, name="within", daemon=True)
+    fetching.start()
     try:
         while True:
             item = _awaited(handed, seconds, look)
@@ -70,8 +81,21 @@ def within(
                     raise item.error
                 return
             yield item
+    except (GeneratorExit, KeyboardInterrupt, SystemExit):
+        stopped.set()
+        _end(fetching, stop)
+        raise
     finally:
         stopped.set()
+
+
+def _end(fetching: Thread, stop: Callable[[], None]) -> None:
+    latest = monotonic() + _STOP_S
+    # What is to be stopped may hang.
+    stopping = Thread(target=stop, name="stopping", daemon=True)
+    stopping.start()
+    for thread in (stopping, fetching):
+        thread.join(max(0.0, latest - monotonic()))
 
 
 def _awaited(handed: Queue[_Made | _End], seconds: float, look: Callable[[], None]) -> _Made | _End:

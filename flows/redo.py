@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import fields, replace
 from functools import cached_property
 from typing import Any
@@ -203,10 +204,8 @@ class Redoer:
                 return RedoRestorer(self._restorer(place, job), mask)
 
             changed = False
-            with OutcomeRecorder(self.catalog, run.id) as recorder:
-                stream = run_stream(
-                    rows, place.job, executor="inline", restorer_factory=restorer, sweep=False
-                )
+            stream = run_stream(rows, place.job, executor="inline", restorer_factory=restorer, sweep=False)
+            with closing(stream), OutcomeRecorder(self.catalog, run.id) as recorder:
                 for outcomes in stream:
                     recorder.add(outcomes)
                     changed |= any(one.error_class == FIXITY_ERROR for one in outcomes)

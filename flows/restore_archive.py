@@ -7,6 +7,7 @@ nothing is cached and a run may be started again at any time. Only a store or a 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any, cast
 
 from prefect import State, Task, flow, task
@@ -171,11 +172,13 @@ def restore_photos(place: Workplace, run: Run, plan: Plan) -> OutcomeRecorder:
     if not plan.pending:
         return recorder
     artifact, breaker = ProgressArtifact(plan.pending), Breaker()
-    with recorder:
-        request = place.request
-        settings = EngineSettings(worker_bytes=request.memory_bytes, workers=request.workers)
-        photos, executor = pending_rows(place, run), request.executor_name
-        for rows in run_stream(photos, place.job, executor=executor, settings=settings):
+    request = place.request
+    settings = EngineSettings(worker_bytes=request.memory_bytes, workers=request.workers)
+    photos, executor = pending_rows(place, run), request.executor_name
+    stream = run_stream(photos, place.job, executor=executor, settings=settings)
+    # Closed here, after what is done was recorded: left to the end of the process, an interrupted one ends no worker.
+    with closing(stream), recorder:
+        for rows in stream:
             recorder.add(rows)
             breaker.hear(rows)
             finished = recorder.outcomes.total()

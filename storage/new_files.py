@@ -117,6 +117,10 @@ def _is_abandoned(path: Path, host: str, process: int) -> bool:
 
 
 def _is_running(process: int) -> bool:
+    with suppress(OSError, IndexError):
+        # One that has ended keeps its number until its parent, or a container's first process, asks how it ended.
+        stat = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
+        return stat.rpartition(")")[2].split()[0] not in "ZX"
     try:
         os.kill(process, 0)
     except ProcessLookupError:

@@ -6,6 +6,7 @@ Stages cannot tell it from the shipped one; it is fast, and the same on every ma
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -22,6 +23,8 @@ KILLER_VALUE = 13
 """A photo of nothing but this value kills the process that looks at it."""
 BREAKER_VALUE = 14
 """A photo of nothing but this value makes the detector raise."""
+SLOW_VALUE = 15
+"""A photo of nothing but this value takes ten minutes."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,8 @@ class MedianRestorer:
     def detect(self, pixels: Pixels) -> DefectDetection:
         if (pixels == KILLER_VALUE).all():
             os._exit(1)
+        if (pixels == SLOW_VALUE).all():
+            time.sleep(600)
         if (pixels == BREAKER_VALUE).all():
             raise RuntimeError("this detector cannot stand fourteen")
         full = np.iinfo(pixels.dtype).max

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from queue import Queue
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -12,14 +14,14 @@ import ray
 
 from actors.errors import EngineError
 from actors.inline import run_inline
-from actors.ray_engine import RayEngine
+from actors.ray_dataset import PhotoDataset, RayEngine
 from actors.ray_session import machines, ray_session
 from actors.resources import EngineSettings, Resources, StageGroup
 from actors.rows import InputRow, OutcomeRow
-from actors.stages.fused import StageName
+from actors.stages.fused import ALL_STAGES, StageName
 from actors.stream import run_stream
 from oldphoto_core.photo import Outcome
-from tests.actors.median_restorer import KILLER_VALUE, absent_weights, median_restorer
+from tests.actors.median_restorer import KILLER_VALUE, SLOW_VALUE, absent_weights, median_restorer
 from tests.actors.photos import clean, job_for, rows, save, save_oriented, scratched
 
 pytestmark = pytest.mark.integration
@@ -117,7 +119,8 @@ def test_stages_in_workers_of_their_own_hand_pixels_on_unchanged(source: Path, t
     groups = ((StageName.READ,), (StageName.DETECT, StageName.RESTORE, StageName.ENHANCE), (StageName.WRITE,))
     plan = tuple(StageGroup(stages, Resources(0.25, 0, 1, 1)) for stages in groups)
     job = job_for(source, tmp_path / "ray", keep_tiers=True)
-    found = {row.key: row for row in RayEngine(job, SETTINGS, median_restorer, plan).stream(items)}
+    dataset = PhotoDataset(items, RayEngine(job, SETTINGS, median_restorer, plan))
+    found = {row.key: row for row in dataset.outcomes()}
     here = {
         row.key: row
         for row in run_inline(items, job_for(source, tmp_path / "here", keep_tiers=True), median_restorer)
@@ -126,6 +129,28 @@ def test_stages_in_workers_of_their_own_hand_pixels_on_unchanged(source: Path, t
     for key, row in here.items():
         assert found[key].outcome is row.outcome
         assert [one.sha256 for one in found[key].derivatives] == [one.sha256 for one in row.derivatives]
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_dataset_is_stopped_while_a_photo_takes_long(source: Path, tmp_path: Path) -> None:
+    save(source / "1.png", scratched())
+    save(source / "2.png", np.full((16, 16, 3), SLOW_VALUE, np.uint8))
+    plan = (StageGroup(ALL_STAGES, Resources(1, 0, 1, 1)),)
+    job = job_for(source, tmp_path / "out")
+    dataset = PhotoDataset(rows(source, ["1.png", "2.png"]), RayEngine(job, SETTINGS, median_restorer, plan))
+    come: Queue[OutcomeRow] = Queue()
+
+    def take() -> None:
+        for outcome in dataset.outcomes():
+            come.put(outcome)
+
+    taking = Thread(target=take, daemon=True)
+    taking.start()
+    assert come.get(timeout=120).key == "1.png"
+    dataset.stop()
+    taking.join(120)
+    assert not taking.is_alive()
+    assert come.empty()
 
 
 @pytest.mark.usefixtures("engine")

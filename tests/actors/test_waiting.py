@@ -75,3 +75,40 @@ def test_who_stops_early_has_the_generator_closed() -> None:
     assert next(made) == 1
     made.close()
     assert closed.wait(LONG)
+
+
+@pytest.mark.parametrize("stopped_by", ["closing it", "an interrupt"])
+def test_what_waits_for_long_is_stopped_and_closed_before_its_caller_goes_on(stopped_by: str) -> None:
+    told, closed = Event(), Event()
+
+    def waiting_for_long() -> Generator[int]:
+        try:
+            yield 1
+            assert told.wait(LONG)
+        finally:
+            closed.set()
+
+    def look() -> None:
+        raise KeyboardInterrupt
+
+    made = within(LONG, waiting_for_long, look, told.set)
+    assert next(made) == 1
+    if stopped_by == "closing it":
+        made.close()
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            next(made)
+    assert closed.is_set()
+
+
+def test_what_hangs_is_not_asked_to_stop() -> None:
+    never, told = Event(), Event()
+
+    def hanging() -> Generator[int]:
+        never.wait()
+        yield 1
+
+    with pytest.raises(OverdueError):
+        next(within(0.1, hanging, stop=told.set))
+    assert not told.is_set()
+    never.set()

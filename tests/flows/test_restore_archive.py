@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+import subprocess
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -234,3 +237,23 @@ def test_weights_that_were_replaced_since_the_plan_are_not_worked_with(
         run(request)
     assert not (archive / "restored").exists()
     assert run(request)["done"] == 1
+
+
+def test_interrupted_while_an_outcome_is_recorded_it_leaves_nothing_unfinished(
+    request_: RestoreRequest, scans: Path, archive: Path
+) -> None:
+    class Interrupting(Ears):
+        def progress(self, progress: Progress) -> None:
+            if progress.phase == "restore":
+                # As a worker leaves it that is ended in the middle of a mask.
+                worker = subprocess.Popen([sys.executable, "-c", ""])
+                worker.wait()
+                left = f".oldphoto-{socket.gethostname()}-{worker.pid}-0123456789abcdef.part"
+                (archive / "masks" / left).write_bytes(b"half")
+                raise KeyboardInterrupt
+
+    write_photos(scans, 2)
+    # Whoever catches it holds the frames that it passed, and with them all that nobody has closed.
+    with listening(Interrupting()), pytest.raises(KeyboardInterrupt):
+        run(request_)
+    assert not list(archive.rglob("*.part"))

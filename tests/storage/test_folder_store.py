@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -232,6 +233,16 @@ def test_a_killed_writers_partial_file_is_swept_and_a_living_ones_is_not(folder:
     yesterday = time.time() - 25 * 3600
     os.utime(strangers, (yesterday, yesterday))
     assert folder.sweep_partials() == 1
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="an ended process is told by /proc")
+def test_a_writer_that_ended_and_that_nobody_has_asked_after_is_dead(folder: FolderStore) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as writer:
+        os.waitid(os.P_PID, writer.pid, os.WEXITED | os.WNOWAIT)
+        left = folder.root / f".oldphoto-{socket.gethostname()}-{writer.pid}-0123456789abcdef.part"
+        left.write_bytes(b"half")
+        assert folder.sweep_partials() == 1
+    assert not left.exists()
 
 
 @pytest.mark.parametrize("key", ["x" * 256, "a/.hidden", "nul\0"])
