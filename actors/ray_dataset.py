@@ -61,7 +61,7 @@ class PhotoDataset:
     def outcomes(self) -> Generator[OutcomeRow]:
         """Yield outcomes as the dataset produces them; photos whose workers were killed are missing."""
         self._dataset = self._built()
-        # Nothing ahead, as `iter_rows` would have it: each outcome would wait for the next one, be that a glass plate's.
+        # Nothing ahead, unlike `iter_rows`: an outcome would wait for the next one, be that a glass plate's.
         for table in self._dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
             for row in table.to_pylist():
                 yield settled(unpack(row))
