@@ -11,7 +11,7 @@ Why it is set up as it is (measured, Ray 2.60):
 from __future__ import annotations
 
 import warnings
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,7 +62,10 @@ class PhotoDataset:
         """Yield outcomes as the dataset produces them; photos whose workers were killed are missing."""
         self._dataset = self._built()
         # Nothing ahead, unlike `iter_rows`: an outcome would wait for the next one, be that a glass plate's.
-        for table in self._dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
+        tables: Iterable[Any] = self._dataset.iter_batches(
+            batch_size=None, batch_format="pyarrow", prefetch_batches=0
+        )
+        for table in tables:
             for row in table.to_pylist():
                 yield settled(unpack(row))
 
