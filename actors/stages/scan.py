@@ -63,7 +63,7 @@ class ScanStage:
 
         Raises:
             PhotoError: the file cannot be decoded.
-            FixityError: the file has changed since it was ingested.
+            FixityError: the file has changed since it was ingested, or while it was read.
             StorageError: a store refuses, or the disk for temporary files is full.
         """
         if not photo.by_parts:
@@ -77,6 +77,8 @@ class ScanStage:
                 memory=self.job.photo_memory,
                 limits=self.job.limits,
             )
+            # It was read once more after it was hashed, and may have been replaced between.
+            self._verified(photo.input, path)
             found = self.restorer.restore_scan(scan.pixels, workspace, self.kept)
             done = replace(
                 photo,

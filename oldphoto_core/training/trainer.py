@@ -16,6 +16,7 @@ from pickle import UnpicklingError
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import nn
 
 from oldphoto_core.device import computes_in_bfloat16
@@ -153,7 +154,7 @@ class Trainer:
         """Write the checkpoint, then the moving average's weights with their card.
 
         Raises:
-            TrainingError: weights are no longer finite; nothing is written.
+            TrainingError: weights are no longer finite, or the disk does not take them; earlier ones stay.
         """
         if not all(bool(one.isfinite().all()) for one in self.network.parameters()):
             raise self._diverged("Weights are no longer finite")
@@ -173,9 +174,18 @@ class Trainer:
                 "judge_optimiser": self.judge_optimiser.state_dict(),
             }
         temporary = self.checkpoint_path.with_suffix(".part")
-        torch.save(state, temporary)
-        temporary.replace(self.checkpoint_path)
-        save_weights(self.average, self.settings.out, self._card())
+        try:
+            torch.save(state, temporary)
+            temporary.replace(self.checkpoint_path)
+            save_weights(self.average, self.settings.out, self._card())
+        # Torch and safetensors have errors of their own for a full disk.
+        except (OSError, RuntimeError, SafetensorError) as error:
+            raise TrainingError(
+                f"What was learnt in {self.step} steps cannot be written to {self.checkpoint_path.parent}: {error}. "
+                "Free space there; --resume goes on from the last checkpoint."
+            ) from error
+        finally:
+            temporary.unlink(missing_ok=True)
 
     def _train_step(self, batch: Batch) -> Losses:
         seed = (self.settings.seed * 1_000_003 + self.step) % 2**63

@@ -14,18 +14,25 @@ from oldphoto_core.weights.cards import WeightsIdentity, checked_card, write_car
 
 
 def save_weights(network: nn.Module, path: Path, card: dict[str, Any]) -> None:
-    """Write half-precision weights and their card (``sha256`` is filled in), replacing older ones."""
+    """Write half-precision weights and their card (``sha256`` is filled in), replacing older ones.
+
+    Raises:
+        OSError, safetensors.SafetensorError: the disk does not take them; nothing unfinished stays.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {
         name: (tensor.half() if tensor.is_floating_point() else tensor).contiguous().cpu()
         for name, tensor in network.state_dict().items()
     }
     temporary = path.with_suffix(".part")
-    save_file(tensors, temporary)
-    digest = hashlib.sha256(temporary.read_bytes()).hexdigest()
-    # safetensors makes files that only their owner can read; weights are read by every worker.
-    temporary.chmod(0o644)
-    temporary.replace(path)
+    try:
+        save_file(tensors, temporary)
+        digest = hashlib.sha256(temporary.read_bytes()).hexdigest()
+        # safetensors makes files that only their owner can read; weights are read by every worker.
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
     write_card(path, {**card, "sha256": digest})
 
 

@@ -7,6 +7,8 @@ vanish when the whole picture is seen.
 
 from __future__ import annotations
 
+import math
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +16,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.lib.format import open_memmap
+from numpy.lib.format import open_memmap, write_array_header_1_0
 from numpy.typing import NDArray
 
 from oldphoto_core.image_io import turns
@@ -77,10 +79,14 @@ def build(picture: StoredPicture, orientation: int, folder: Path, *, keep_larges
         orientation: EXIF value 1–8 of the stored pixels.
         folder: must exist.
         keep_largest: keep the largest value instead of the mean (masks, probabilities).
+
+    Raises:
+        OSError: the disk is full, or does not take them for another reason.
+        PhotoError: a piece of the picture cannot be decoded.
     """
     width, height = upright_size(picture.width, picture.height, orientation)
     shape = (height, width, 3) if picture.is_colour else (height, width)
-    level: NDArray[np.uint8] = open_memmap(folder / "0.npy", mode="w+", dtype=np.uint8, shape=shape)
+    level = _created(folder / "0.npy", shape)
     stored = stored_view(level, orientation)
     for block in picture.blocks:
         rows, columns = block.pixels.shape[:2]
@@ -91,10 +97,20 @@ def build(picture: StoredPicture, orientation: int, folder: Path, *, keep_larges
         level = _halve(level, folder / f"{number}.npy", keep_largest=keep_largest)
 
 
+def _created(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Return a new level, mapped. Raises OSError."""
+    with path.open("xb") as file:
+        write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+        # Reserved now: a full disk met through a map would kill the desk instead of raising.
+        os.posix_fallocate(file.fileno(), file.tell(), math.prod(shape))
+    level: NDArray[np.uint8] = open_memmap(path, mode="r+")
+    return level
+
+
 def _halve(level: NDArray[np.uint8], path: Path, *, keep_largest: bool) -> NDArray[np.uint8]:
     height, width = level.shape[:2]
     shape = ((height + 1) // 2, (width + 1) // 2, *level.shape[2:])
-    half = open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+    half = _created(path, shape)
     for row in range(0, height, _BAND_ROWS):
         band = level[row : row + _BAND_ROWS]
         half[row // 2 : row // 2 + (band.shape[0] + 1) // 2] = _halved(band, keep_largest=keep_largest)

@@ -6,6 +6,7 @@ go (:mod:`review.pictures.room`). It may be deleted at any time. It never lies a
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
@@ -20,6 +21,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from oldphoto_core.errors import StorageError
 from review.files import DeskFiles
 from review.pictures.blocks import StoredPicture, open_picture
 from review.pictures.pyramid import Pyramid, build, stored_view, upright_size
@@ -32,6 +34,7 @@ _OPEN_PYRAMIDS = 64
 _DECODERS = 2
 """So many pictures are decoded at a time: this, not the number of requests, bounds the memory."""
 _OVERSAMPLING = 3
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ class PictureShelf:
         if pyramid is not None:
             _touch(folder)
             return pyramid
-        with self._making_room(folder), self._only_one(wanted.name):
+        with self._making_room(folder), self._only_one(wanted.name), self._full_disk_told():
             pyramid = _once_more(lambda: self._ready(wanted, folder))
         with self._guard:
             self._opened[wanted.name] = pyramid
@@ -101,7 +104,7 @@ class PictureShelf:
         path = self.folder / "thumbnails" / f"{wanted.name}-{side}.jpg"
         if (data := _kept(path)) is not None:
             return data
-        with self._making_room(path), self._only_one(path.name):
+        with self._making_room(path), self._only_one(path.name), self._full_disk_told():
             if (data := _kept(path)) is None:
                 small = _once_more(lambda: self._small(wanted, side))
                 data = encode(fitted(small, side), Paint.PHOTO)
@@ -121,8 +124,11 @@ class PictureShelf:
         folder = self.folder / "pyramids" / wanted.name
         if folder.is_dir():
             return np.asarray(Pyramid(folder).at_least(side))
-        with self._decoders, open_picture(self._fetch(wanted), key=wanted.key) as picture:
-            return _sampled(picture, wanted.orientation, side)
+        with self._decoders:
+            with open_picture(self._fetch(wanted), key=wanted.key) as picture:
+                small = _sampled(picture, wanted.orientation, side)
+            self._still_the_same(wanted)
+        return small
 
     def _build(self, wanted: PictureRequest, folder: Path) -> None:
         partial = folder.with_name(f".{folder.name}.{secrets.token_hex(8)}")
@@ -132,6 +138,7 @@ class PictureShelf:
             try:
                 with open_picture(path, key=wanted.key) as picture:
                     build(picture, wanted.orientation, partial, keep_largest=wanted.keep_largest)
+                self._still_the_same(wanted)
                 self._room.added(size_of(partial))
                 _settle(partial, folder)
             finally:
@@ -143,6 +150,22 @@ class PictureShelf:
             # Also where it lay there already: telling them apart is not worth the trouble.
             self._room.added(size_of(path))
         return path
+
+    def _still_the_same(self, wanted: PictureRequest) -> None:
+        """Verify a picture once more: it was read again after it was hashed, and may have been replaced between."""
+        self.files.verify_again(wanted.uri, wanted.sha256)
+
+    @contextmanager
+    def _full_disk_told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            raise StorageError(
+                f"{self.folder} has no room for the desk's own copies of pictures ({error.strerror}). See to that "
+                "disk, or start the desk with another --cache."
+            ) from error
 
     @contextmanager
     def _making_room(self, keep: Path) -> Iterator[None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from actors.inline import run_inline, settled
 from actors.job import RestoreJob
 from actors.rows import OutcomeRow, PhotoRow
 from actors.stages.fused import FusedStage
+from oldphoto_core.image_io import DecodedScan, decode_scan
 from oldphoto_core.memory import WORKING_SET
 from oldphoto_core.photo import Outcome, Tier
 from oldphoto_core.settings import RestoreSettings
@@ -108,6 +110,23 @@ def test_a_file_that_changed_since_ingest_is_quarantined(
     job = replace(job_for(scans, tmp_path / "out"), weights=weights, memory=TINY)
     (row,) = run_inline([item], job)
     assert (row.outcome, row.error_class) == (Outcome.QUARANTINED, "fixity")
+
+
+def test_a_file_that_is_replaced_while_it_is_read_is_quarantined(
+    scans: Path, tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By parts a file is read twice: for its digest, then for its pixels."""
+    items = rows(scans, ["c.tif"])
+
+    def after_it_was_hashed(path: Path, **how: Any) -> DecodedScan:
+        save(path, scratched(91, 70, dtype=np.uint16))
+        return decode_scan(path, **how)
+
+    monkeypatch.setattr("actors.stages.scan.decode_scan", after_it_was_hashed)
+    job = replace(job_for(scans, tmp_path / "out"), weights=weights, memory=TINY)
+    (row,) = run_inline(items, job)
+    assert (row.outcome, row.error_class) == (Outcome.QUARANTINED, "fixity")
+    assert not (tmp_path / "out/restored").exists()
 
 
 def test_a_conflicting_name_gets_the_digest_of_the_scan(scans: Path, tmp_path: Path, weights: Path) -> None:

@@ -9,6 +9,7 @@ import shutil
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from oldphoto_core.errors import PhotoError
+from oldphoto_core.errors import FixityError, PhotoError, StorageError
 from review.files import DeskFiles
 from review.pictures import PictureRequest, PictureShelf
+from review.pictures.pyramid import _created
 from storage import S3Store
+from tests.full_disk import no_file_larger_than
 
 pytestmark = pytest.mark.integration
 
@@ -42,6 +45,13 @@ def shelf_over(bucket: str, tmp_path: Path, objects: dict[str, bytes], limit: in
 
 def request_of(bucket: str, objects: dict[str, bytes], key: str) -> PictureRequest:
     return PictureRequest(key, f"s3://{bucket}/{key}", hashlib.sha256(objects[key]).hexdigest())
+
+
+def in_folder(folder: Path) -> tuple[PictureShelf, PictureRequest]:
+    """Return a shelf for ``a.png`` in a folder, and the request for it."""
+    shelf = PictureShelf(DeskFiles([str(folder)], folder / "cache"), folder / "cache", LIMIT)
+    data = (folder / "a.png").read_bytes()
+    return shelf, PictureRequest("a.png", str(folder / "a.png"), hashlib.sha256(data).hexdigest())
 
 
 def size_of(folder: Path) -> int:
@@ -192,3 +202,39 @@ def test_a_picture_that_cannot_be_shown_is_tried_by_one_at_a_time_and_leaves_not
         assert all(pool.map(refused, range(12)))
     assert most == [1]
     assert not shelf._making
+
+
+@pytest.mark.parametrize("make", [PictureShelf.pyramid, partial(PictureShelf.thumbnail, side=100)])
+def test_a_full_disk_is_told_and_leaves_nothing(make: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(noise(1))
+    shelf, request = in_folder(tmp_path)
+    with no_file_larger_than(1000), pytest.raises(StorageError, match="--cache"):
+        make(shelf, request)
+    assert not size_of(shelf.folder)
+    assert not [path for path in shelf.folder.rglob("*") if path.name.startswith(".")]
+    assert make(shelf, request)
+
+
+def test_a_levels_room_is_reserved_before_it_is_mapped(tmp_path: Path) -> None:
+    """On a full disk a map without room would end the desk: no error, a signal."""
+    _created(tmp_path / "0.npy", (1000, 1000))
+    assert (tmp_path / "0.npy").stat().st_blocks * 512 >= 1_000_000
+
+
+@pytest.mark.parametrize("make", [PictureShelf.pyramid, partial(PictureShelf.thumbnail, side=100)])
+def test_a_picture_that_is_replaced_while_it_is_read_is_not_shown(
+    make: Callable[..., Any], tmp_path: Path
+) -> None:
+    (tmp_path / "a.png").write_bytes(noise(1))
+    shelf, request = in_folder(tmp_path)
+    fetch = shelf.files.fetch
+
+    def replaced_afterwards(uri: str, sha256: str) -> Path:
+        path = fetch(uri, sha256)
+        path.write_bytes(noise(2))
+        return path
+
+    shelf.files.__dict__["fetch"] = replaced_afterwards
+    with pytest.raises(FixityError):
+        make(shelf, request)
+    assert not size_of(shelf.folder)

@@ -22,6 +22,7 @@ from oldphoto_core.training.settings import TrainingSettings
 from oldphoto_core.training.trainer import Status, Trainer, update_average
 from oldphoto_core.weights.cards import read_card
 from oldphoto_core.weights.store import load_weights
+from tests.full_disk import no_file_larger_than
 
 
 def _half_precision_agrees(network: nn.Module, path: Path) -> bool:
@@ -214,6 +215,21 @@ def test_an_interrupt_waits_for_the_end_of_its_step(
     assert stopped.step == 3
     for mine, theirs in zip(stopped.network.parameters(), whole.network.parameters(), strict=True):
         assert torch.equal(mine, theirs)
+
+
+@pytest.mark.parametrize("limit", [20_000, 3_000_000])
+def test_a_full_disk_is_told_and_keeps_the_checkpoint(training_data: Path, limit: int) -> None:
+    settings = _settings("vae-clean", training_data, 1, batch=1, crop=32)
+    Trainer(settings).run()
+    folder = settings.out.parent
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    more = Trainer(replace(settings, max_steps=2, resume=True))
+    with no_file_larger_than(limit), pytest.raises(TrainingError, match="--resume"):
+        more.run()
+    after = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert after.keys() == before.keys()
+    checkpoint = settings.out.with_suffix(".checkpoint.pt").name
+    assert after[checkpoint] == before[checkpoint]
 
 
 def test_weights_that_are_no_numbers_replace_no_checkpoint(training_data: Path) -> None:
