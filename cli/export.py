@@ -163,8 +163,9 @@ def print_summary(summary: PackageSummary) -> None:
         typer.echo(f"… and {summary['left_out'] - _SHOWN:,} more")
     if not summary["written"]:
         typer.echo(
-            f"Nothing was written: {summary['left_out']:,} photos are not approved. Decide on them "
-            "(oldphoto review), or leave them out with --approved-only."
+            f"Nothing was written: {summary['left_out']:,} photos are not approved. Decide on those that were "
+            "restored (oldphoto review), see to the others (oldphoto show KEY), or leave them all out with "
+            "--approved-only."
         )
         return
     left = f", {summary['left_out']:,} left out" if summary["left_out"] else ""

@@ -54,7 +54,7 @@ def publish(
         first = ", ".join(one["key"] for one in summary["refused"][:10])
         raise UsageError(
             f"{summary['left_out']} photos are not approved, so nothing was published: {first} … "
-            "Decide on them at the review desk, or set approved_only."
+            "Decide on them at the review desk, see to those that were not restored, or set approved_only."
         )
     if summary["unavailable"]:
         get_run_logger().warning(

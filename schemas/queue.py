@@ -61,14 +61,6 @@ def count(connection: Connection, wanted: QueueFilter) -> list[QueueCount]:
     ]
 
 
-def flagged_counts(connection: Connection, codes: Sequence[str]) -> dict[str, int]:
-    """Return how many photos each of these flags marks, from the tally alone; replaced results do not count."""
-    standing = Tally.decision != Standing.REPLACED.value
-    query = select(Tally.code, func.sum(Tally.photos)).where(Tally.code.in_(codes), standing)
-    query = query.group_by(Tally.code)
-    return {row[0]: int(row[1]) for row in connection.execute(query)}
-
-
 def page(
     connection: Connection, wanted: QueueFilter, *, after: str | None, limit: int
 ) -> tuple[list[tuple[int, float]], str | None]:

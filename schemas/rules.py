@@ -27,7 +27,7 @@ from sqlalchemy import (
     select,
 )
 
-from schemas import audit, queue, queue_upkeep, session
+from schemas import audit, queue_upkeep, session
 from schemas.audit import AuditEntry
 from schemas.errors import CatalogUseError
 from schemas.listing import require_collection
@@ -113,6 +113,7 @@ def reflag(
 ) -> list[FlagCount]:
     """Raise and take back these rules' flags on all photos that were restored; return how many each marks.
 
+    Counted are present results, as by `calibrate`; earlier ones that somebody decided on keep their flags too.
     A transaction for each range of work items, so that nobody waits long. Photos that are decided keep their
     decision: flags raised on them are closed. An interrupted call can simply be repeated.
 
@@ -130,10 +131,7 @@ def reflag(
     with session.write(engine) as connection:
         # What the tallies know of lowest and highest values may be of flags that are no more.
         queue_upkeep.recount(connection)
-        counts = queue.flagged_counts(connection, [rule.code for rule in rules])
-    return [
-        FlagCount(rule.code, rule.measurement, rule.threshold, counts.get(rule.code, 0)) for rule in rules
-    ]
+        return calibrate(connection, rules)[1]
 
 
 def calibrate(
