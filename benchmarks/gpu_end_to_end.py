@@ -173,7 +173,7 @@ def translate(translator: LatentTranslator, pixels: NDArray[np.uint8], mask: NDA
     """Translate from memory to memory."""
     restored = MemoryRaster(np.empty_like(pixels))
     translate_into(
-        translator, translator.settings, MemoryRaster(pixels), MemoryRaster(mask), restored, coverage=1e-3
+        translator, translator.settings, MemoryRaster(pixels), MemoryRaster(mask), restored, damaged=True
     )
 
 

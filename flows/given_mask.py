@@ -80,13 +80,15 @@ class RedoRestorer:
                 f"The mask is {self.mask.shape[1]} × {self.mask.shape[0]}, the photo {pixels.shape[1]} × "
                 f"{pixels.shape[0]} pixels. Edit the mask of this very photo."
             )
-        return DefectDetection(self.mask.astype("float32"), self.mask)
+        return DefectDetection(self.mask.astype("float32"), self.mask, drawn=True)
 
     def translate(
         self, pixels: Pixels, detection: DefectDetection, *, fill_only: bool = False
     ) -> TranslationLike:
         """Make the two lower tiers."""
-        return self.inner.translate(pixels, detection, fill_only=fill_only)
+        # Between the stages nobody says who made the mask.
+        told = replace(detection, drawn=self.mask is not None)
+        return self.inner.translate(pixels, told, fill_only=fill_only)
 
     def enhance(
         self, pixels_original: Pixels, restored: Pixels, *, refine: bool = True

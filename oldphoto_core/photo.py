@@ -85,10 +85,14 @@ class Face:
 
 @dataclass(frozen=True)
 class DefectDetection:
-    """Where the detector sees damage: ``H×W`` probability and the hysteresis mask made of it."""
+    """Where the detector sees damage: ``H×W`` probability and the hysteresis mask made of it.
+
+    ``drawn`` says that a person drew the mask, and means each pixel of it.
+    """
 
     probability: Probability
     mask: Mask
+    drawn: bool = False
 
     @property
     def coverage(self) -> float:

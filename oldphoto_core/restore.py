@@ -27,7 +27,7 @@ from oldphoto_core.provision import Provision
 from oldphoto_core.raster import MemoryRaster, Raster, Workspace
 from oldphoto_core.scan import ScanRestoration, restore_scan
 from oldphoto_core.settings import Config, RestoreSettings
-from oldphoto_core.steps import detect_into, translate_into
+from oldphoto_core.steps import detect_into, is_reason, translate_into
 from oldphoto_core.weights.load import load_networks
 
 
@@ -165,7 +165,7 @@ class Restorer:
             MemoryRaster(pixels),
             MemoryRaster(mask),
             MemoryRaster(restored),
-            coverage=detection.coverage,
+            damaged=is_reason(detection.coverage, self.settings, drawn=detection.drawn),
             fill_only=fill_only,
         )
         made = restored if change.complete else pixels
@@ -211,7 +211,7 @@ def given_mask(mask: Mask, pixels: Pixels) -> DefectDetection:
     """Return a mask that somebody drew as a detection (probability 0 or 1)."""
     check_mask(mask, pixels.shape[:2])
     # Through bool: a mask drawn in 0 and 255 has no probability of 255.
-    return DefectDetection(mask.astype(bool).astype(np.float32), mask.astype(bool))
+    return DefectDetection(mask.astype(bool).astype(np.float32), mask.astype(bool), drawn=True)
 
 
 def load_restorer(

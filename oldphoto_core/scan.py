@@ -21,7 +21,7 @@ from oldphoto_core.photo import Face, Flag, Tier
 from oldphoto_core.pixels import check_mask
 from oldphoto_core.raster import Raster, Workspace, bands
 from oldphoto_core.settings import RestoreSettings
-from oldphoto_core.steps import detect_into, translate_into
+from oldphoto_core.steps import detect_into, is_reason, translate_into
 
 
 class Stages(Protocol):
@@ -92,7 +92,7 @@ def restore_scan(
         pixels,
         grown,
         restored,
-        coverage=facts.masked / facts.pixels,
+        damaged=is_reason(facts.masked / facts.pixels, settings, drawn=given is not None),
         fill_only=fill_only,
     )
     measured = {**facts.measurements(), **change.measurements}

@@ -82,6 +82,17 @@ def detect_into(
     return hysteresis_into(probability, mask, settings, workers=detector.link.workers)
 
 
+def is_reason(share: float, settings: RestoreSettings, *, drawn: bool = False) -> bool:
+    """Return whether a mask is a reason to restore a photo: a detected one from `needed_mask` on, a drawn one always.
+
+    Args:
+        share: of the photo, that the mask takes before it is dilated.
+        settings: the threshold.
+        drawn: by a person, who means each pixel of it.
+    """
+    return share > 0 if drawn else share >= settings.needed_mask
+
+
 def translate_into(
     translator: LatentTranslator,
     settings: RestoreSettings,
@@ -89,7 +100,7 @@ def translate_into(
     mask: Raster,
     restored: Raster,
     *,
-    coverage: float,
+    damaged: bool,
     fill_only: bool = False,
 ) -> Change:
     """Write the restored tier, and judge whether the photo needed it.
@@ -102,13 +113,12 @@ def translate_into(
         pixels: the photo as stored.
         mask: the dilated mask.
         restored: shaped and typed like ``pixels``.
-        coverage: share of the photo that the mask took before it was dilated.
+        damaged: the mask is a reason to restore the photo; see `is_reason`.
         fill_only: no tier above the conserved one is made of this, so that what the translation does outside the
             mask reaches nobody: it is no reason to touch the photo, and is not measured. Only tiles from which a
             fill takes something are written.
     """
     height, width = pixels.shape[:2]
-    damaged = coverage >= settings.needed_mask
     if fill_only and not damaged:
         return Change(needed=False, measurements=dict(_UNTOUCHED), complete=False)
     seen = overview(pixels, translator.link.workers)

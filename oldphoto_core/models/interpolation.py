@@ -13,8 +13,11 @@ from torch import Tensor
 
 from oldphoto_core.models.box import window_sums
 
-WINDOWS = (3, 3, 5, 5, 5, 5)
-"""Side of the averaging square at each level of the pyramid; each level halves the resolution."""
+WINDOWS = (3, 3, 5, 5, 5, 5, 5, 5, 5, 5)
+"""Side of the averaging square at each level of the pyramid; each level halves the resolution.
+
+So many that in a tile every pixel has something to go by, be it the far rim of a hole as wide as the tile.
+"""
 _COARSER = 1e-3
 """Importance of a level against the one below: coarse averages count where finer ones know nothing."""
 
@@ -24,7 +27,7 @@ def interpolated(pictures: Tensor, mask: Tensor) -> Tensor:
 
     Args:
         pictures: ``B×C×H×W``.
-        mask: ``B×1×H×W`` bool, True = to be filled. Where nothing is intact within about 200 pixels the
+        mask: ``B×1×H×W`` bool, True = to be filled. Where nothing is intact within about a thousand pixels the
             result is 0.
     """
     intact = (~mask).to(pictures.dtype)

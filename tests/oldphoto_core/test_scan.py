@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
+from flows.given_mask import RedoRestorer
 from oldphoto_core import steps
 from oldphoto_core.errors import StorageError, UsageError, WeightsError
-from oldphoto_core.photo import Pixels, Tier
+from oldphoto_core.photo import DefectDetection, Pixels, Tier
 from oldphoto_core.raster import FileRaster, InMemory, MemoryRaster, OnDisk, reduced, whole
 from oldphoto_core.restore import Restorer, load_restorer
 from oldphoto_core.scan import restore_scan
@@ -21,9 +22,13 @@ ALL = frozenset({Tier.CONSERVED, Tier.RESTORED, Tier.ENHANCED})
 
 
 @pytest.fixture(scope="module")
-def restorer(tmp_path_factory: pytest.TempPathFactory) -> Restorer:
-    folder = write_weights(tmp_path_factory.mktemp("weights"))
-    return load_restorer(device="cpu", weights=folder, settings=RestoreSettings(tile=128, halo=32))
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_weights(tmp_path_factory.mktemp("weights"))
+
+
+@pytest.fixture(scope="module")
+def restorer(weights: Path) -> Restorer:
+    return load_restorer(device="cpu", weights=weights, settings=RestoreSettings(tile=128, halo=32))
 
 
 def _on_disk(pixels: Pixels) -> FileRaster:
@@ -168,6 +173,30 @@ def test_a_drawn_mask_needs_no_detector_and_may_be_drawn_in_any_number(
         assert np.array_equal(whole(found.tiers[tier]), made)
     with pytest.raises(WeightsError, match="give a mask"):
         blind.restore_scan(MemoryRaster(pixels), InMemory(), ALL)
+
+
+@pytest.mark.parametrize("tiers", [ALL, frozenset({Tier.CONSERVED})])
+def test_a_drawn_mask_of_one_pixel_is_a_reason(weights: Path, tiers: frozenset[Tier]) -> None:
+    """Found by the detector it would be a speck, and the photo sound."""
+    strict = RestoreSettings(tile=128, halo=32, needed_mask=0.01, needed_change=1.0)
+    hard = load_restorer(device="cpu", weights=weights, settings=strict)
+    pixels = aged_photo(7, width=150, height=120)
+    mask = np.zeros(pixels.shape[:2], bool)
+    mask[60, 70] = True
+    found = hard.restore_scan(MemoryRaster(pixels), InMemory(), tiers, MemoryRaster(mask))
+    assert found.needed
+    filled = whole(found.tiers[Tier.CONSERVED])
+    redo = RedoRestorer(hard, mask)
+    detected = redo.detect(pixels)
+    # As it comes out of the detect stage: probability and mask.
+    between = DefectDetection(detected.probability, detected.mask)
+    for translation in (
+        hard.translate(pixels, detected, fill_only=len(tiers) == 1),
+        redo.translate(pixels, between, fill_only=len(tiers) == 1),
+    ):
+        assert translation.needed
+        assert np.array_equal(translation.conserved, filled)
+    assert not hard.translate(pixels, between, fill_only=len(tiers) == 1).needed
 
 
 def test_a_drawn_mask_of_many_like_marks_is_taken_as_drawn(restorer: Restorer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from oldphoto_core.latent.translator import LatentTranslator
@@ -28,6 +29,17 @@ def test_intact_pixels_are_kept_and_what_was_under_the_mask_does_not_matter() ->
 def test_a_flat_picture_is_filled_flat() -> None:
     mask = hole()
     flat = torch.full((1, 3, 96, 96), -0.3)
+    torch.testing.assert_close(interpolated(torch.where(mask, torch.ones(()), flat), mask), flat)
+
+
+@pytest.mark.parametrize("side", [260, 400, 700, 900])
+@pytest.mark.parametrize("where", ["middle", "corner"])
+def test_a_wide_hole_in_a_flat_picture_is_filled_flat(side: int, where: str) -> None:
+    """A torn-off corner of half an inch is as wide."""
+    begin = (960 - side) // 2 if where == "middle" else 0
+    mask = torch.zeros(1, 1, 960, 960, dtype=torch.bool)
+    mask[..., begin : begin + side, begin : begin + side] = True
+    flat = torch.full((1, 1, 960, 960), -0.3)
     torch.testing.assert_close(interpolated(torch.where(mask, torch.ones(()), flat), mask), flat)
 
 
