@@ -5,8 +5,9 @@ few dozen pixels a wall in mist looks the same, so that it is decided once, for 
 `models.fading_estimator` reads from features of the overview where black and white have gone to, and the tones
 between them are spread over the full range, ``(y − black) / (white − black)``, alike in all channels.
 
-Nothing is lost by it: the levels never lie inside the range of tones that the photo uses, so that no tone is clipped
-but those of the one pixel in two hundred at either end. And doing nothing is the rule: a small loss is none.
+Little is lost by it: the levels never lie inside the range of tones that the overview uses, so that none of its tones
+is clipped but those of the one pixel in two hundred at either end; of the photo those of grain and screens that are
+finer than the overview are, too. And doing nothing is the rule: a small loss is none.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ LEAST_LOST = 0.08
 MOST_LOST = 0.3
 """More than so much is given back at neither end."""
 _USED = (0.005, 0.995)
-"""The tones that a photo uses lie between these quantiles of its darkest and of its brightest channel."""
+"""The tones that an overview uses lie between these quantiles of its darkest and of its brightest channel."""
 
 
 @dataclass(frozen=True)
