@@ -12,6 +12,7 @@ import bagit
 
 from flows.package_files import (
     bag_path,
+    check_whole,
     collection_folder,
     copy_new,
     missing,
@@ -53,7 +54,8 @@ class PremisPackage:
         self.files += 1
 
     def finish(self) -> None:
-        """Do nothing: each document stands for itself."""
+        """Look whether all documents are there. Raises StorageError."""
+        check_whole(self.folder, self.files)
 
 
 class BagPackage:
@@ -91,6 +93,7 @@ class BagPackage:
 
     def finish(self) -> None:
         """Make the folder a bag. Raises StorageError, also where it is not one that other programs accept."""
+        check_whole(self.folder, self.files)
         info = {"External-Description": _ALTERED, "Internal-Sender-Description": "Exported by oldphoto"}
         try:
             # The library hashes what lies on disk, not what was meant to be written.
@@ -101,6 +104,8 @@ class BagPackage:
             raise StorageError(
                 f"The bag cannot be finished: {error}. See to the disk and export again."
             ) from error
+        # Hashing takes long, and of what vanished before it the library knows nothing.
+        check_whole(self.folder / "data", self.files)
 
     def _place(self, dossier: Dossier, path: str) -> Path:
         whole = f"{collection_folder(dossier['collection'])}/{path}"

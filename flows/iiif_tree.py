@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.package_files import collection_folder, missing, placed, write_new
+from flows.package_files import check_whole, collection_folder, missing, placed, write_new
 from flows.previews import shrink
 from oldphoto_core.fixity import sha256_bytes, verify
 from oldphoto_core.image_io import Display, decode, encode_jpeg_preview, encode_mask, to_upright, turns
@@ -78,12 +78,13 @@ class IiifPackage:
             self._turn_page()
 
     def finish(self) -> None:
-        """Write the collection that leads to all of it."""
+        """Write the collection that leads to all of it. Raises StorageError, also where a file is gone."""
         if self._page or not self._pages:
             self._turn_page()
         self._write(
             "collection.json", collection("oldphoto", self._pages, self.base, "collection.json", "Collection")
         )
+        check_whole(self.folder, self.files)
 
     def _turn_page(self) -> None:
         number = len(self._pages) + 1

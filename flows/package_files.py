@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import unicodedata
@@ -9,33 +10,39 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from oldphoto_core.errors import StorageError
+from oldphoto_core.errors import StorageError, UsageError
 from oldphoto_core.fixity import sha256_bytes
 from schemas.rows import FileRow
 from storage import Anywhere
 from storage.base import check_key
 from storage.copies import copy_verified
-
-PART = ".oldphoto-export.part"
-"""What is being built, inside of the destination: so that it is on the same disk."""
+from storage.new_files import is_abandoned, is_partial, partial_name
 
 
 @contextmanager
 def under_construction(destination: Path) -> Iterator[Path]:
     """Give a folder to build in, whose content moves to ``destination`` in the end; else nothing is left.
 
-    Raises StorageError where one of the two cannot be made.
+    It lies inside of the destination, to be on the same disk, and is called after its writer.
+
+    Raises:
+        UsageError: the destination is not free.
+        StorageError: one of the two folders cannot be made, or something was put into the destination meanwhile.
     """
-    is_new, part = not destination.exists(), destination / PART
-    # What a killed export left behind.
-    shutil.rmtree(part, ignore_errors=True)
+    is_new, part = not destination.exists(), destination / partial_name()
     try:
         with _making(destination):
             part.mkdir(parents=True)
+        # Not before: of two that begin at the same moment the later one sees the earlier, or each the other.
+        check_free(destination, besides=part)
+        _sweep(destination, besides=part)
         yield part
+        if not is_free(destination):
+            raise StorageError(
+                f"Files were put into {destination} meanwhile; they were left alone. Export into a new folder."
+            )
         with _making(destination):
-            for path in sorted(part.iterdir()):
-                path.rename(destination / path.name)
+            _move(part, destination)
     finally:
         shutil.rmtree(part, ignore_errors=True)
         if is_new:
@@ -52,12 +59,73 @@ def _making(path: Path) -> Iterator[None]:
         raise StorageError(f"{path} cannot be made: {error.strerror}. Choose another place.") from error
 
 
+def _move(part: Path, destination: Path) -> None:
+    """Move all that is in ``part``, or nothing, also when it is interrupted. Raises OSError."""
+    begun: list[Path] = []
+    try:
+        for path in sorted(part.iterdir()):
+            begun.append(path)
+            path.rename(destination / path.name)
+    except BaseException:
+        for path in begun:
+            # The last one may not have been moved: then what has its name there is somebody else's.
+            if not path.exists():
+                with suppress(OSError):
+                    (destination / path.name).rename(path)
+        raise
+
+
 def is_free(destination: Path) -> bool:
-    """Return whether nothing is at ``destination``, or an empty folder. Raises StorageError."""
+    """Return whether nothing is at ``destination``, or an empty folder, or what is being written or was left.
+
+    Raises StorageError.
+    """
     with _making(destination):
         if not destination.exists():
             return True
-        return destination.is_dir() and all(path.name == PART for path in destination.iterdir())
+        return destination.is_dir() and all(map(is_partial, destination.iterdir()))
+
+
+def check_free(destination: Path, besides: Path | None = None) -> None:
+    """Say that a package cannot go to ``destination``, where somebody else's files are or are being written.
+
+    Raises UsageError, StorageError.
+    """
+    if not is_free(destination):
+        raise UsageError(f"{destination} is there already and not empty. Export into a new folder.")
+    for path in _partials(destination, besides):
+        if not is_abandoned(path):
+            raise UsageError(
+                f"Another oldphoto is writing into {destination}. Wait until it has ended, or export into "
+                f"another folder. If none is at work there, remove {path}."
+            )
+
+
+def _sweep(destination: Path, besides: Path) -> None:
+    """Remove what killed processes left."""
+    for path in filter(is_abandoned, _partials(destination, besides)):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                path.unlink()
+
+
+def _partials(destination: Path, besides: Path | None) -> list[Path]:
+    with _making(destination):
+        if not destination.exists():
+            return []
+        return [path for path in destination.iterdir() if is_partial(path) and path != besides]
+
+
+def check_whole(folder: Path, files: int) -> None:
+    """Raise StorageError where fewer than ``files`` files are left of those that were written below ``folder``."""
+    found = sum(len(names) for _, _, names in os.walk(folder))
+    if found < files or not folder.is_dir():
+        raise StorageError(
+            f"Only {found} of {files} files that were written to {folder} are still there: somebody else removed "
+            "the rest. Export again, into another folder."
+        )
 
 
 def collection_folder(name: str) -> str:

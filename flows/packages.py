@@ -17,7 +17,7 @@ from typing import Literal, Protocol, TypedDict
 
 from flows.bag import BagPackage, PremisPackage
 from flows.iiif_tree import IiifPackage
-from flows.package_files import is_free, under_construction
+from flows.package_files import check_free, under_construction
 from flows.progress import Progress, listener
 from oldphoto_core.errors import UsageError
 from schemas.exports.approval import objection
@@ -91,8 +91,7 @@ class PackageRequest:
         """Say at once what cannot work. Raises UsageError, StorageError."""
         if self.form not in FORMS:
             raise UsageError(f"Photos are not exported as {self.form!r}. Choose one of: {', '.join(FORMS)}.")
-        if not is_free(self.destination):
-            raise UsageError(f"{self.destination} is there already and not empty. Export into a new folder.")
+        check_free(self.destination)
         if self.form == "iiif" and not re.match(r"https?://\S+$", self.base_url or ""):
             raise UsageError(
                 "A IIIF manifest names its files by web address. Say where they will be published: "
@@ -113,7 +112,7 @@ class Package(Protocol):
         """Write one photo, or say in words what keeps it out; then nothing of it is written."""
 
     def finish(self) -> None:
-        """Write what is for the whole."""
+        """Write what is for the whole. Raises StorageError where a file that was written is gone."""
 
 
 @dataclass

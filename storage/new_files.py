@@ -4,6 +4,7 @@ A temporary file in the target's own folder is flushed to disk and then linked t
 name is taken. A reader sees the whole file or none.
 
 Temporary files are named ``.oldphoto-<host>-<process>-<random>.part``. A killed process leaves its last one behind.
+Folders in which a package is built (`flows.package_files`) have such names too.
 """
 
 from __future__ import annotations
@@ -27,8 +28,29 @@ _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.E
 
 
 def partial_name() -> str:
-    """Return a name for a temporary file, by which `sweep` knows it when it is left behind."""
+    """Return a name for a temporary file or folder, by which it is known when it is left behind."""
     return f".oldphoto-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(8)}.part"
+
+
+def is_partial(path: Path) -> bool:
+    """Return whether this is called as `partial_name` calls what is being written."""
+    return _PARTIAL.fullmatch(path.name) is not None
+
+
+def is_abandoned(path: Path) -> bool:
+    """Return whether this is a temporary file or folder that nobody writes any more.
+
+    That of a dead process of this host is so at once, any other (another host's, or one whose process number is in
+    use again) once nothing in it has changed for a day.
+    """
+    match = _PARTIAL.fullmatch(path.name)
+    if match is None:
+        return False
+    if match["host"] == socket.gethostname() and not _is_running(int(match["process"])):
+        return True
+    with suppress(OSError):
+        return time.time() - _last_change(path) > _OTHERS_PARTIAL_AGE
+    return False
 
 
 def place(target: Path, data: bytes | BinaryIO) -> bool:
@@ -44,18 +66,13 @@ def place(target: Path, data: bytes | BinaryIO) -> bool:
 
 
 def sweep(root: Path) -> int:
-    """Remove the temporary files below ``root`` that nobody writes any more; return how many there were.
-
-    Those of dead processes of this host go at once, any other (another host's, or one whose process number is in use
-    again) once it is a day old.
-    """
+    """Remove the temporary files below ``root`` that nobody writes any more; return how many there were."""
     removed = 0
     for folder, names, files in os.walk(root):
         names[:] = [name for name in names if not name.startswith(".")]
         for name in files:
-            match = _PARTIAL.fullmatch(name)
             path = Path(folder, name)
-            if match and _is_abandoned(path, match["host"], int(match["process"])):
+            if is_abandoned(path):
                 with suppress(OSError):
                     path.unlink()
                     removed += 1
@@ -108,12 +125,10 @@ def _flush_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def _is_abandoned(path: Path, host: str, process: int) -> bool:
-    if host == socket.gethostname() and not _is_running(process):
-        return True
-    with suppress(OSError):
-        return time.time() - path.stat().st_mtime > _OTHERS_PARTIAL_AGE
-    return False
+def _last_change(path: Path) -> float:
+    """Return when something was last put into a folder or one below it, or written to a file. Raises OSError."""
+    folders = (Path(folder) for folder, _, _ in os.walk(path))
+    return max(one.stat().st_mtime for one in (path, *folders))
 
 
 def _is_running(process: int) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,3 +21,15 @@ def approve(catalog: Catalog, limit: int | None = None) -> None:
 
 def export(catalog: Catalog, folder: Path, form: str, **more: Any) -> PackageSummary:
     return export_photos(catalog, PackageRequest(form, folder, **more))  # type: ignore[arg-type]
+
+
+def killed_export(destination: Path) -> Path:
+    """Return what an export leaves in ``destination`` that was killed while it wrote."""
+    begin = "import os,sys; from pathlib import Path; from flows.package_files import under_construction; "
+    begin += "building = under_construction(Path(sys.argv[1])); part = building.__enter__(); "
+    begin += "(part / 'data').mkdir(); (part / 'data' / 'x').write_bytes(b'half'); print(part); "
+    begin += "sys.stdout.flush(); os._exit(9)"
+    command = [sys.executable, "-c", begin, str(destination)]
+    killed = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
+    assert killed.returncode == 9
+    return Path(killed.stdout.strip())

@@ -9,13 +9,13 @@ import bagit
 import pytest
 from prefect.artifacts import Artifact
 
-from flows.package_files import PART, collection_folder
+from flows.package_files import collection_folder
 from flows.publish import publish
 from flows.request import RestoreRequest
 from flows.verify_fixity import FilesWrongError, verify_fixity
 from oldphoto_core.errors import FixityError, UsageError
 from schemas.repository import Catalog
-from tests.flows.packages.exporting import BASE, approve, export
+from tests.flows.packages.exporting import BASE, approve, export, killed_export
 
 
 def test_a_file_that_is_not_the_recorded_one_stops_the_export(
@@ -51,10 +51,11 @@ def test_an_export_that_fails_leaves_nothing_behind(
 
 
 def test_into_the_current_folder(archive: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = killed_export(tmp_path)
+    assert left.parent == tmp_path
     monkeypatch.chdir(tmp_path)
-    # As a killed export leaves it.
-    (tmp_path / PART / "data").mkdir(parents=True)
     assert export(archive, Path(), "bag")["written"]
+    assert not left.exists()
     bagit.Bag(str(tmp_path)).validate()
 
 
