@@ -52,7 +52,9 @@ def set_cookie(response: Response, desk: Desk, session: Session) -> None:
         cookie_name(desk),
         session.token,
         httponly=True,
-        samesite="strict",
+        # Links from elsewhere arrive signed in. "strict" withholds the cookie from them, and the sign-in page that
+        # answers would replace it. Nothing that a link reaches changes anything.
+        samesite="lax",
         secure=desk.settings.https,
         path="/",
     )

@@ -80,7 +80,7 @@ def sign_out(request: Request) -> Response:
     desk.sessions.end(request.cookies.get(cookie_name(desk)))
     response = RedirectResponse("/sign-in", 303)
     response.delete_cookie(
-        cookie_name(desk), path="/", secure=desk.settings.https, httponly=True, samesite="strict"
+        cookie_name(desk), path="/", secure=desk.settings.https, httponly=True, samesite="lax"
     )
     return response
 
