@@ -207,11 +207,35 @@ def test_https_binds_the_cookie(desk_with: Callable[..., Desk]) -> None:
     assert "secure" in cookie.lower()
 
 
+@ONE_DATABASE
+@pytest.mark.parametrize(
+    ("host", "https", "name"),
+    [
+        ("localhost:8766", False, "oldphoto-8766"),
+        ("[::1]:8766", False, "oldphoto-8766"),
+        ("localhost", False, "oldphoto"),
+        ("[::1]", False, "oldphoto"),
+        ("photos.example:8443", True, "__Host-oldphoto-8443"),
+        ("photos.example:443", True, "__Host-oldphoto"),
+        ("photos.example", True, "__Host-oldphoto"),
+    ],
+)
+def test_the_cookie_is_named_after_the_port_that_the_browser_asked_for(
+    host: str, https: bool, name: str, desk_with: Callable[..., Desk]
+) -> None:
+    """Behind a web server that is not the port at which the desk listens; all desks behind it share the name."""
+    with running(desk_with(https=https, hosts=("*",))) as address:
+        visitor = Visitor(address)
+        visitor.client.headers.update({"Host": host, "X-Forwarded-Host": "h:1", "X-Forwarded-Port": "1"})
+        answer = visitor.get("/sign-in")
+    assert answer.headers["set-cookie"].startswith(f"{name}=")
+
+
 def test_signing_in_changes_the_session(visitor: Visitor) -> None:
     visitor.get("/sign-in")
-    before = visitor.client.cookies["oldphoto"]
+    ((name, before),) = visitor.client.cookies.items()
     visitor.sign_in("viewer")
-    assert visitor.client.cookies["oldphoto"] != before
+    assert visitor.client.cookies[name] != before
 
 
 def test_a_wrong_password_is_slowed_down(visitor: Visitor) -> None:
@@ -342,9 +366,10 @@ def test_a_changed_role_holds_at_once(catalog: Catalog, signed_in: Callable[[str
 
 def test_signing_out_ends_the_session(signed_in: Callable[[str], Visitor]) -> None:
     viewer = signed_in("viewer")
-    cookie = viewer.client.cookies["oldphoto"]
+    ((name, cookie),) = viewer.client.cookies.items()
     assert viewer.post("/sign-out").status_code == 303
-    viewer.client.cookies.set("oldphoto", cookie)
+    assert not viewer.client.cookies
+    viewer.client.cookies.set(name, cookie)
     assert viewer.get("/queue").status_code == 303
 
 
