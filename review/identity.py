@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
-from typing import Annotated, Any, NoReturn, cast
+from typing import Annotated, Any, Literal, NoReturn, TypedDict, cast
 
 from fastapi import Depends, HTTPException, Request, Response
 
 from review.desk import Desk
+from review.numbers import whole_number
 from review.roles import Role, includes
 from review.security import SAFE_METHODS
 from review.sessions import Person, Session
@@ -19,6 +20,15 @@ from review.settings import is_within
 
 TOKEN_HEADER = "x-csrf-token"
 TOKEN_FIELD = "csrf"
+
+
+class _Guards(TypedDict):
+    """What a browser is told about whom it may show the cookie to; the same when it is to forget it."""
+
+    httponly: bool
+    samesite: Literal["lax"]
+    secure: bool
+    path: str
 
 
 class SignInNeeded(Exception):
@@ -41,27 +51,44 @@ def desk_of(request: Request) -> Desk:
     return cast(Desk, request.app.state.desk)
 
 
-def cookie_name(desk: Desk) -> str:
-    """Return the session cookie's name; the prefix makes browsers insist on https."""
-    return "__Host-oldphoto" if desk.settings.https else "oldphoto"
+def cookie_name(request: Request) -> str:
+    """Return the session cookie's name at the port that the browser asked for.
+
+    A browser keeps cookies by host, whatever the port: under one name two desks on a machine would sign each other
+    out. The Host header counts, which a web server in front passes on as it came: so all desks behind it have one
+    name. The prefix makes browsers insist on https.
+    """
+    is_https = desk_of(request).settings.https
+    name, usual = ("__Host-oldphoto", 443) if is_https else ("oldphoto", 80)
+    port = whole_number(request.headers.get("host", "").rpartition(":")[2])
+    return name if port in (None, usual) else f"{name}-{port}"
 
 
-def set_cookie(response: Response, desk: Desk, session: Session) -> None:
+def cookie_of(request: Request) -> str | None:
+    """Return the token of the browser's session; None for a browser without one."""
+    return request.cookies.get(cookie_name(request))
+
+
+def set_cookie(response: Response, request: Request, session: Session) -> None:
     """Give the browser its session."""
-    response.set_cookie(
-        cookie_name(desk),
-        session.token,
-        httponly=True,
-        samesite="strict",
-        secure=desk.settings.https,
-        path="/",
-    )
+    response.set_cookie(cookie_name(request), session.token, **_guards(request))
+
+
+def delete_cookie(response: Response, request: Request) -> None:
+    """Take the browser's session away."""
+    response.delete_cookie(cookie_name(request), **_guards(request))
+
+
+def _guards(request: Request) -> _Guards:
+    # Links from elsewhere arrive signed in. "strict" withholds the cookie from them, and the sign-in page that
+    # answers would replace it. Nothing that a link reaches changes anything.
+    return {"httponly": True, "samesite": "lax", "secure": desk_of(request).settings.https, "path": "/"}
 
 
 def current_session(request: Request) -> Session | None:
     """Return the browser's session, signed in or not; what the proxy says counts before any cookie."""
     desk = desk_of(request)
-    session = desk.sessions.find(request.cookies.get(cookie_name(desk)))
+    session = desk.sessions.find(cookie_of(request))
     name = proxied_name(request)
     if name is not None and (session is None or session.person is None or session.person.name != name):
         session = desk.sessions.begin(desk.person_of_account(name))

@@ -81,7 +81,7 @@ def page(request: Request, template: str, *, status: int = 200, **context: Any) 
     }
     response = _templates.TemplateResponse(request, template, {**everywhere, **context}, status_code=status)
     if begun is not None:
-        set_cookie(response, desk, begun)
+        set_cookie(response, request, begun)
     return response
 
 

@@ -15,7 +15,7 @@ from review.identity import CurrentPerson, desk_of, needs
 from review.numbers import whole_number
 from review.pages import page
 from review.roles import Role
-from review.routes.decisions import MAX_REASON, REASON_NEEDED, decision_of, remember
+from review.routes.decisions import REASON_NEEDED, Reason, decision_of, remember
 from review.routes.photo import sought
 from review.routes.queue import matching
 from review.sessions import Session
@@ -42,7 +42,7 @@ def decide_all(
     decision: Annotated[str, Form()],
     expected: Annotated[int, Form(ge=1)],
     until: Annotated[AwareDatetime, Form()],
-    reason: Annotated[str, Form(max_length=MAX_REASON)] = "",
+    reason: Annotated[Reason, Form()] = "",
 ) -> Response:
     """Decide on the first photos of a queue, as many as the page said, and on none that came since."""
     desk = desk_of(request)
@@ -68,7 +68,7 @@ def decide_marked(
     person: CurrentPerson,
     decision: Annotated[str, Form()],
     marked: Annotated[list[str], Form(max_length=_MOST_MARKED)],
-    reason: Annotated[str, Form(max_length=MAX_REASON)] = "",
+    reason: Annotated[Reason, Form()] = "",
 ) -> Response:
     """Decide on the photos that were marked in the queue, each as it was when the page was made."""
     desk = desk_of(request)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Form, HTTPException, Request
+from pydantic import BeforeValidator, StringConstraints
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from review.desk import Desk
@@ -25,6 +26,15 @@ REASON_NEEDED = (Decision.REJECT, Decision.REDO)
 MAX_REASON = 2000
 
 
+def _one_line_end(text: object) -> object:
+    """Return text with one character for each line end: a form's fields are counted so, and sent with two."""
+    return text.replace("\r\n", "\n") if isinstance(text, str) else text
+
+
+Reason = Annotated[str, StringConstraints(max_length=MAX_REASON), BeforeValidator(_one_line_end)]
+"""Why somebody decided so, as long as its field in the page takes it."""
+
+
 @router.post("/photo/{item}/decide", dependencies=[needs(Role.REVIEWER)])
 def decide(
     request: Request,
@@ -34,7 +44,7 @@ def decide(
     decision: Annotated[str, Form()],
     output_sha256: Annotated[str, Form(min_length=64, max_length=64)],
     seen_review: Annotated[str, Form(max_length=20)] = "",
-    reason: Annotated[str, Form(max_length=MAX_REASON)] = "",
+    reason: Annotated[Reason, Form()] = "",
     mask_edit: Annotated[str, Form(max_length=20)] = "",
 ) -> Response:
     """Record a decision on exactly what the page showed, and go on to the next photo."""

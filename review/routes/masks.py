@@ -18,7 +18,7 @@ from review.pages import page
 from review.pictures import TILE_OVERLAP, TILE_SIZE
 from review.pictures.tiles import Paint
 from review.roles import Role
-from review.routes.decisions import MAX_REASON, decision_of, remember
+from review.routes.decisions import Reason, decision_of, remember
 from review.routes.photo import next_item, tiles
 from review.words import decision_name
 from schemas.errors import ReviewConflictError
@@ -32,7 +32,7 @@ router = APIRouter()
 class MaskSubmission(MaskDrawing):
     """A drawn mask, and what the curator saw when asking for a redo with it."""
 
-    reason: Annotated[str, Field(max_length=MAX_REASON)] = ""
+    reason: Reason = ""
     output_sha256: Annotated[str, Field(min_length=64, max_length=64)]
     seen_review: int | None = None
 

@@ -13,7 +13,8 @@ from review.identity import (
     CurrentPerson,
     address_of,
     check_token,
-    cookie_name,
+    cookie_of,
+    delete_cookie,
     desk_of,
     needs,
     set_cookie,
@@ -76,12 +77,9 @@ def sign_in_by_link(request: Request, token: Annotated[str, Query(max_length=200
 @router.post("/sign-out", dependencies=[needs(Role.VIEWER)])
 def sign_out(request: Request) -> Response:
     """End the session."""
-    desk = desk_of(request)
-    desk.sessions.end(request.cookies.get(cookie_name(desk)))
+    desk_of(request).sessions.end(cookie_of(request))
     response = RedirectResponse("/sign-in", 303)
-    response.delete_cookie(
-        cookie_name(desk), path="/", secure=desk.settings.https, httponly=True, samesite="strict"
-    )
+    delete_cookie(response, request)
     return response
 
 
@@ -110,8 +108,8 @@ def _claim(desk: Desk, name: str, address: str | None) -> float:
 
 def _begin(request: Request, person: Person, target: str) -> Response:
     desk = desk_of(request)
-    desk.sessions.end(request.cookies.get(cookie_name(desk)))
+    desk.sessions.end(cookie_of(request))
     session = desk.sessions.begin(person)
     response = RedirectResponse(target, 303)
-    set_cookie(response, desk, session)
+    set_cookie(response, request, session)
     return response

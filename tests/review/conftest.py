@@ -50,6 +50,11 @@ class Visitor:
         self.get("/queue")
         return answer
 
+    def balanced_from(self, other: Visitor) -> None:
+        """Be another visitor's browser, which a balancer sends here: same cookies, same address in its bar."""
+        self.client.headers["Host"] = other.client.base_url.netloc.decode()
+        self.client.cookies = other.client.cookies
+
     def get(self, path: str, **more: Any) -> httpx.Response:
         """Look at a page and remember its token."""
         answer = self.client.get(path, **more)

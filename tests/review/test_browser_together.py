@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -88,3 +94,35 @@ def test_without_scripts_marks_can_be_decided_on(browser: Browser, address: str,
     assert [one.decision for one in catalog.reviews(item_of(catalog, "album/first.png"))] == [
         Decision.APPROVE
     ]
+
+
+def test_a_link_from_another_site_arrives_and_signs_nobody_out(
+    browser: Browser, address: str, tmp_path: Path
+) -> None:
+    """The address of a filter is sent to colleagues: they follow it from webmail, a wiki, a ticket."""
+    link = f"{address}/queue?decision=any&unflagged=1"
+    form = f'<form method="post" action="{address}/sign-out"><button>Win</button></form>'
+    (tmp_path / "wiki.html").write_text(f'<a href="{link}">look at these</a>{form}', "utf-8")
+    with elsewhere(tmp_path) as wiki, tab(browser, address) as page:
+        other = page.context.new_page()
+        other.goto(f"{wiki}/wiki.html")
+        other.get_by_role("link", name="look at these").click()
+        other.wait_for_load_state()
+        assert other.url == link
+        page.goto("/queue")
+        assert page.url == f"{address}/queue"
+        other.goto(f"{wiki}/wiki.html")
+        other.get_by_role("button", name="Win").click()
+        other.get_by_text("came from another site and was refused").wait_for()
+        page.goto("/queue")
+        assert page.url == f"{address}/queue"
+
+
+@contextmanager
+def elsewhere(folder: Path) -> Iterator[str]:
+    """Serve a folder's pages as another site than the desk's; a browser tells sites by their names."""
+    handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://localhost:{server.server_port}"
+        server.shutdown()

@@ -64,6 +64,25 @@ def test_rejecting_and_redoing_need_a_reason(
     assert standing(catalog, first) == decision
 
 
+@pytest.mark.parametrize("route", ["decide", "marked", "batch"])
+def test_a_reason_that_the_field_takes_is_taken_however_its_lines_end(
+    route: str, catalog: Catalog, signed_in: Callable[[str], Visitor], first: int
+) -> None:
+    """A browser counts a line end as one character, and sends two."""
+    curator, lines = signed_in("curator"), ["x" * 99] * 20
+    path, fields, accepted = {
+        "decide": (PATH.format(first), curator.fields(f"/photo/{first}"), 303),
+        "marked": ("/marked", {"marked": f"{first}:{catalog.queue_row(first).output_sha256}:"}, 303),
+        "batch": ("/batch", batch_fields(curator.get("/batch").text), 200),
+    }[route]
+    too_long = curator.post(path, decision="reject", reason="\r\n".join([*lines, "x"]), **fields)
+    assert (too_long.status_code, catalog.reviews(first)) == (400, [])
+    assert "(reason)" in too_long.text
+    answer = curator.post(path, decision="reject", reason="\r\n".join(lines), **fields)
+    assert answer.status_code == accepted
+    assert [review.reason for review in catalog.reviews(first)] == ["\n".join(lines)]
+
+
 def test_undo_takes_back_and_shows_the_photo_again(catalog: Catalog, reviewer: Visitor, first: int) -> None:
     reviewer.post(PATH.format(first), decision="approve", **reviewer.fields(f"/photo/{first}"))
     assert "Undo" in reviewer.get("/queue").text

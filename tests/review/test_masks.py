@@ -127,6 +127,13 @@ def test_saving_asks_for_a_redo_and_overwrites_nothing(
     assert catalog.queue_row(item).decision is Decision.REDO or catalog.queue_row(item).decision == "redo"
 
 
+def test_a_reason_that_the_field_takes_is_taken_with_a_mask(catalog: Catalog, reviewer: Visitor) -> None:
+    item, lines = item_of(catalog, "album/first.png"), ["x" * 99] * 20
+    assert submit(reviewer, item, reason="\r\n".join([*lines, "x"])).status_code == 400
+    assert submit(reviewer, item, reason="\r\n".join(lines)).status_code == 200
+    assert [review.reason for review in catalog.reviews(item)] == ["\n".join(lines)]
+
+
 def test_a_mask_for_a_photo_that_somebody_decided_on_is_refused(catalog: Catalog, reviewer: Visitor) -> None:
     item = item_of(catalog, "album/first.png")
     fields = reviewer.fields(f"/photo/{item}/mask")

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import httpx
 import pytest
@@ -20,7 +21,7 @@ from schemas.exports.tabular import tables
 from schemas.repository import Catalog
 from schemas.review_records import Role
 from schemas.tables import DeskSession, DeskStep
-from tests.review.archive import PASSWORD, item_of
+from tests.review.archive import PASSWORD, SAMPLES, item_of, make_archive
 from tests.review.conftest import TOKEN, Visitor, running
 
 IDLE = timedelta(hours=10)
@@ -45,7 +46,7 @@ def both(addresses: tuple[str, str]) -> Callable[[str], tuple[Visitor, Visitor]]
     def as_role(role: str) -> tuple[Visitor, Visitor]:
         here, there = (Visitor(address) for address in addresses)
         assert here.sign_in(role).status_code == 303
-        there.client.cookies.set("oldphoto", here.client.cookies["oldphoto"])
+        there.balanced_from(here)
         there.get("/queue")
         return here, there
 
@@ -143,8 +144,27 @@ def test_a_restart_signs_nobody_out(catalog: Catalog, settings: DeskSettings) ->
         visitor.sign_in("viewer")
     with running(Desk(catalog, settings)) as address:
         again = Visitor(address)
-        again.client.cookies.set("oldphoto", visitor.client.cookies["oldphoto"])
+        again.balanced_from(visitor)
         assert again.get("/queue").status_code == 200
+
+
+def test_two_desks_on_one_machine_sign_nobody_out_of_the_other(
+    catalog: Catalog, settings: DeskSettings, tmp_path: Path
+) -> None:
+    """A browser keeps its cookies by host, whatever the port: one jar for both."""
+    other = make_archive(tmp_path / "other", SAMPLES[:1])
+    with (
+        Catalog.open(f"sqlite:///{other / 'catalog.db'}", create=False) as another,
+        running(Desk(catalog, settings)) as first,
+        running(Desk(another, settings)) as second,
+    ):
+        here, there = Visitor(first), Visitor(second)
+        there.client.cookies = here.client.cookies.jar  # type: ignore[assignment]
+        here.sign_in("viewer")
+        there.sign_in("reviewer")
+        assert [one.get("/queue").status_code for one in (here, there)] == [200, 200]
+        assert there.post("/sign-out").status_code == 303
+        assert [one.get("/queue").status_code for one in (here, there)] == [200, 303]
 
 
 def test_the_links_session_is_worth_nothing_at_another_desk(addresses: tuple[str, str]) -> None:
@@ -152,7 +172,7 @@ def test_the_links_session_is_worth_nothing_at_another_desk(addresses: tuple[str
     here, there = (Visitor(address) for address in addresses)
     here.get("/sign-in/link?token=word")
     assert here.get("/accounts").status_code == 200
-    there.client.cookies.set("oldphoto", here.client.cookies["oldphoto"])
+    there.balanced_from(here)
     assert there.get("/accounts").status_code == 303
 
 
@@ -160,11 +180,11 @@ def test_the_catalog_holds_no_token_and_its_export_no_session(catalog: Catalog, 
     visitor.sign_in("viewer")
     with catalog.engine.connect() as connection:
         (row,) = connection.execute(sa.select(DeskSession.__table__)).all()
-    cookie = visitor.client.cookies["oldphoto"]
+    ((name, cookie),) = visitor.client.cookies.items()
     assert cookie not in map(str, row)
     assert visitor.token not in map(str, row)
     thief = Visitor(str(visitor.client.base_url))
-    thief.client.cookies.set("oldphoto", row.token_sha256)
+    thief.client.cookies.set(name, row.token_sha256)
     assert thief.get("/queue").status_code == 303
     assert not {DeskSession.__tablename__, DeskStep.__tablename__} & set(tables())
 
