@@ -71,6 +71,7 @@ class _Work:
     catalog: Catalog
     store: Store
     verify: bool
+    actor: str
     lost: dict[_Origin, LostRuns] = field(default_factory=dict)
     runs: dict[_Origin, int] = field(default_factory=dict)
     origin: _Origin | None = None
@@ -90,7 +91,7 @@ def rebuild_catalog(
 ) -> RebuildSummary:
     """Record in a catalog everything that a destination's sidecars tell, and that its files lie there.
 
-    A second call changes nothing.
+    A second call changes nothing; after an interruption it does what is left.
 
     Args:
         destination: folder or ``s3://bucket/prefix`` with sidecars.
@@ -106,12 +107,11 @@ def rebuild_catalog(
     store = open_store(destination)
     url = catalog_url_beside(destination, catalog)
     with Catalog.open(url) as opened:
-        work = _Work(opened, store, verify)
+        work = _Work(opened, store, verify, actor)
         for number, (found, facts) in enumerate(_sidecars(work), start=1):
             _take(work, found, facts)
             listener().progress(Progress("rebuild", number, None, facts.key))
         _record(work)
-        opened.end_rebuild(list(work.runs.values()), actor, store.uri, work.photos, work.relocated)
     return RebuildSummary(
         catalog=shown(url),
         photos=work.photos,
@@ -186,7 +186,7 @@ def _record(work: _Work) -> None:
         work.lost[origin] = work.catalog.begin_rebuild(
             collection, origin.recipe, document, models, work.store.uri, _parameters(origin, document)
         )
-    taken = work.catalog.take_back(work.lost[origin], work.runs.get(origin), photos)
+    taken = work.catalog.take_back(work.lost[origin], work.runs.get(origin), photos, by=work.actor)
     if taken.run is not None:
         work.runs[origin] = taken.run
     work.photos += taken.photos

@@ -8,20 +8,23 @@ files are renewed (:mod:`schemas.relocation`).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from sqlalchemy import Connection, case, insert, select, update
 
-from schemas import ingest, outcomes, queue_upkeep, relocation, rules, tallies
+from schemas import audit, ingest, outcomes, queue_upkeep, relocation, rules, tallies
+from schemas.audit import AuditEntry
 from schemas.ingest_records import AssetRecord
 from schemas.listing import lock_collection
 from schemas.rebuild_records import LostRuns, RebuiltPhoto, Taken
 from schemas.records import (
-    OUTCOME_STATES,
+    COUNTS,
     EventRecord,
     EventType,
     ModelRecord,
+    OutcomeRecord,
     RunState,
     WorkState,
 )
@@ -57,7 +60,7 @@ def recipe(connection: Connection, sha256: str, document: str | None, models: Se
 
 
 def _begin(connection: Connection, lost: LostRuns) -> int:
-    """Record a run that stands for those that were lost; return its id."""
+    """Record a run that stands for those that were lost, so far for none of their results; return its id."""
     moment = now()
     destination = {"rebuilt_from": lost.destination, "destination": lost.destination}
     values = {
@@ -68,24 +71,19 @@ def _begin(connection: Connection, lost: LostRuns) -> int:
         "started_at": moment,
         "planned_at": moment,
         "finished_at": moment,
+        **dict.fromkeys(COUNTS, 0),
     }
     return connection.execute(insert(Run).values(values).returning(Run.id)).scalar_one()
 
 
-def end(connection: Connection, run_id: int) -> None:
-    """Keep the counts of a run that stands for lost ones."""
-    states = tallies.of_run(connection, run_id)
-    counts = {state.value: states.get(state, 0) for state in OUTCOME_STATES}
-    values = {**counts, "inputs": sum(counts.values()), "already_done": 0, "pending": 0}
-    connection.execute(update(Run).where(Run.id == run_id).values(values))
-
-
 def take_back(
-    connection: Connection, lost: LostRuns, run_id: int | None, photos: Sequence[RebuiltPhoto]
+    connection: Connection, lost: LostRuns, run_id: int | None, photos: Sequence[RebuiltPhoto], actor: str
 ) -> Taken:
     """Record results of one recipe that the catalog does not have, and where the files of the others lie now.
 
-    ``run_id``: the run of the batch before; the first batch that changes anything begins one.
+    ``run_id``: the run of the batch before; the first batch that changes anything begins one. The run's counts and
+    the audit chain hold for what was recorded so far: any batch may be the last, and no later call knows of it.
+    To be called last in a transaction, see :func:`schemas.audit.append`.
     """
     agent = software_agent()
     agents = agent_ids(connection, {agent, *(photo.software for photo in photos)})
@@ -105,6 +103,9 @@ def take_back(
         run_id = _begin(connection, lost)
     if new and run_id is not None:
         _take_in(connection, lost, run_id, new, agents[agent])
+    if new or relocated:
+        detail = {"photos": len(new), "relocated": relocated, "runs": [run_id]}
+        audit.append(connection, [AuditEntry(actor, "catalog rebuilt", lost.destination, detail)], now())
     return Taken(len(new), len(known), relocated, tuple(sorted(refused)), run_id)
 
 
@@ -121,6 +122,7 @@ def _take_in(
     fresh = [replace(one, flags=found) for one, found in zip(fresh, flags, strict=True)]
     outcomes.insert_results(connection, fresh, {items[photo.key]: photo.at for photo in photos})
     tallies.add(connection, [(run_id, str(one.outcome), 1, 0.0) for one in fresh])
+    _count(connection, run_id, fresh)
     queue_upkeep.refresh_photos(connection, [one.work_item_id for one in fresh])
     rows = []
     for photo in photos:
@@ -133,6 +135,14 @@ def _take_in(
         links = {"asset_id": assets[photo.key], "work_item_id": items[photo.key], "run_id": run_id}
         rows.append(event_row(event, {event.agent: agent}, **links))
     insert_events(connection, rows)
+
+
+def _count(connection: Connection, run_id: int, results: Sequence[OutcomeRecord]) -> None:
+    """Add results to the kept counts of their run."""
+    counts = Counter(str(one.outcome) for one in results)
+    more = {"inputs": counts.total(), **counts}
+    values = {name: getattr(Run, name) + count for name, count in more.items()}
+    connection.execute(update(Run).where(Run.id == run_id).values(values))
 
 
 def _taken_places(connection: Connection, collection: int, photos: Sequence[RebuiltPhoto]) -> set[str]:

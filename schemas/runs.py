@@ -15,6 +15,8 @@ counts work items of the run's inputs:
 
 A photo that has vanished from the source is no input and is counted nowhere; its rows stay.
 When a run ends, or another takes its work over, its counts are kept in its row and never change again.
+A run that stands for lost ones has ended when it begins; its counts grow with what is taken back
+(:mod:`schemas.rebuild`).
 """
 
 from __future__ import annotations

@@ -11,14 +11,12 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from schemas import audit, fixity, rebuild, rules, session
+from schemas import fixity, rebuild, rules, session
 from schemas.accounts import SYSTEM
-from schemas.audit import AuditEntry
 from schemas.fixity import FixityPhoto, FixityResult
 from schemas.rebuild_records import LostRuns, RebuiltPhoto, Taken
 from schemas.records import ModelRecord
 from schemas.rules import FlagCount, FlagRuleRecord
-from schemas.statements import now
 
 
 class UpkeepOperations:
@@ -104,23 +102,13 @@ class UpkeepOperations:
             recipe = rebuild.recipe(connection, recipe_sha256, document, models)
         return LostRuns(collection_id, recipe, destination, parameters)
 
-    def take_back(self, lost: LostRuns, run_id: int | None, photos: Sequence[RebuiltPhoto]) -> Taken:
+    def take_back(
+        self, lost: LostRuns, run_id: int | None, photos: Sequence[RebuiltPhoto], *, by: str = SYSTEM
+    ) -> Taken:
         """Record results of one recipe that the catalog does not have, and where the files of the others lie now.
 
-        One transaction. ``run_id``: ``run`` of the batch before, None for the first.
+        One transaction, with the counts of the run and an entry in the audit chain: it may be the last. ``run_id``:
+        ``run`` of the batch before, None for the first.
         """
         with session.write(self.engine) as connection:
-            return rebuild.take_back(connection, lost, run_id, photos)
-
-    def end_rebuild(
-        self, run_ids: Sequence[int], actor: str, destination: str, photos: int, relocated: int
-    ) -> None:
-        """Keep the counts of the runs that stand for lost ones, and tell the audit chain, if anything changed."""
-        if not photos and not relocated:
-            return
-        detail = {"photos": photos, "relocated": relocated, "runs": list(run_ids)}
-        entry = AuditEntry(actor, "catalog rebuilt", destination, detail)
-        with session.write(self.engine) as connection:
-            for run_id in run_ids:
-                rebuild.end(connection, run_id)
-            audit.append(connection, [entry], now())
+            return rebuild.take_back(connection, lost, run_id, photos, by)

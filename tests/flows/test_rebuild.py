@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import cv2
+import pytest
 
+from flows import rebuild
 from flows.fixity import check_files
 from flows.rebuild import rebuild_catalog
 from flows.request import RestoreRequest
+from schemas.rebuild_records import Taken
 from schemas.repository import Catalog
 from schemas.review_records import Decision
 from tests.flows.material import aged_photo
@@ -150,6 +154,47 @@ def test_a_moved_archive_is_followed_with_its_reviews(tmp_path: Path, weights: P
         assert (entry["action"], entry["detail"]["relocated"]) == ("catalog rebuilt", 5)
     again = rebuild_catalog(moved.destination)
     assert (again["photos"], again["skipped"], again["relocated"]) == (0, 5, 0)
+
+
+def _interrupt(patch: pytest.MonkeyPatch, batch: int) -> None:
+    """Ctrl-C as soon as that batch is recorded."""
+    whole, recorded = Catalog.take_back, []
+
+    def take_back(catalog: Catalog, *arguments: Any, **more: Any) -> Taken:
+        recorded.append(taken := whole(catalog, *arguments, **more))
+        if len(recorded) == batch:
+            raise KeyboardInterrupt
+        return taken
+
+    patch.setattr(Catalog, "take_back", take_back)
+
+
+def test_an_interrupted_rebuild_is_counted_and_told_like_a_whole_one(
+    tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a catalog that was lost, and of one whose destination was moved; after each batch, the last too."""
+    request = small_archive(tmp_path, weights)
+    moved = str(Path(request.destination).rename(tmp_path / "restored plates"))
+    monkeypatch.setattr(rebuild, "BATCH", 2)
+    for batch in (1, 2, 3):
+        for was_lost in (True, False):
+            path = tmp_path / f"{batch} {was_lost}.db"
+            if not was_lost:
+                shutil.copy(Path(moved) / "catalog.db", path)
+            with monkeypatch.context() as patch:
+                _interrupt(patch, batch)
+                with pytest.raises(KeyboardInterrupt):
+                    rebuild_catalog(moved, f"sqlite:///{path}", actor="ada")
+            rebuild_catalog(moved, f"sqlite:///{path}", actor="ben")
+            with Catalog.open(f"sqlite:///{path}", create=False) as catalog:
+                runs = [run for run in catalog.runs() if "rebuilt_from" in run["parameters"]]
+                told = catalog.audit_entries()
+                assert catalog.verify_audit().problem is None
+            assert all(run["inputs"] == run["done"] + run["skipped"] for run in runs)
+            assert sum(run["inputs"] for run in runs) == (5 if was_lost else 0)
+            known = [sum(one["detail"][name] for one in told) for name in ("photos", "relocated")]
+            assert known == ([5, 0] if was_lost else [0, 5])
+            assert {one["actor"] for one in told} == ({"ada"} if batch == 3 else {"ada", "ben"})
 
 
 def test_the_folder_above_a_destination_is_not_taken_for_it(tmp_path: Path, weights: Path) -> None:

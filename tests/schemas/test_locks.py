@@ -138,7 +138,7 @@ def test_the_same_results_are_taken_back_once(catalog: Catalog, others: Others) 
     of = lost(archive)
     run = catalog.take_back(of, None, photos[:1]).run
     with session.write(catalog.engine) as connection:
-        rebuild.take_back(connection, of, run, photos)
+        rebuild.take_back(connection, of, run, photos, "ada")
         again = others.start(catalog.take_back, of, run, photos)
     assert again.result(timeout=60) == Taken(0, 3, 0, run=run)
     assert_true(catalog)

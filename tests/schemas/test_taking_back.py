@@ -6,14 +6,16 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+import sqlalchemy as sa
 
 from schemas.errors import UnstorableKeyError
 from schemas.rebuild_records import Taken
-from schemas.records import OutcomeRecord, Plan
+from schemas.records import COUNTS, OutcomeRecord, Plan
 from schemas.repository import Catalog
 from schemas.rules import FlagRuleRecord
+from schemas.tables import WorkItem
 from tests.schemas.archive import Archive, digest, failed, flag, photo
-from tests.schemas.test_relocation import files, lost, rebuilt, take_back
+from tests.schemas.test_relocation import files, lost, rebuilt, result, take_back
 from tests.schemas.test_tallies import assert_true
 
 EARLY, LATE = datetime(2001, 1, 1, tzinfo=UTC), datetime(2002, 1, 1, tzinfo=UTC)
@@ -29,7 +31,6 @@ def test_a_result_is_recorded_as_its_sidecar_tells(catalog: Catalog) -> None:
     taken = catalog.take_back(of, None, [replace(one, software="oldphoto 0.1", prefix="recipes/x/")])
     assert taken == Taken(1, 0, 0, run=taken.run)
     run = taken.run or 0
-    catalog.end_rebuild([run], "ada", "/new", 1, 0)
     (row,) = catalog.show("a.tif")
     assert (row["outcome"], row["tier"], row["attempts"], row["finished_at"]) == (
         "done",
@@ -164,6 +165,45 @@ def test_one_run_stands_for_all_batches_and_none_for_nothing(catalog: Catalog) -
     moved = [rebuilt(archive, key, "/newer") for key in ("a.tif", "b.tif")]
     assert catalog.take_back(lost(archive), None, moved).run is not None
     assert catalog.runs()[0]["parameters"]["destination"] == "/new", "where they lie now, for the desk"
+
+
+@pytest.mark.parametrize("batches", [1, 2, 3])
+def test_what_was_done_before_an_interruption_is_counted_and_told(catalog: Catalog, batches: int) -> None:
+    """Each batch is a transaction of its own, of which any may be the last; the next call goes over all again."""
+    archive = Archive(catalog)
+    archive.run([photo("a.tif"), photo("b.tif")], result)
+    unchanged = OutcomeRecord(0, "skipped", reason="nothing to do", derivatives=files("/new", "d")[1:])
+    pages = [
+        [rebuilt(archive, "a.tif", "/new"), rebuilt(archive, "c.tif", "/new")],
+        [rebuilt(archive, "d.tif", "/new", outcome=unchanged), rebuilt(archive, "e.tif", "/new")],
+        [rebuilt(archive, "b.tif", "/new")],
+    ]
+    for call in (pages[:batches], pages):
+        of, run = lost(archive), None
+        for page in call:
+            run = catalog.take_back(of, run, page).run
+        assert_counted(catalog)
+    told = [entry["detail"] for entry in catalog.audit_entries()]
+    assert (sum(one["photos"] for one in told), sum(one["relocated"] for one in told)) == (3, 2)
+    assert {run for one in told for run in one["runs"]} == {row["run"] for row in catalog.runs()[:-1]}
+    assert catalog.verify_audit().problem is None
+    assert_true(catalog)
+
+
+def assert_counted(catalog: Catalog) -> None:
+    """Each run's kept counts are those of its work items, and no input is lacking."""
+    query = sa.select(WorkItem.run_id, WorkItem.state, sa.func.count()).group_by(
+        WorkItem.run_id, WorkItem.state
+    )
+    with catalog.engine.connect() as connection:
+        held = {(run, state): count for run, state, count in connection.execute(query)}
+    for row in catalog.runs():
+        items = {name: held.get((row["run"], name), 0) for name in COUNTS[2:]}
+        assert {name: row[name] for name in COUNTS} == {
+            "inputs": sum(items.values()),
+            "already_done": 0,
+            **items,
+        }
 
 
 def test_a_recipe_that_was_lost_is_kept_when_it_is_back(catalog: Catalog) -> None:
