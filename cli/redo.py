@@ -61,10 +61,13 @@ def conclude(watcher: Watcher, as_json: bool) -> int:
 
 def print_summary(summary: RedoSummary) -> None:
     """Print what became of the requests."""
-    if not (summary.done or summary.superseded or summary.waiting or summary.problems):
+    answered = summary.done or summary.gone_back or summary.superseded
+    if not (answered or summary.waiting or summary.problems):
         print("Nobody has asked for anything to be done again.")
     for key in summary.done:
         print(f"done again  {key}")
+    for key, reason in summary.gone_back.items():
+        print(f"gone back   {key}: {reason}")
     for key, reason in summary.superseded.items():
         print(f"let go      {key}: {reason}")
     for key, reason in summary.waiting.items():

@@ -2,14 +2,14 @@
 
 A request is done as a run of its own with the parameters of the run that made the photo, under a recipe that
 names the mask's digest; so its files go under ``recipes/`` and nothing is overwritten. A request without a
-mask waits until the recipe is another one: the same recipe would give the same pixels. It is let go as soon as
-another result is the present one, whoever had it made.
+mask waits until the recipe is another one, and so does one with the very mask that the photo was made with: the
+same recipe would give the same pixels. Without a mask it is let go as soon as another result is the present one,
+whoever had it made. What was made before under the recipe that a request leads to is not made again: it becomes the
+present result again (`schemas.redos.ended`).
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import fields, replace
 from functools import cached_property
@@ -27,21 +27,21 @@ from flows.given_mask import RedoRestorer, read_mask
 from flows.progress import Progress, listener
 from flows.recipe import with_given_mask
 from flows.recording import OutcomeRecorder, Run, recorded_run
+from flows.redo_requests import named, pending
 from flows.request import OUTPUT_FOLDERS, RestoreRequest
-from flows.summary import RedoSummary
+from flows.summary import Answer, RedoSummary
 from flows.workplace import Decision, Workplace, decide
 from oldphoto_core.errors import OldPhotoError
 from schemas.errors import CatalogError
 from schemas.records import FIXITY_ERROR, RunState
 from schemas.repository import Catalog
-from schemas.review_records import QueueRow, RedoRecord
+from schemas.review_records import QueueRow, RedoRecord, Standing
 from storage import open_store
 from storage.places import absolute_place, relative_place
 
 _RUNS = 100_000
 _LATEST = 100
 """Among so many of its collection's runs one that is under way is looked for."""
-_PAGE = 500
 
 
 class RedoError(OldPhotoError):
@@ -88,26 +88,6 @@ def redo(
     return summary
 
 
-def pending(catalog: Catalog, collection: str | None) -> Iterator[tuple[str, RedoRecord]]:
-    """Yield the requests that no run has taken, collection by collection, oldest first."""
-    names = [collection] if collection else [row["collection"] for row in catalog.stats("collection")]
-    for name in names:
-        after = 0
-        while page := catalog.pending_redos(name, after=after, limit=_PAGE):
-            yield from ((name, record) for record in page)
-            after = page[-1].review_id
-
-
-def named(requests: Iterable[tuple[str, RedoRecord]]) -> list[tuple[str, RedoRecord]]:
-    """Give each request of (collection, request) a name of its own: the photo's key where no other has it."""
-    found = list(requests)
-    keys = Counter(record.key for _, record in found)
-    return [
-        (record.key if keys[record.key] == 1 else f"{record.key} ({collection}, {record.item_id})", record)
-        for collection, record in found
-    ]
-
-
 class Redoer:
     """Does requests one after the other; networks are loaded once for each set of parameters.
 
@@ -127,19 +107,13 @@ class Redoer:
         """Do one request; what prevents it is told under ``name`` and stops no other."""
         try:
             # First of all: what else keeps the request from being done does not matter then.
-            if (newer := self._let_go(record)) is not None:
-                summary.superseded[name] = newer
-                return
-            reason = self._do(record)
+            answer = self._let_go(record) or self._do(record)
         except (OldPhotoError, CatalogError) as error:
             summary.problems[name] = str(error)
             return
-        if reason is None:
-            summary.done.append(name)
-        else:
-            summary.waiting[name] = reason
+        summary.add(name, answer)
 
-    def _let_go(self, record: RedoRecord) -> str | None:
+    def _let_go(self, record: RedoRecord) -> Answer | None:
         """Let a request without a mask go where another result is the present one, of other bytes as well; say so."""
         if record.mask is not None:
             return None
@@ -150,24 +124,24 @@ class Redoer:
         made_by = next(one["run"] for one in history["work_items"] if one["work_item"] == number)
         assert made_by is not None, "a run made what has an output"
         self.catalog.redo_taken([record.review_id], made_by)
-        return "another result is the present one: decide on that"
+        return Answer("superseded", "another result is the present one: decide on that")
 
-    def _do(self, record: RedoRecord) -> str | None:
-        """Do a request and return None, or return why it has to wait. Raises OldPhotoError."""
+    def _do(self, record: RedoRecord) -> Answer | None:
+        """Do a request and return None, or return why nothing was made. Raises OldPhotoError."""
         request = self._request(record)
         if request.destination != self.destination:
-            return f"it is of {request.destination}"
+            return Answer("waiting", f"it is of {request.destination}")
         decision = self._decision(request)
         recipe = decision.recipe
         if record.mask is not None:
             recipe = with_given_mask(recipe, record.mask.sha256)
-        elif recipe.sha256 == record.recipe:
-            return "no mask was drawn and the recipe is the same: the same pixels would come out"
-        elif (run := self._under_way(request.collection_name(), recipe.sha256)) is not None:
+        if recipe.sha256 == record.recipe:
+            drawn = "no mask was drawn" if record.mask is None else "it was made with this very mask"
+            return Answer("waiting", f"{drawn} and the recipe is the same: the same pixels would come out")
+        if record.mask is None and (run := self._under_way(request.collection_name(), recipe.sha256)):
             # Another run of one recipe would take all its work over, for this one photo.
-            return (
-                f"run {run} does it with the new recipe; if that was killed, the next `oldphoto restore` will"
-            )
+            again = "if that was killed, the next `oldphoto restore` will"
+            return Answer("waiting", f"run {run} does it with the new recipe; {again}")
         place = Workplace(
             request,
             replace(decision, recipe=recipe),
@@ -175,8 +149,7 @@ class Redoer:
             open_store(request.destination),
             self.catalog,
         )
-        self._run(place, record)
-        return None
+        return self._run(place, record)
 
     def _under_way(self, collection: str, recipe: str) -> int | None:
         """Return a run of the recipe over the collection that has not ended, if there is one."""
@@ -184,7 +157,7 @@ class Redoer:
         states = ((row["run"], row["recipe"], row["state"]) for row in rows)
         return next((run for run, of, state in states if (of, state) == (recipe, RunState.RUNNING)), None)
 
-    def _run(self, place: Workplace, record: RedoRecord) -> None:
+    def _run(self, place: Workplace, record: RedoRecord) -> Answer | None:
         mask = None
         if record.mask is not None:
             content = self.catalog.history(record.item_id)["content"]
@@ -209,11 +182,12 @@ class Redoer:
                 for outcomes in stream:
                     recorder.add(outcomes)
                     changed |= any(one.error_class == FIXITY_ERROR for one in outcomes)
-        self._settle(run, record, changed)
+        return self._settle(run, record, changed)
 
-    def _settle(self, run: Run, record: RedoRecord, changed: bool) -> None:
+    def _settle(self, run: Run, record: RedoRecord, changed: bool) -> Answer | None:
         """Let the request go if its photo ended in the run, or had ended before. Raises RedoError.
 
+        Its result is the present one then; the answer is None if it was made for this request.
         ``changed`` says that the scan was not the recorded bytes, which may be so for a moment only.
         """
         counts = self.catalog.counts(run.id)
@@ -223,9 +197,22 @@ class Redoer:
             raise RedoError(f"It failed; `oldphoto show {record.key}` says why. The request stays.")
         if counts["pending"]:
             raise RedoError("Another run took it over before it was done. The request stays.")
-        self.catalog.redo_taken([record.review_id], run.id)
         if counts["quarantined"]:
+            self.catalog.redo_taken([record.review_id], run.id)
             raise RedoError(f"It was quarantined; `oldphoto show {record.key}` says why.")
+        result = self.catalog.redo_ended(record.review_id, run.id)
+        if not counts["already_done"]:
+            return None
+        if result is None:
+            return Answer("superseded", "it was decided on otherwise meanwhile")
+        row = self.catalog.queue_row(result)
+        if self._parameters.get(row.run, {}).get("review") == record.review_id:
+            # Then that run was killed before it could say so.
+            return None
+        todo = "decide on it" if row.decision is Standing.UNDECIDED else f"its decision is {row.decision}"
+        return Answer(
+            "gone_back", f"work item {result} was made so before, and is the present result again: {todo}"
+        )
 
     def _list(self, run: Run, record: RedoRecord) -> None:
         """Make the photo the run's only input. Raises RedoError where the master is another one by now."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from flows.remarks import RemarkKind, Remarks
 from schemas.run_rows import RunCounts
@@ -77,14 +77,23 @@ def summarise(
     )
 
 
+class Answer(NamedTuple):
+    """What became of a request for which nothing was made, and why: the name of a field of `RedoSummary`."""
+
+    kind: Literal["gone_back", "superseded", "waiting"]
+    why: str
+
+
 @dataclass
 class RedoSummary:
-    """What became of the requests. ``superseded``, ``waiting`` and ``problems`` say why, by photo.
+    """What became of the requests. ``gone_back``, ``superseded``, ``waiting`` and ``problems`` say why, by photo.
 
+    ``gone_back`` are photos whose request asked for what had been made before: that is their present result again.
     A photo is called by its key; where several requests are of one key, by key, collection and work item.
     """
 
     done: list[str] = field(default_factory=list)
+    gone_back: dict[str, str] = field(default_factory=dict)
     superseded: dict[str, str] = field(default_factory=dict)
     waiting: dict[str, str] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
@@ -92,4 +101,12 @@ class RedoSummary:
     @property
     def attempted(self) -> int:
         """How many requests were more than looked at."""
-        return len(self.done) + len(self.problems)
+        return len(self.done) + len(self.gone_back) + len(self.problems)
+
+    def add(self, name: str, answer: Answer | None) -> None:
+        """Note what became of a request; None: a run made the photo."""
+        if answer is None:
+            self.done.append(name)
+            return
+        told = {"gone_back": self.gone_back, "superseded": self.superseded, "waiting": self.waiting}
+        told[answer.kind][name] = answer.why

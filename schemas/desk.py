@@ -203,6 +203,20 @@ class DeskOperations:
         with session.write(self.engine) as connection:
             return redos.taken(connection, review_ids, run_id)
 
+    def redo_ended(self, review_id: int, run_id: int) -> int | None:
+        """Record that a request's photo has a result, made in this run or before it, and return that work item.
+
+        The result becomes the photo's present one; where its own redo led elsewhere, it is undecided again. None
+        where the request was taken, taken back or overruled meanwhile: nothing is changed. Raises CatalogUseError.
+        """
+        with session.write(self.engine) as connection:
+            return redos.ended(connection, review_id, run_id)
+
+    def redo_waits(self, review_id: int) -> bool:
+        """Return whether this review asks for a redo that no run has taken."""
+        with session.read(self.engine) as connection:
+            return reviews.waits(connection, review_id)
+
     # --- lots ---------------------------------------------------------------------------------------------
 
     def draw_lot(

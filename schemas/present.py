@@ -4,6 +4,7 @@ A photo has a result for each recipe and for each of the scans that lay under it
 ended with an output, so that a better recipe or a new scan takes the place of what was there. A profile that was only
 tried is left again by asking for the former one: there is nothing to be done, but results made since are *set aside*,
 and come behind all others until a run asks for them again. Redone photos are not: somebody wanted those one by one.
+They are when a redo asks for what was made before them: then somebody wants that.
 """
 
 from __future__ import annotations
@@ -55,6 +56,18 @@ def ask_again(connection: Connection, run: Row[Any]) -> list[int]:
             statement = update(WorkItem).where(WorkItem.id.in_(chunk))
             connection.execute(statement.values(set_aside=aside))
     return [item for item, _ in changed]
+
+
+def bring_back(connection: Connection, item: int) -> list[int]:
+    """Let this result go before all others of its photo, redone ones too; return the work items of the photo.
+
+    They are locked until the transaction ends.
+    """
+    beside = results_beside(connection, [item])
+    newer = [one for one in beside if one > item]
+    for aside, changed in ((False, [item]), (True, newer)):
+        connection.execute(update(WorkItem).where(WorkItem.id.in_(changed)).values(set_aside=aside))
+    return beside
 
 
 def lock_photos(connection: Connection, items: Sequence[int]) -> None:

@@ -26,7 +26,7 @@ from schemas.review_records import (
     ReviewRecord,
 )
 from schemas.standing import current_review
-from schemas.statements import now, person_id
+from schemas.statements import now, person_id, software_agent
 from schemas.tables import MaskEdit, RedoRequest, Review
 from schemas.types import clean_text
 
@@ -117,6 +117,52 @@ def undo(connection: Connection, review_id: int, reviewer: str, reason: str) -> 
     decided = current_review(of_items(connection, [item])) is not None
     follow(connection, [record], standings, agent, FlagState.CLOSED if decided else FlagState.OPEN)
     return record
+
+
+def to_take_back(connection: Connection, item: int) -> list[ReviewRecord] | None:
+    """Return the reviews without which an item that is asked for again is undecided; None where it stays decided.
+
+    A redo that a run has answered is over, and with it what was decided before. An approval, a rejection and a redo
+    that still waits stay.
+    """
+    told = of_items(connection, [item])
+    current = current_review(told)
+    if current is None:
+        return []
+    if current.decision is not Decision.REDO or waits(connection, current.review_id):
+        return None
+    undone = {review.undoes for review in told}
+    return [one for one in told if one.decision is not Decision.UNDO and one.review_id not in undone]
+
+
+def take_back(connection: Connection, taken_back: Sequence[ReviewRecord], agent: int, reason: str) -> None:
+    """Undo all of these reviews of one item as this program, whose id as agent is ``agent``; the latest first."""
+    if not taken_back:
+        return
+    numbers, item, moment = [one.review_id for one in taken_back], taken_back[0].item_id, now()
+    rows = [
+        {
+            "work_item_id": item,
+            "decision": Decision.UNDO.value,
+            "reason": reason,
+            "reviewer": software_agent(),
+            "at": moment,
+            "output_sha256": one.output_sha256,
+            "mask_edit_id": None,
+            "undoes": one.review_id,
+        }
+        for one in reversed(taken_back)
+    ]
+    records = _insert(connection, rows)
+    untaken = (RedoRequest.review_id.in_(numbers), RedoRequest.taken_at.is_(None))
+    connection.execute(delete(RedoRequest).where(*untaken))
+    follow(connection, records, outputs.standings(connection, [item], lock=True), agent, FlagState.OPEN)
+
+
+def waits(connection: Connection, review_id: int) -> bool:
+    """Return whether this review asks for a redo that no run has taken."""
+    untaken = (RedoRequest.review_id == review_id, RedoRequest.taken_at.is_(None))
+    return connection.scalar(select(RedoRequest.review_id).where(*untaken)) is not None
 
 
 def of_items(connection: Connection, items: Sequence[int]) -> list[ReviewRecord]:

@@ -34,6 +34,7 @@ def photo(request: Request, item: ItemNumber, wanted: Wanted, person: CurrentPer
     layers = desk.layers(item)
     row = history["queue"]
     following = next_item(desk, row, wanted) if row is not None else None
+    decided_by = current_review(desk.catalog.reviews(item))
     return page(
         request,
         "photo.html",
@@ -46,7 +47,8 @@ def photo(request: Request, item: ItemNumber, wanted: Wanted, person: CurrentPer
         following=following,
         next_address=wanted.address(f"/photo/{following.item_id}") if following else wanted.address(),
         story=story_of(history),
-        decided_by=current_review(desk.catalog.reviews(item)),
+        decided_by=decided_by,
+        redo_waits=decided_by is not None and desk.catalog.redo_waits(decided_by.review_id),
         can_decide=includes(person.role, Role.REVIEWER) and row is not None,
         picture=picture_address,
         warm=warming(following),

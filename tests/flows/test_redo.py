@@ -21,7 +21,7 @@ from flows.restore_archive import ingest_source, plan_work, restore_archive
 from flows.workplace import open_workplace
 from oldphoto_core.image_io import encode_mask, from_upright, to_upright
 from schemas.repository import Catalog
-from schemas.review_records import Decision, QueueRow
+from schemas.review_records import Decision, QueueFilter, QueueRow
 from schemas.tables import Run
 from storage import FolderStore
 from tests.flows.material import aged_photo, fingerprints, write_weights
@@ -44,8 +44,6 @@ def restored(request_: RestoreRequest, scans: Path) -> RestoreRequest:
 
 
 def rows(catalog: Catalog) -> dict[str, QueueRow]:
-    from schemas.review_records import QueueFilter
-
     found = catalog.review_queue(QueueFilter(flagged_only=False, decision=None)).rows
     return {f"{row.key} {row.item_id}": row for row in found}
 
@@ -297,6 +295,98 @@ def test_requests_that_can_only_wait_do_not_use_up_the_limit(
         summary = redo(restored.destination, device="cpu", limit=1)
         assert (summary.done, list(summary.waiting)) == (["plain.png"], ["turned.jpg"])
         assert len(sweeps) == 1, "the destination is gone through once, not for every request"
+
+
+def square(side: int) -> np.ndarray:  # type: ignore[type-arg]
+    """A mask of the plain photo, drawn by hand."""
+    mask = np.zeros((72, 96), bool)
+    mask[5 : 5 + side, 5 : 5 + side] = True
+    return mask
+
+
+def present(catalog: Catalog, key: str = "plain.png") -> tuple[int, str]:
+    """Return a photo's present result, and how it stands; every reader says the same."""
+    (dossier,) = catalog.show(key)
+    number = dossier["work_item"]
+    assert catalog.history(number)["present"] == number
+    undecided = {row.item_id for row in catalog.review_queue().rows}
+    assert (number in undecided) == (dossier["decision"] == "undecided")
+    return number, str(dossier["decision"])
+
+
+def test_a_redo_without_a_mask_of_what_had_one_leads_back_to_the_first_result(
+    restored: RestoreRequest,
+) -> None:
+    """Nothing is called done that no run made, and the photo is in the queue."""
+    with Catalog.open(restored.catalog_url()) as catalog:
+        first = row_of(catalog, "plain.png")
+        ask(catalog, first, square(20))
+        assert redo(restored.destination, device="cpu").done == ["plain.png"]
+        second, _ = present(catalog)
+        assert second != first.item_id
+        for asked, back, mask in ((second, first.item_id, None), (first.item_id, second, square(20))):
+            ask(catalog, catalog.queue_row(asked), mask)
+            summary = redo(restored.destination, device="cpu")
+            assert (summary.done, summary.superseded, summary.waiting, summary.problems) == ([], {}, {}, {})
+            assert list(summary.gone_back) == ["plain.png"]
+            assert f"work item {back}" in summary.gone_back["plain.png"]
+            assert present(catalog) == (back, "undecided")
+            assert catalog.pending_redos("album") == []
+            restore_inline(replace(restored, collection="album"))
+            assert present(catalog) == (back, "undecided"), "a nightly run changes nothing"
+        assert catalog.verify_audit().problem is None
+
+
+def test_the_mask_that_a_result_was_made_with_waits_for_another_recipe(restored: RestoreRequest) -> None:
+    with Catalog.open(restored.catalog_url()) as catalog:
+        ask(catalog, row_of(catalog, "plain.png"), square(20))
+        assert redo(restored.destination, device="cpu").done == ["plain.png"]
+        second, _ = present(catalog)
+        ask(catalog, catalog.queue_row(second), square(20))
+        for _ in range(2):
+            summary = redo(restored.destination, device="cpu")
+            assert (summary.done, summary.gone_back, summary.problems) == ([], {}, {})
+            assert "same pixels" in summary.waiting["plain.png"]
+        assert present(catalog) == (second, "redo")
+        assert [record.item_id for record in catalog.pending_redos("album")] == [second]
+
+
+def test_what_was_made_for_a_request_at_last_is_present_whatever_came_between(
+    restored: RestoreRequest, scans: Path
+) -> None:
+    """A mask failed, another one was drawn, and then the former one was asked for again."""
+    master, aside = scans / "plain.png", scans.parent / "aside.png"
+    with Catalog.open(restored.catalog_url()) as catalog:
+        first = row_of(catalog, "plain.png")
+        ask(catalog, first, square(20))
+        master.rename(aside)
+        assert "It failed" in redo(restored.destination, device="cpu").problems["plain.png"]
+        aside.rename(master)
+        ask(catalog, catalog.queue_row(first.item_id), square(30))
+        assert redo(restored.destination, device="cpu").done == ["plain.png"]
+        between, _ = present(catalog)
+        ask(catalog, catalog.queue_row(between), square(20))
+        assert redo(restored.destination, device="cpu").done == ["plain.png"]
+        number, decision = present(catalog)
+        assert first.item_id < number < between
+        assert decision == "undecided"
+
+
+def test_a_run_that_was_killed_after_it_made_the_photo_has_done_it(
+    restored: RestoreRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with Catalog.open(restored.catalog_url()) as catalog:
+        ask(catalog, row_of(catalog, "plain.png"), square(20))
+        monkeypatch.setattr(Catalog, "redo_ended", killed)
+        with pytest.raises(KeyboardInterrupt):
+            redo(restored.destination, device="cpu")
+        monkeypatch.undo()
+        summary = redo(restored.destination, device="cpu")
+        assert (summary.done, summary.gone_back) == (["plain.png"], {})
+        assert catalog.pending_redos("album") == []
 
 
 def test_photos_of_one_key_are_told_apart(restored: RestoreRequest) -> None:

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from schemas.repository import Catalog
+from schemas.review_records import Decision
 from tests.review.archive import HOSTILE_KEY, HOSTILE_TEXT, SAMPLES, item_of, picture, restored_anew
 from tests.review.conftest import Visitor
 
@@ -67,6 +68,21 @@ def test_a_replaced_result_leads_to_the_present_one(
         assert "See the present result" not in reviewer.get(path.format(present)).text
     assert f"/photo/{first}" not in reviewer.get("/queue").text
     assert f"/photo/{first}?decision=replaced" in html.unescape(reviewer.get("/queue?decision=replaced").text)
+
+
+def test_a_page_says_waiting_only_while_a_request_waits(catalog: Catalog, viewer: Visitor) -> None:
+    """A request may have been let go for a result that was present then; its own photo is in no queue."""
+    item = item_of(catalog, SAMPLES[0].key)
+    row = catalog.queue_row(item)
+    review = catalog.decide(item, Decision.REDO, "her hand", "anna", row.output_sha256, None)
+    waiting, left = "Waiting for <code>oldphoto redo</code>", "No request waits any more"
+    assert waiting in viewer.get(f"/photo/{item}").text
+    assert catalog.redo_taken([review.review_id], row.run) == 1
+    text = viewer.get(f"/photo/{item}").text
+    assert waiting not in text
+    assert left in text
+    restored_anew(catalog, SAMPLES[0].key)
+    assert left not in viewer.get(f"/photo/{item}").text
 
 
 def test_viewers_cannot_decide_and_reviewers_can(

@@ -179,19 +179,85 @@ def test_asking_for_some_photos_leaves_the_others(first: Archive) -> None:
     assert shown(first.catalog, "b.tif") == between[1]
 
 
-def test_a_redone_photo_stays_when_its_archive_is_asked_for_again(first: Archive) -> None:
-    catalog, redo = first.catalog, other(first, "redone")
-    before = shown(catalog)
-    run = catalog.start_run("flow", redo.collection, redo.recipe, {"redo_of": before})
-    catalog.record_assets(redo.collection, SCANS[:1], run)
-    catalog.plan(redo.collection, redo.recipe, run)
+def redone(archive: Archive, before: int) -> int:
+    """Start, plan and work off a run over `a.tif` that somebody wanted; return it."""
+    catalog = archive.catalog
+    run = catalog.start_run("flow", archive.collection, archive.recipe, {"redo_of": before})
+    catalog.record_assets(archive.collection, SCANS[:1], run)
+    catalog.plan(archive.collection, archive.recipe, run)
     asked = flag(DONE_AGAIN, 1.0, "notice")
-    redo.work(run, lambda item: replace(full(item), flags=(*full(item).flags, asked)))
+    archive.work(run, lambda item: replace(full(item), flags=(*full(item).flags, asked)))
     catalog.finish_run(run, seconds=1.0)
-    redone = shown(catalog)
-    assert redone > before
+    return run
+
+
+def decide(catalog: Catalog, item: int, decision: Decision, reviewer: str = "ada") -> int:
+    row = catalog.queue_row(item)
+    return catalog.decide(item, decision, "", reviewer, row.output_sha256, row.last_review).review_id
+
+
+def test_a_redone_photo_stays_when_its_archive_is_asked_for_again(first: Archive) -> None:
+    catalog, before = first.catalog, shown(first.catalog)
+    redone(other(first, "redone"), before)
+    again = shown(catalog)
+    assert again > before
     first.run(SCANS, full)
-    assert_present(catalog, redone, [before])
+    assert_present(catalog, again, [before])
+
+
+def test_a_redo_that_leads_to_an_earlier_result_makes_that_present_and_undecided(first: Archive) -> None:
+    """Whatever was decided on it before the redo that led away from it."""
+    catalog, before = first.catalog, shown(first.catalog)
+    decide(catalog, before, Decision.APPROVE)
+    asked = decide(catalog, before, Decision.REDO)
+    assert catalog.redo_waits(asked)
+    again = catalog.redo_ended(asked, redone(other(first, "redone"), before))
+    assert again is not None
+    assert again > before
+    assert not catalog.redo_waits(asked)
+    assert_present(catalog, again, [])
+    back = decide(catalog, again, Decision.REDO, "ben")
+    run = redone(first, again)
+    assert catalog.counts(run)["already_done"] == 1
+    assert catalog.redo_ended(back, run) == before
+    assert_present(catalog, before, [])
+    assert catalog.pending_redos(first.name) == []
+    undone = [one for one in catalog.reviews(before) if one.decision is Decision.UNDO]
+    assert [one.undoes for one in undone] == [asked, asked - 1]
+    assert all(one.reviewer.startswith("oldphoto") and "ben asked" in one.reason for one in undone)
+    assert catalog.verify_audit().problem is None
+    assert catalog.redo_ended(back, run) is None, "it was taken"
+    first.run(SCANS, full)
+    assert_present(catalog, before, [])
+
+
+@pytest.mark.parametrize("decision", [Decision.APPROVE, Decision.REJECT, Decision.REDO])
+def test_what_was_decided_on_an_earlier_result_since_stays(first: Archive, decision: Decision) -> None:
+    catalog, before = first.catalog, shown(first.catalog)
+    again = catalog.redo_ended(decide(catalog, before, Decision.REDO), redone(other(first, "redone"), before))
+    assert again is not None
+    since = decide(catalog, before, decision)
+    back = decide(catalog, again, Decision.REDO)
+    assert catalog.redo_ended(back, redone(first, again)) == before
+    assert shown(catalog) == before
+    assert catalog.queue_row(before).decision == decision.value
+    assert catalog.redo_waits(since) == (decision is Decision.REDO)
+    assert_true(catalog)
+
+
+def test_a_request_that_was_overruled_meanwhile_leads_nowhere(first: Archive) -> None:
+    catalog, before = first.catalog, shown(first.catalog)
+    again = catalog.redo_ended(decide(catalog, before, Decision.REDO), redone(other(first, "redone"), before))
+    assert again is not None
+    back = decide(catalog, again, Decision.REDO)
+    run = redone(first, again)
+    approval = decide(catalog, again, Decision.APPROVE)
+    assert catalog.redo_ended(back, run) is None
+    assert shown(catalog) == again
+    catalog.undo(approval, "ada")
+    catalog.undo(back, "ada")
+    assert catalog.redo_ended(back, run) is None, "it was taken back"
+    assert_present(catalog, again, [])
 
 
 def test_a_decision_stays_with_the_result_that_it_is_about(first: Archive) -> None:
