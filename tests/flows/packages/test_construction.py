@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import threading
 import time
 from collections.abc import Callable
@@ -169,10 +168,11 @@ def test_an_interrupted_export_leaves_nothing(archive: Catalog, tmp_path: Path, 
     folder = tmp_path / "bag"
     if not is_new:
         folder.mkdir()
-    with (
-        listening(AfterEachPhoto(lambda _: signal.raise_signal(signal.SIGINT))),
-        pytest.raises(KeyboardInterrupt),
-    ):
+
+    def interrupt(_: int) -> None:
+        raise KeyboardInterrupt
+
+    with listening(AfterEachPhoto(interrupt)), pytest.raises(KeyboardInterrupt):
         export(archive, folder, "bag")
     assert list(tmp_path.rglob("*")) == ([] if is_new else [folder])
 
