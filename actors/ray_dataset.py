@@ -56,13 +56,14 @@ class PhotoDataset:
 
     def __init__(self, items: Sequence[InputRow], engine: RayEngine) -> None:
         self.items, self.engine = items, engine
-        self._dataset: Dataset | None = None
+        self._executor: Any = None
 
     def outcomes(self) -> Generator[OutcomeRow]:
         """Yield outcomes as the dataset produces them; photos whose workers were killed are missing."""
-        self._dataset = self._built()
+        dataset = self._built()
+        self._keep_executor(dataset)
         # Nothing ahead, unlike `iter_rows`: an outcome would wait for the next one, be that a glass plate's.
-        tables: Iterable[Any] = self._dataset.iter_batches(
+        tables: Iterable[Any] = dataset.iter_batches(
             batch_size=None, batch_format="pyarrow", prefetch_batches=0
         )
         for table in tables:
@@ -74,8 +75,20 @@ class PhotoDataset:
 
         Ray Data has no word for it of its own: it ends a dataset when its next row has come, which may take minutes.
         """
-        if (executor := getattr(self._dataset, "_current_executor", None)) is not None:
-            executor.shutdown(force=True)
+        if self._executor is not None:
+            self._executor.shutdown(force=True)
+
+    def _keep_executor(self, dataset: Any) -> None:
+        """Keep what runs the dataset from its beginning on; Ray Data itself does from the first row on only."""
+        create = getattr(dataset, "_create_executor", None)
+        if create is None:
+            return
+
+        def created() -> Any:
+            self._executor = create()
+            return self._executor
+
+        dataset._create_executor = created
 
     def _built(self) -> Dataset:
         context = DataContext.get_current().copy()
