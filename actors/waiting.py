@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Generator
 from contextlib import closing, suppress
 from queue import Empty, Full, Queue
@@ -9,6 +10,7 @@ from threading import Event, Thread
 from time import monotonic
 from typing import TypeVar
 
+_log = logging.getLogger(__name__)
 _Made = TypeVar("_Made")
 _LOOK_S = 1.0
 _STOP_S = 20.0
@@ -91,8 +93,15 @@ def within(
 
 def _end(fetching: Thread, stop: Callable[[], None]) -> None:
     latest = monotonic() + _STOP_S
+
+    def stop_it() -> None:
+        try:
+            stop()
+        except Exception as error:  # noqa: BLE001 — the caller ends for a reason of its own, which is told
+            _log.warning("What was worked on could not be stopped: %s", error)
+
     # What is to be stopped may hang.
-    stopping = Thread(target=stop, name="stopping", daemon=True)
+    stopping = Thread(target=stop_it, name="stopping", daemon=True)
     stopping.start()
     for thread in (stopping, fetching):
         thread.join(max(0.0, latest - monotonic()))

@@ -112,3 +112,21 @@ def test_what_hangs_is_not_asked_to_stop() -> None:
         next(within(0.1, hanging, stop=told.set))
     assert not told.is_set()
     never.set()
+
+
+def test_what_cannot_be_stopped_is_closed_with_its_next_item(caplog: pytest.LogCaptureFixture) -> None:
+    go_on = Event()
+
+    def waiting() -> Generator[int]:
+        yield 1
+        assert go_on.wait(LONG)
+        yield 2
+
+    def failing() -> None:
+        go_on.set()
+        raise RuntimeError("no answer")
+
+    made = within(LONG, waiting, stop=failing)
+    assert next(made) == 1
+    made.close()
+    assert "no answer" in caplog.text
