@@ -1,4 +1,4 @@
-"""Seeing to it that the processes of a process end with it.
+"""Seeing to it that processes end.
 
 Linux hands out handles on processes: one cannot come to mean another process that has got the same number since.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import select
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from time import monotonic
@@ -17,18 +17,17 @@ _KILLED_S = 10.0
 
 
 @contextmanager
-def ending_with(parent: int | None, seconds: float) -> Iterator[None]:
-    """Surround the end of ``parent``: leave once the processes that it had started have ended as well.
+def ended(processes: Iterable[int], seconds: float) -> Iterator[None]:
+    """Surround what makes ``processes`` end: leave once they have; those that have not ``seconds`` later are killed.
 
-    Those that have not ``seconds`` later are killed. Without a ``parent``, and where there are no such handles
-    (macOS), nobody is waited for.
+    Where there are no such handles (macOS), nobody is waited for.
     """
     with ExitStack() as held:
         handles = set()
-        for child in _children(parent) if parent else ():
+        for process in processes:
             # One that has just ended has no handle any more.
             with suppress(OSError, AttributeError):
-                handles.add(handle := os.pidfd_open(child))
+                handles.add(handle := os.pidfd_open(process))
                 held.callback(os.close, handle)
         yield
         running = _wait(handles, seconds)
@@ -36,6 +35,11 @@ def ending_with(parent: int | None, seconds: float) -> Iterator[None]:
             with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(handle, signal.SIGKILL)
         _wait(running, _KILLED_S)
+
+
+def children(parent: int | None, titles: tuple[str, ...] = ("",)) -> list[int]:
+    """Return the processes that ``parent`` has started and whose command lines begin with one of the ``titles``."""
+    return [process for process in _children(parent) if _title(process).startswith(titles)] if parent else []
 
 
 def _children(parent: int) -> list[int]:
@@ -47,6 +51,12 @@ def _children(parent: int) -> list[int]:
             if int(rest.split()[1]) == parent:
                 found.append(int(stat.parent.name))
     return found
+
+
+def _title(process: int) -> str:
+    with suppress(OSError):
+        return Path(f"/proc/{process}/cmdline").read_text(encoding="utf-8", errors="replace")
+    return ""
 
 
 def _wait(handles: set[int], seconds: float) -> set[int]:

@@ -12,6 +12,7 @@ from actors.errors import EngineError
 from actors.inline import settled
 from actors.job import RestoreJob
 from actors.ray_dataset import RayEngine
+from actors.ray_session import workers_ended
 from actors.restorer import RestorerFactory
 from actors.rows import InputRow, OutcomeRow, PhotoRow
 from actors.stages.fused import ALL_STAGES, FusedStage, StageName, bound_threads
@@ -50,7 +51,8 @@ class PhotosAlone:
     def stop(self) -> None:
         """End the worker."""
         if self._worker is not None:
-            ray.kill(self._worker)
+            with workers_ended(_LoneWorker.__name__):
+                ray.kill(self._worker)
 
     def _start(self) -> None:
         """Start a worker with all stages, and wait until it is ready."""

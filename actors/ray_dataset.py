@@ -21,12 +21,15 @@ from ray.data import ActorPoolStrategy, DataContext, Dataset
 from actors.inline import settled
 from actors.job import RestoreJob
 from actors.packing import pack, unpack
+from actors.ray_session import workers_ended
 from actors.resources import EngineSettings, Plan, Resources, StageGroup
 from actors.restorer import RestorerFactory
 from actors.rows import InputRow, OutcomeRow, PhotoRow
 from actors.stages.fused import RayStage
 
 _MAX_RESTARTS = 100
+_ACTOR = "MapWorker"
+"""What Ray Data calls the actors of a dataset."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,8 @@ class PhotoDataset:
         Ray Data has no word for it of its own: it ends a dataset when its next row has come, which may take minutes.
         """
         if self._executor is not None:
-            self._executor.shutdown(force=True)
+            with workers_ended(_ACTOR):
+                self._executor.shutdown(force=True)
 
     def _keep_executor(self, dataset: Any) -> None:
         """Keep what runs the dataset from its beginning on; Ray Data itself does from the first row on only."""

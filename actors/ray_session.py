@@ -22,7 +22,7 @@ from ray._private import auto_init_hook
 from ray._private import worker as _ray_worker
 
 from actors.errors import EngineError, EngineLostError
-from actors.processes import ending_with
+from actors.processes import children, ended
 from actors.resources import EngineSettings, Machine
 
 _log = logging.getLogger(__name__)
@@ -109,7 +109,7 @@ def _shut_down() -> None:
     """
     _probes.clear()
     leaving = threading.Thread(target=ray.shutdown, name="leaving Ray", daemon=True)
-    with ending_with(_raylet(), _WORKERS_END_S):
+    with ended(children(_raylet()), _WORKERS_END_S):
         leaving.start()
         leaving.join(_SHUTDOWN_S)
         if leaving.is_alive():
@@ -150,6 +150,16 @@ def require_parts() -> None:
 def _own_node() -> Any:
     """Return Ray's handle on the processes that it started for this one; in a cluster there are none."""
     return getattr(_ray_worker, "_global_node", None)
+
+
+@contextmanager
+def workers_ended(actor: str) -> Iterator[None]:
+    """Surround what ends the actors of this class: leave once their processes have ended. Ray does not wait for that.
+
+    Those of the Ray that was started here; in a cluster they may be on other machines.
+    """
+    with ended(children(_raylet(), (f"ray::{actor}",)), _WORKERS_END_S):
+        yield
 
 
 def _raylet() -> int | None:

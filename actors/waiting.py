@@ -83,12 +83,12 @@ def within(
                     raise item.error
                 return
             yield item
-    except (GeneratorExit, KeyboardInterrupt, SystemExit):
+    except BaseException as error:
         stopped.set()
-        _end(fetching, stop)
+        # All others mean that the caller ends: GeneratorExit, KeyboardInterrupt, what Prefect makes of a SIGTERM.
+        if not isinstance(error, Exception):
+            _end(fetching, stop)
         raise
-    finally:
-        stopped.set()
 
 
 def _end(fetching: Thread, stop: Callable[[], None]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.processes import ending_with
+from actors.processes import children, ended
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="handles on processes are Linux's")
 
@@ -36,20 +36,31 @@ STAYS = "import time; print(flush=True); time.sleep(600)"
 def test_no_child_outlives_its_parent(code: str, seconds: float) -> None:
     with subprocess.Popen([sys.executable, "-c", PARENT, code, code], stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None
-        children = parent.stdout.readline().split()
-        assert len(children) == 2
-        with ending_with(parent.pid, seconds):
+        started = parent.stdout.readline().split()
+        assert len(started) == 2
+        with ended(children(parent.pid), seconds):
             parent.send_signal(signal.SIGKILL)
             parent.wait()
-            assert any(_runs(child) for child in children)
-        assert not any(_runs(child) for child in children)
+            assert any(_runs(child) for child in started)
+        assert not any(_runs(child) for child in started)
 
 
 def test_where_nobody_was_started_nobody_is_waited_for() -> None:
-    with ending_with(None, 600.0):
+    with ended(children(None), 600.0):
         pass
-    with subprocess.Popen([sys.executable, "-c", ""]) as childless, ending_with(childless.pid, 600.0):
+    with subprocess.Popen([sys.executable, "-c", ""]) as childless, ended(children(childless.pid), 600.0):
         childless.wait()
+
+
+def test_children_are_told_apart_by_their_titles() -> None:
+    with subprocess.Popen([sys.executable, "-c", PARENT, STAYS], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        (child,) = map(int, parent.stdout.readline().split())
+        assert children(parent.pid) == children(parent.pid, ("nothing", sys.executable)) == [child]
+        assert children(parent.pid, ("nothing",)) == []
+        with ended([child], 0.1):
+            pass
+        assert not _runs(b"%d" % child)
 
 
 def _runs(process: bytes) -> bool:

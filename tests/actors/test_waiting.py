@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Generator
 from threading import Event
 
 import pytest
+from prefect.exceptions import TerminationSignal
 
 from actors.waiting import OverdueError, within
 
@@ -77,8 +79,10 @@ def test_who_stops_early_has_the_generator_closed() -> None:
     assert closed.wait(LONG)
 
 
-@pytest.mark.parametrize("stopped_by", ["closing it", "an interrupt"])
-def test_what_waits_for_long_is_stopped_and_closed_before_its_caller_goes_on(stopped_by: str) -> None:
+@pytest.mark.parametrize("interrupt", [None, KeyboardInterrupt(), TerminationSignal(signal.SIGTERM)])
+def test_what_waits_for_long_is_stopped_and_closed_before_its_caller_goes_on(
+    interrupt: BaseException | None,
+) -> None:
     told, closed = Event(), Event()
 
     def waiting_for_long() -> Generator[int]:
@@ -89,14 +93,15 @@ def test_what_waits_for_long_is_stopped_and_closed_before_its_caller_goes_on(sto
             closed.set()
 
     def look() -> None:
-        raise KeyboardInterrupt
+        assert interrupt is not None
+        raise interrupt
 
     made = within(LONG, waiting_for_long, look, told.set)
     assert next(made) == 1
-    if stopped_by == "closing it":
+    if interrupt is None:
         made.close()
     else:
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(type(interrupt)):
             next(made)
     assert closed.is_set()
 
