@@ -29,6 +29,7 @@ from schemas.errors import (
     CatalogUnavailableError,
     CatalogVersionError,
 )
+from schemas.undisturbed import Undisturbed
 from schemas.urls import catalog_url, shown
 
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -84,15 +85,19 @@ def _require_utf8(connection: Any, record: object) -> None:
 
 @contextmanager
 def write(engine: Engine) -> Iterator[Connection]:
-    """Open a transaction that writes; commit at the end, roll back on an exception."""
-    with _explained(engine.url), engine.begin() as connection:
+    """Open a transaction that writes; commit at the end, roll back on an exception. A signal waits for its end."""
+    with Undisturbed(), _explained(engine.url), engine.begin() as connection:
         yield connection
 
 
 @contextmanager
 def read(engine: Engine) -> Iterator[Connection]:
-    """Open a transaction that only reads; it never waits for a writer."""
-    with _explained(engine.url), engine.execution_options(catalog_reads=True).begin() as connection:
+    """Open a transaction that only reads; it never waits for a writer. A signal waits for its end."""
+    with (
+        Undisturbed(),
+        _explained(engine.url),
+        engine.execution_options(catalog_reads=True).begin() as connection,
+    ):
         yield connection
 
 
@@ -157,7 +162,7 @@ def _upgrade(engine: Engine, revision: str = "head") -> None:
 @contextmanager
 def _migrating(engine: Engine) -> Iterator[Config]:
     """Yield a configuration bound to one transaction that keeps every other migration out."""
-    with engine.begin() as connection:
+    with Undisturbed(), engine.begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
         config = migrations()
