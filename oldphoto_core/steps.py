@@ -5,8 +5,11 @@ Nothing here holds more than a few tiles, and nothing depends on where the pixel
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +22,13 @@ from oldphoto_core.latent.compose import REACH
 from oldphoto_core.latent.doubts import doubts
 from oldphoto_core.latent.fading import Levels, lost_levels
 from oldphoto_core.latent.overview import overview
+from oldphoto_core.latent.seams import fade_seams
 from oldphoto_core.latent.streamed import translate_streamed
 from oldphoto_core.latent.tone import lost_tone
 from oldphoto_core.latent.tone_correction import Corrected, ToneCorrection
 from oldphoto_core.latent.translator import LatentTranslator
 from oldphoto_core.measure import ChangeMeter
+from oldphoto_core.photo import Mask
 from oldphoto_core.pixels import PixelKind, to_unit
 from oldphoto_core.raster import Raster
 from oldphoto_core.settings import RestoreSettings
@@ -134,6 +139,9 @@ def translate_into(
     grid = translator.grid(height, width)
     chosen = _around_damage(grid, mask) if fill_only else list(grid.windows())
     measured = _translated(translator, settings, pixels, correction, mask, restored, grid, chosen)
+    if damaged:
+        made = partial(_parts, translator, settings, pixels, correction, mask, grid)
+        fade_seams(grid, mask, restored, lambda windows: (part.after for part in made(windows)))
     needed = damaged or measured["mean_change"] >= settings.needed_change
     # Of the tones that are given back nothing stays in a fill: it has those of its surroundings.
     measured |= _UNTOUCHED if fill_only else toned
@@ -182,19 +190,42 @@ def _translated(
         translate_streamed(
             translator, settings.strength, pixels, correction, mask, restored, grid, chosen, meter
         )
-        return meter.measurements()
-    kind = PixelKind.of(pixels) if restored is not None else None
+    else:
+        kind = PixelKind.of(pixels) if restored is not None else None
+        for part in _parts(translator, settings, pixels, correction, mask, grid, chosen):
+            meter.add(part.top, part.left, part.before, part.after, part.damaged)
+            if restored is not None and kind is not None:
+                restored.write(part.top, part.left, kind.stored(part.after))
+    return meter.measurements()
+
+
+class _Part(NamedTuple):
+    """A part of a photo, ``h×w×3`` in [0, 1], before and after (not clipped), and its mask."""
+
+    top: int
+    left: int
+    before: NDArray[np.float32]
+    after: NDArray[np.float32]
+    damaged: Mask
+
+
+def _parts(
+    translator: LatentTranslator,
+    settings: RestoreSettings,
+    pixels: Raster,
+    correction: ToneCorrection,
+    mask: Raster,
+    grid: Grid,
+    chosen: Iterable[Window],
+) -> Iterator[_Part]:
+    """Yield what each of the chosen windows keeps, translated."""
     seen = Corrected(pixels, correction) if correction.changes else pixels
     for top, left, translated in translator.patches(seen, mask, grid, chosen):
         bottom, right = top + translated.shape[0], left + translated.shape[1]
         unit = to_unit(pixels.read(top, left, bottom, right))
         damaged = mask.read(top, left, bottom, right)
         strength = np.where(damaged, np.float32(1), np.float32(settings.strength))[..., None]
-        done = unit + strength * (translated - unit)
-        meter.add(top, left, unit, done, damaged)
-        if restored is not None and kind is not None:
-            restored.write(top, left, kind.stored(done))
-    return meter.measurements()
+        yield _Part(top, left, unit, unit + strength * (translated - unit), damaged)
 
 
 def _around_damage(grid: Grid, mask: Raster) -> list[Window]:

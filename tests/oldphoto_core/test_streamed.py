@@ -62,6 +62,13 @@ def test_a_streamed_photo_comes_out_as_tile_by_tile(weights: Path, pixels: Pixel
     assert found.flags == expected.flags
 
 
+def test_a_wide_hole_over_many_tiles_is_streamed_alike(weights: Path) -> None:
+    pixels, mask = aged_photo(3, width=180, height=140), np.zeros((140, 180), bool)
+    mask[10:130, 40:160] = True
+    expected, found = (one.restore(pixels, mask=mask) for one in _restorers(weights))
+    assert np.abs(expected.image.astype(int) - found.image).max() <= 1
+
+
 @pytest.mark.parametrize("damaged", [True, False])
 def test_a_streamed_photo_of_which_only_damage_is_filled_comes_out_as_tile_by_tile(
     weights: Path, damaged: bool
