@@ -27,7 +27,7 @@ from oldphoto_core.tiling import Grid, Window
 
 FADE = 64
 """So far from a border, in pixels, its window counts; where tiles are less than twice as long, half a tile."""
-WIDE = 64
+WIDE = 32
 """Where a hole holds a square of so many pixels across a border, it is wide."""
 
 Unit = NDArray[np.float32]

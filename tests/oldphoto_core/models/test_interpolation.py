@@ -73,3 +73,14 @@ def test_damage_reaches_the_restored_photo_by_no_path() -> None:
     spoiled = unit.copy()
     spoiled[mask] = 1.0
     assert abs(translator.translate(spoiled, mask) - translator.translate(unit, mask)).max() < 1e-5
+
+
+@pytest.mark.parametrize(("size", "side"), [(96, 9), (96, 24), (256, 100), (960, 400)])
+def test_a_hole_in_a_ramp_is_filled_with_the_ramp(size: int, side: int) -> None:
+    """It solves Laplace's equation: whatever the width of the hole there are no steps in the fill."""
+    ramp = torch.linspace(-1, 1, size).expand(1, 1, size, size).contiguous()
+    begin, mask = (size - side) // 2, torch.zeros(1, 1, size, size, dtype=torch.bool)
+    mask[..., begin : begin + side, begin : begin + side] = True
+    filled = interpolated(torch.where(mask, torch.ones(()), ramp), mask)
+    torch.testing.assert_close(filled, ramp, rtol=0, atol=0.02)
+    assert filled.diff(dim=-1).abs().max() < 1.2 * 2 / size
