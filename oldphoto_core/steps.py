@@ -141,7 +141,7 @@ def translate_into(
     measured = _translated(translator, settings, pixels, correction, mask, restored, grid, chosen)
     if damaged:
         made = partial(_parts, translator, settings, pixels, correction, mask, grid)
-        fade_seams(grid, mask, restored, lambda windows: (part.after for part in made(windows)))
+        fade_seams(grid, pixels, mask, restored, lambda windows: (part.after for part in made(windows)))
     needed = damaged or measured["mean_change"] >= settings.needed_change
     # Of the tones that are given back nothing stays in a fill: it has those of its surroundings.
     measured |= _UNTOUCHED if fill_only else toned

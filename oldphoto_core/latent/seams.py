@@ -43,11 +43,12 @@ class _About(NamedTuple):
     column: int | None
 
 
-def fade_seams(grid: Grid, mask: Raster, restored: Raster, fill: Fill) -> None:
+def fade_seams(grid: Grid, pixels: Raster, mask: Raster, restored: Raster, fill: Fill) -> None:
     """Fade the tiles of ``restored`` into each other in wide holes.
 
     Args:
         grid: of the tiles.
+        pixels: the photo as stored: whether it is grey is read from it, because ``restored`` may have gaps.
         mask: the dilated mask, ``H×W`` bool.
         restored: the restored tier; what lies within `FADE` of a wide hole has been written.
         fill: what made it, given windows of ``grid``.
@@ -63,7 +64,7 @@ def fade_seams(grid: Grid, mask: Raster, restored: Raster, fill: Fill) -> None:
             _fade(grid, shown, about, at_corner, corner)
         top, left, bottom, right = grid.kept(about.window)
         before = to_unit(restored.read(top, left, bottom, right))
-        kind = kind or PixelKind.of(restored)
+        kind = kind or PixelKind.of(pixels)
         restored.write(top, left, kind.stored(before + _weight(grid, about) * (shown - before)))
 
 

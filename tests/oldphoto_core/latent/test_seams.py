@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from oldphoto_core.latent.seams import FADE, WIDE, fade_seams
-from oldphoto_core.photo import Mask
+from oldphoto_core.photo import Mask, Tier
 from oldphoto_core.raster import MemoryRaster
 from oldphoto_core.restore import load_restorer
 from oldphoto_core.settings import RestoreSettings
@@ -46,7 +46,7 @@ def _faded(mask: Mask) -> tuple[NDArray[np.uint16], NDArray[np.uint16], list[Win
             yield _made(window)
 
     after = before.copy()
-    fade_seams(GRID, MemoryRaster(mask), MemoryRaster(after), fill)
+    fade_seams(GRID, MemoryRaster(before), MemoryRaster(mask), MemoryRaster(after), fill)
     return before, after, asked
 
 
@@ -119,3 +119,22 @@ def test_a_restored_photo_has_no_step_in_a_wide_hole(tmp_path: Path) -> None:
     step = np.abs(tiles[:, border] - tiles[:, border - 1]).mean()
     left = np.abs(restored[:, border].astype(float) - restored[:, border - 1]).mean() / 255
     assert left < step / 2
+
+
+@pytest.mark.parametrize("coloured", [False, True], ids=["grey", "colour far away"])
+def test_a_fill_alone_is_faded_as_the_whole_is(tmp_path: Path, coloured: bool) -> None:
+    """Law: tiles are faded into each other alike where only those near the damage are written."""
+    pixels = np.repeat(aged_photo(5, width=900, height=150)[..., :1], 3, axis=2)
+    if coloured:
+        pixels[:, 880:, 0] = 250
+    mask = np.zeros((150, 900), bool)
+    mask[:, 120:240] = True
+    restorer = load_restorer(
+        device="cpu",
+        weights=write_weights(tmp_path),
+        settings=RestoreSettings(tile=192, halo=32, tone_change=1.0),
+    )
+    whole = restorer.restore(pixels, mask=mask, tier=Tier.RESTORED).tiers[Tier.CONSERVED]
+    alone = restorer.restore(pixels, mask=mask, tier=Tier.CONSERVED).image
+    np.testing.assert_array_equal(alone, whole)
+    assert coloured or np.ptp(whole, axis=2).max() == 0
