@@ -5,8 +5,9 @@
 
 The data folder holds old/, annotated/, clean/ and defects/. *annotated* are the photographs of the validation half
 whose damage was marked by hand, *moderate* and *heavy* those that no training saw with damage of the synthesis on
-0.3–2 % and 2–20 % of the picture besides their own, which counts as false alarm; *sound* are modern ones. *In print*
-the dots of a book plate lie over the photograph with its damage, *print* has the damage over the dots.
+0.3–2 % and 2–20 % of the picture besides their own, which counts as false alarm; *losses* have corners, holes and
+patches of 0.5–15 % that are gone; *sound* are modern ones. *In print* the dots of a book plate lie over the picture
+with its damage, *print* has the damage over the dots.
 """
 
 from __future__ import annotations
@@ -23,7 +24,13 @@ import numpy as np
 
 from benchmarks.common import PHOTOS, report
 from oldphoto_core.degradation.library import DefectLibrary
-from oldphoto_core.degradation.profiles import HEAVY_WEAR_PROFILE, WEAR_PROFILE, sample_recipe
+from oldphoto_core.degradation.profiles import (
+    HEAVY_WEAR_PROFILE,
+    LOSSES_PROFILE,
+    WEAR_PROFILE,
+    DegradationProfile,
+    sample_recipe,
+)
 from oldphoto_core.degradation.synthesize import age
 from oldphoto_core.evaluation.annotated import AnnotatedPhoto, annotated_photos
 from oldphoto_core.evaluation.metrics import DetectionTally
@@ -35,7 +42,10 @@ from oldphoto_core.training.split import in_annotated_validation, in_validation
 
 _PHOTOGRAPHS = 64
 _TRIES = 40
-_MODERATE, _HEAVY = (0.003, 0.02), (0.02, 0.2)
+_LARGER_THAN_ANY = 10_000
+_MODERATE = WEAR_PROFILE, (0.003, 0.02)
+_HEAVY = HEAVY_WEAR_PROFILE, (0.02, 0.2)
+_LOSSES = LOSSES_PROFILE, (0.005, 0.15)
 
 
 def main() -> None:
@@ -47,10 +57,17 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, help="folder of weights (default: the shipped ones)")
     parser.add_argument("--limit", type=int, default=_PHOTOGRAPHS, help="photographs a set at most")
     parser.add_argument("--same-thresholds", action="store_true", help="for all photographs (decision 0018)")
+    parser.add_argument(
+        "--without-broad", action="store_true", help="no rule for broad regions (decision 0031)"
+    )
     parser.add_argument("--out", default="detection", help="name of the result")
     given = parser.parse_args()
-    same = RestoreSettings(sparse_share=1.0, dense_share=1.0)
-    restorer = load_restorer(weights=given.weights, settings=same if given.same_thresholds else None)
+    settings = RestoreSettings()
+    if given.same_thresholds:
+        settings = replace(settings, sparse_share=1.0, dense_share=1.0)
+    if given.without_broad:
+        settings = replace(settings, broad_radius=_LARGER_THAN_ANY)
+    restorer = load_restorer(weights=given.weights, settings=settings)
     scores: dict[str, Any] = {}
     for name, cases in sets(given.data, given.limit).items():
         tally = DetectionTally()
@@ -71,13 +88,16 @@ def sets(data: Path, limit: int) -> dict[str, Callable[[], Iterator[AnnotatedPho
         return annotated_photos(data / "old", data / "annotated", in_annotated_validation)
 
     def moderate() -> Iterator[AnnotatedPhoto]:
-        return (worn(path.stem, read_photo(path), _MODERATE, library) for path in old)
+        return (worn(path.stem, read_photo(path), *_MODERATE, library) for path in old)
 
     def heavy() -> Iterator[AnnotatedPhoto]:
-        return (worn(path.stem, read_photo(path), _HEAVY, library) for path in old)
+        return (worn(path.stem, read_photo(path), *_HEAVY, library) for path in old)
 
     def heavy_print() -> Iterator[AnnotatedPhoto]:
-        return (worn(path.stem, printed(path.stem, read_photo(path)), _HEAVY, library) for path in old)
+        return (worn(path.stem, printed(path.stem, read_photo(path)), *_HEAVY, library) for path in old)
+
+    def losses() -> Iterator[AnnotatedPhoto]:
+        return (worn(path.stem, read_photo(path), *_LOSSES, library) for path in old)
 
     def sound() -> Iterator[AnnotatedPhoto]:
         for path in list_photos(data / "clean", in_validation, limit):
@@ -95,14 +115,21 @@ def sets(data: Path, limit: int) -> dict[str, Callable[[], Iterator[AnnotatedPho
         "heavy": heavy,
         "heavy, in print": in_print(heavy),
         "print, heavy": heavy_print,
+        "losses": losses,
+        "losses, in print": in_print(losses),
         "sound": sound,
         "sound, in print": in_print(sound),
     }
 
 
-def worn(name: str, photo: Photo, share: tuple[float, float], library: DefectLibrary) -> AnnotatedPhoto:
+def worn(
+    name: str,
+    photo: Photo,
+    profile: DegradationProfile,
+    share: tuple[float, float],
+    library: DefectLibrary,
+) -> AnnotatedPhoto:
     """Damage a photograph by the first of its recipes that takes such a share of it (or by the last tried)."""
-    profile = HEAVY_WEAR_PROFILE if share == _HEAVY else WEAR_PROFILE
     for attempt in range(_TRIES):
         aged = age(photo, sample_recipe(_seed(name) + attempt, profile), library)
         if share[0] <= aged.mask.mean() <= share[1]:

@@ -119,6 +119,7 @@ def evaluate(
                 watch=portraits.watch(advance),
             )
             report = replace(report, faces=found)
+    report = replace(report, computed_in=restorer.computes_in)
     if split is not Split.VALIDATION:
         note = (
             "photographs that the shipped weights were trained on may be among these; see --split validation"

@@ -78,6 +78,12 @@ class Restorer:
         """The tiers that the trained weights allow, lowest first."""
         return self.provision.available_tiers
 
+    @property
+    def computes_in(self) -> str:
+        """``bfloat16`` where a network rounds to it on this device, else ``float32``; results differ a little."""
+        parts = (self.detector, self.translator)
+        return "bfloat16" if any(part is not None and part.rounded for part in parts) else "float32"
+
     def restore(
         self, pixels: Pixels, *, mask: Mask | None = None, tier: Tier = Tier.ENHANCED
     ) -> RestorationResult:

@@ -22,7 +22,7 @@ def check_config(name: str) -> None:
 TILE_MULTIPLE = 16
 """Tiles begin at multiples of so many pixels, where the networks' halved pictures have whole pixels."""
 
-_LEAST: dict[str, float] = {"tile": TILE_MULTIPLE, "max_keys": 1, "sparse_share": 1e-12}
+_LEAST: dict[str, float] = {"tile": TILE_MULTIPLE, "max_keys": 1, "broad_radius": 1, "sparse_share": 1e-12}
 """Where 0 has no meaning; thresholds move with the logarithm of ``sparse_share``."""
 
 
@@ -37,8 +37,11 @@ class RestoreSettings:
         seed_probability: a defect needs at least one pixel this likely …
         grow_probability: … and then takes in every connected pixel this likely (hysteresis).
         line_probability: a long thin defect needs one pixel this likely: poles, wires and edges are lines too.
+        broad_probability, broad_radius: a connected region this likely that holds a disc of this radius is a defect
+            as well: a torn-off corner is suspected little, but as a whole. On a scan that is also looked at reduced
+            the radius is as many times longer (see `detection.looks`).
         suspected_probability: pixels this likely are counted to judge how damaged the photo is as a whole.
-        sparse_share, dense_share: up to the first share of suspected pixels the three thresholds above hold, from
+        sparse_share, dense_share: up to the first share of suspected pixels the four thresholds above hold, from
             the second on ``dense_probability`` holds instead of each of them (see `detection.prior`).
         dense_probability: the threshold of a photo full of damage.
         least_defect: components of fewer pixels are left alone.
@@ -68,6 +71,8 @@ class RestoreSettings:
     seed_probability: float = 0.8
     grow_probability: float = 0.7
     line_probability: float = 0.98
+    broad_probability: float = 0.45
+    broad_radius: int = 9
     suspected_probability: float = 0.965
     sparse_share: float = 4.3e-5
     dense_share: float = 0.002

@@ -84,7 +84,9 @@ def detect_into(
         probability.write(block.inner_top, block.inner_left, found)
 
     done_in_threads(look, windows(height, width, DETECTION_BLOCK, settings.halo), detector.link.lanes)
-    return hysteresis_into(probability, mask, settings, workers=detector.link.workers)
+    return hysteresis_into(
+        probability, mask, settings, reduction=looks.reduction, workers=detector.link.workers
+    )
 
 
 def is_reason(share: float, settings: RestoreSettings, *, drawn: bool = False) -> bool:

@@ -35,7 +35,8 @@ class DegradationProfile:
 
     ``global_steps`` are (operator, probability, sampler of its parameters), applied in random order;
     ``damage_kinds`` are (structured operation, weight). ``damage_share`` bounds the log-uniform share of
-    the picture that damage covers; ``large_hole`` is how often one of up to 15 % is torn.
+    the picture that damage covers; ``large_hole`` is how often one of up to 15 % is torn. What shows through a hole
+    is grey as often as ``grey_paper`` says and dark as often as ``dark_paper``, else pale.
     ``optics_first`` is how often blur and resampling come before all else: grain is sharper than the lens.
     """
 
@@ -48,6 +49,8 @@ class DegradationProfile:
     damage_kinds: tuple[tuple[str, float], ...]
     damage_share: tuple[float, float] = (0.001, 0.08)
     large_hole: float = 0.05
+    grey_paper: float = 0.0
+    dark_paper: float = 0.15
     optics_first: float = 0.0
     final_blur: float = 0.6
     final_grain: float = 0.6
@@ -143,6 +146,21 @@ HEAVY_WEAR_PROFILE = replace(
 )  # fmt: skip
 """Photographs that were folded, scratched and torn: what sparse damage does not teach."""
 
+LOSSES_PROFILE = replace(
+    WEAR_PROFILE,
+    name="losses",
+    undamaged=0.0,
+    damage_kinds=(
+        ("hole", 3.0), ("blobs", 2.0), ("film-stain", 0.5), ("film-smut", 0.5), ("stain", 0.3), ("cracks", 0.4),
+        ("scratches", 0.4),
+    ),
+    damage_share=(0.003, 0.15),
+    large_hole=0.25,
+    grey_paper=0.2,
+    dark_paper=0.3,
+)  # fmt: skip
+"""Losses, as conservators say: corners, paper and emulsion that are gone. Broad, flat, of any tone."""
+
 PROFILES: dict[str, DegradationProfile] = {p.name: p for p in (SEED_PROFILE, ARCHIVE_PROFILE)}
 """The profiles by name."""
 
@@ -222,18 +240,21 @@ def _damage_steps(rng: np.random.Generator, profile: DegradationProfile, *, mono
     kinds = rng.choice(len(names), size=count, replace=False, p=weights / weights.sum())
     shares = rng.dirichlet(np.ones(count)) * total
     steps = [
-        _damage_step(rng, names[k], round(float(s), 6), mono) for k, s in zip(kinds, shares, strict=True)
+        _damage_step(rng, names[k], round(float(s), 6), profile, mono)
+        for k, s in zip(kinds, shares, strict=True)
     ]
     if rng.random() < profile.large_hole:
-        steps.append(_damage_step(rng, "hole", between(rng, 0.03, 0.15), mono))
+        steps.append(_damage_step(rng, "hole", between(rng, 0.03, 0.15), profile, mono))
     return steps
 
 
-def _damage_step(rng: np.random.Generator, name: str, share: float, mono: bool) -> Step:
+def _damage_step(
+    rng: np.random.Generator, name: str, share: float, profile: DegradationProfile, mono: bool
+) -> Step:
     share = max(share, 0.0003)
     bent = between(rng, 0.01, 0.06) if rng.random() < 0.4 else 0.0
     if name == "hole":
-        tint = _paper_tint(rng, mono)
+        tint = _paper_tint(rng, profile, mono)
         edge = {
             "feather": low_biased(rng, 0.4, 4.0),
             "lip": between(rng, 0.3, 1.0) if rng.random() < 0.5 else 0.0,
@@ -250,8 +271,14 @@ def _damage_step(rng: np.random.Generator, name: str, share: float, mono: bool) 
     return f"damage-{name}", {"share": share, **look, "elastic": bent, "soft": soft, "wear": wear}
 
 
-def _paper_tint(rng: np.random.Generator, mono: bool) -> dict[str, Number]:
-    light = between(rng, 0.7, 1.0) if rng.random() < 0.85 else between(rng, 0.03, 0.3)
+def _paper_tint(rng: np.random.Generator, profile: DegradationProfile, mono: bool) -> dict[str, Number]:
+    luck = float(rng.random())
+    if luck < 1 - profile.dark_paper - profile.grey_paper:
+        light = between(rng, 0.7, 1.0)
+    elif luck < 1 - profile.dark_paper:
+        light = between(rng, 0.3, 0.7)
+    else:
+        light = between(rng, 0.03, 0.3)
     warm = 0.0 if mono else between(rng, 0.0, 0.15)
     return {"r": light, "g": round(light * (1 - 0.4 * warm), 4), "b": round(light * (1 - warm), 4)}
 

@@ -31,8 +31,8 @@ class DefectDetector:
     """A trained U-Net, folded, ready to look at photos."""
 
     def __init__(self, network: DefectUNet, settings: RestoreSettings, device: torch.device) -> None:
-        rounded = settings.autocast and computes_in_bfloat16(device)
-        self.number = torch.bfloat16 if rounded else torch.float32
+        self.rounded = settings.autocast and computes_in_bfloat16(device)
+        self.number = torch.bfloat16 if self.rounded else torch.float32
         self.network = folded(network).to(  # type: ignore[call-overload]
             device, self.number, memory_format=torch.channels_last
         )

@@ -2,7 +2,8 @@
 
 A region is kept if it is large enough, and likely enough for its shape. Long thin regions must be surer: poles, wires
 and edges are lines too. So must a part of a long thin region of which most stays below the threshold: where a seam
-is a little suspected all along and a little more in one place, that place is no defect either.
+is a little suspected all along and a little more in one place, that place is no defect either. A broad region may be
+less sure: false alarms are thin or small, and where a corner is torn off the network doubts a little, everywhere.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ _LINE_LENGTH = 24
 _LINE_SHAPE = 5
 _LONGER_LENGTH = 40
 _LEAST_OF_LONGER = 0.5
-_WIDER = 0.75
+
+_MOST_OF_PHOTO = 0.25
 
 
 def is_flock(areas: Numbers) -> bool:
@@ -38,8 +40,30 @@ def is_flock(areas: Numbers) -> bool:
 
 
 def wider_probability(settings: RestoreSettings) -> float:
-    """Return the threshold of the wider regions that :func:`is_defect` sees a region in."""
-    return _WIDER * settings.grow_probability
+    """Return the threshold of the wider regions: others lie in them, and they are defects where they are broad."""
+    return min(settings.broad_probability, settings.grow_probability)
+
+
+def discs(marked: Flags, radius: int) -> Flags:
+    """Say of each of ``H×W`` pixels whether all pixels within ``radius`` of it (give or take 2 %) are marked.
+
+    What lies beyond the border counts as marked: a torn-off corner goes on out there.
+    """
+    inside = cv2.distanceTransform(marked.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
+    return np.asarray(inside >= radius)
+
+
+def is_broad(wider: Shapes, disc: Flags, pixels: int) -> Flags:
+    """Say of each of ``N`` wider regions whether it is a defect as a whole: one that holds a disc.
+
+    What takes more than a quarter of the photo is no place in it: there the network doubts the photo's own texture.
+
+    Args:
+        wider: of the regions above :func:`wider_probability`.
+        disc: whether one of :func:`discs` lies in each.
+        pixels: of the photo.
+    """
+    return disc & (wider.areas <= _MOST_OF_PHOTO * pixels)
 
 
 def is_defect(

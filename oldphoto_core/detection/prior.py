@@ -42,6 +42,7 @@ def adjusted(settings: RestoreSettings, suspected: int, pixels: int) -> RestoreS
         seed_probability=_lowered(settings.seed_probability, bold, shift),
         grow_probability=_lowered(settings.grow_probability, bold, shift),
         line_probability=_lowered(settings.line_probability, bold, shift),
+        broad_probability=_lowered(settings.broad_probability, bold, shift),
     )
 
 

@@ -19,7 +19,7 @@ def write_metrics(report: EvaluationReport, folder: Path) -> list[Path]:
     face generator the face section. A network without weights there is passed over.
     """
     document: dict[str, Any] = json.loads(report.to_json())
-    measured = {name: document[name] for name in ("profile", "photos", "size", "seed")}
+    measured = {name: document[name] for name in ("profile", "photos", "size", "seed", "computed_in")}
     pictures = {
         name: document["pictures"][name]
         for name in (INPUT, OURS, OURS_TRUE_MASK)

@@ -102,7 +102,10 @@ class AnnotatedReport:
 
 @dataclass(frozen=True)
 class EvaluationReport:
-    """Everything that one evaluation measured; dictionaries go by method."""
+    """Everything that one evaluation measured; dictionaries go by method.
+
+    ``computed_in`` is what the networks computed in (``bfloat16`` or ``float32``): figures differ a little by it.
+    """
 
     directory: str
     profile: str
@@ -116,6 +119,7 @@ class EvaluationReport:
     annotated: AnnotatedReport | None = None
     faces: FaceReport | None = None
     notes: tuple[str, ...] = field(default_factory=tuple)
+    computed_in: str | None = None
 
     def to_json(self) -> str:
         """Return JSON; what could not be measured (NaN) is null."""
@@ -123,8 +127,9 @@ class EvaluationReport:
 
     def to_text(self) -> str:
         """Return plain tables for a terminal or a log."""
+        numbers = f", computed in {self.computed_in}" if self.computed_in else ""
         parts = [
-            f"{self.photos} photographs of {self.directory}, aged by profile {self.profile}",
+            f"{self.photos} photographs of {self.directory}, aged by profile {self.profile}{numbers}",
             _table(_PICTURE_HEAD, [(name, *_picture_cells(s)) for name, s in self.pictures.items()]),
         ]
         if self.detection:

@@ -64,7 +64,7 @@ def test_evaluate_prints_tables_without_json(app: typer.Typer, photos: Path, tmp
     arguments = ["evaluate", str(photos), "--limit", "1", "--weights", str(tmp_path), "--profile", "archive"]
     result = CliRunner().invoke(app, arguments, catch_exceptions=False)
     assert "opencv chain" in result.stdout
-    assert "profile archive" in result.stdout
+    assert "profile archive, computed in" in result.stdout
 
 
 def test_synthesize_writes_the_same_sheet_twice(app: typer.Typer, photos: Path, tmp_path: Path) -> None:
@@ -101,6 +101,7 @@ def test_an_ablation_is_measured_beside_ours(app: typer.Typer, photos: Path, tmp
     """A mapping without its nonlocal block: its card says so, and the other networks are the shipped ones."""
     import torch
 
+    from oldphoto_core.device import computes_in_bfloat16
     from oldphoto_core.models.build import build_mapping
     from oldphoto_core.weights.store import save_weights
 
@@ -115,6 +116,7 @@ def test_an_ablation_is_measured_beside_ours(app: typer.Typer, photos: Path, tmp
     document = json.loads(result.stdout)
     assert {"ours", "no nonlocal"} <= set(document["pictures"])
     assert document["pictures"]["ours"] != document["pictures"]["no nonlocal"]
+    assert document["computed_in"] == ("bfloat16" if computes_in_bfloat16(torch.device("cpu")) else "float32")
 
 
 @pytest.mark.parametrize("given", ["plain", "=somewhere", "plain=absent-folder"])

@@ -251,3 +251,13 @@ def test_without_weights_no_stage_runs(tmp_path: Path) -> None:
 
 def test_available_tiers_follow_the_weights(weights: Path) -> None:
     assert _restorer(weights).available_tiers == (Tier.CONSERVED, Tier.RESTORED)
+
+
+@pytest.mark.parametrize("able", [True, False])
+def test_what_the_networks_compute_in_is_known(
+    weights: Path, monkeypatch: pytest.MonkeyPatch, able: bool
+) -> None:
+    for part in ("detection.detector", "latent.translator"):
+        monkeypatch.setattr(f"oldphoto_core.{part}.computes_in_bfloat16", lambda device: able)
+    assert _restorer(weights).computes_in == ("bfloat16" if able else "float32")
+    assert _restorer(weights, autocast=False).computes_in == "float32"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from oldphoto_core.degradation import (
@@ -14,6 +15,7 @@ from oldphoto_core.degradation import (
     DegradationRecipe,
     sample_recipe,
 )
+from oldphoto_core.degradation.profiles import LOSSES_PROFILE
 
 _SEEDS = range(200)
 
@@ -73,3 +75,19 @@ def test_shares_of_the_archive_profile() -> None:
     assert 0.11 < untouched < 0.20
     assert 0.30 < undamaged < 0.40
     assert 0.45 < grey < 0.55
+
+
+def test_losses_are_pale_grey_and_dark() -> None:
+    recipes = [sample_recipe(seed, LOSSES_PROFILE) for seed in range(600)]
+    holes = [step.params["r"] for one in recipes for step in one.operations if step.name == "damage-hole"]
+    assert len(holes) > 300
+    pale, dark = np.mean(np.array(holes) >= 0.7), np.mean(np.array(holes) <= 0.3)
+    assert 0.42 < pale < 0.58
+    assert 0.22 < dark < 0.38
+
+
+def test_what_shows_through_an_archives_holes_is_pale_or_dark() -> None:
+    recipes = [sample_recipe(seed, ARCHIVE_PROFILE) for seed in range(1500)]
+    holes = [step.params["r"] for one in recipes for step in one.operations if step.name == "damage-hole"]
+    assert 0.78 < np.mean(np.array(holes) >= 0.7) < 0.92
+    assert not any(0.3 < level < 0.7 for level in holes)

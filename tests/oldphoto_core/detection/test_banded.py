@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy import ndimage
 from skimage import measure
 
 from oldphoto_core.detection.banded import dilate_into, hysteresis_into
@@ -19,7 +20,13 @@ from oldphoto_core.raster import MemoryRaster
 from oldphoto_core.settings import RestoreSettings
 
 SETTINGS = RestoreSettings(
-    seed_probability=0.7, grow_probability=0.5, least_defect=4, dense_share=0.1, dense_probability=0.4
+    seed_probability=0.7,
+    grow_probability=0.5,
+    broad_probability=0.45,
+    broad_radius=3,
+    least_defect=4,
+    dense_share=0.1,
+    dense_probability=0.4,
 )
 
 
@@ -31,12 +38,17 @@ def worms(seed: int, height: int, width: int) -> NDArray[np.float32]:
 
 
 def by_the_rule(probability: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """The rule of `masks.is_defect` said region by region, in another library's words."""
+    """The rules of `masks.is_defect` and `masks.is_broad` said region by region, in other libraries' words."""
     own = adjusted(SETTINGS, suspected_pixels(probability, SETTINGS), probability.size)
     grow = own.grow_probability
     grown = measure.label(probability >= grow, connectivity=2)
-    around = measure.label(probability >= 0.75 * grow, connectivity=2)
+    suspected = probability >= own.broad_probability
+    around = measure.label(suspected, connectivity=2)
+    depth = ndimage.distance_transform_edt(suspected) if not suspected.all() else np.full(around.shape, 99.0)
     mask = np.zeros(probability.shape, bool)
+    for region in measure.regionprops(around, intensity_image=depth):
+        if region.intensity_max >= own.broad_radius and region.area <= probability.size / 4:
+            mask[around == region.label] = True
     for region in measure.regionprops(grown, intensity_image=probability):
         wider = around == around[tuple(region.coords[0])]
         rows, columns = np.nonzero(wider)

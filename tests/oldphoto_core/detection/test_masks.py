@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -124,6 +126,67 @@ def test_a_part_of_a_long_seam_must_be_as_sure_as_a_line(
     banded = np.empty(mask.shape, bool)
     hysteresis_into(MemoryRaster(probability), MemoryRaster(banded), SETTINGS, band_pixels=80 * 7)
     assert np.array_equal(banded, mask)
+
+
+def _corner(probability: float, side: int, height: int = 120, width: int = 100) -> np.ndarray:
+    """A photo of little doubt whose lower right corner is torn off: a square of so many pixels' side."""
+    photo = np.full((height, width), 0.05, np.float32)
+    photo[height - side :, width - side :] = probability
+    return photo
+
+
+@pytest.mark.parametrize(
+    ("probability", "side", "reduction", "kept"),
+    [
+        (0.45, 30, 1, True),
+        (0.44, 30, 1, False),
+        (0.45, 9, 1, True),
+        (0.45, 8, 1, False),
+        (0.45, 27, 3, True),
+        (0.45, 26, 3, False),
+        (0.45, 54, 1, True),
+        (0.79, 55, 1, False),
+    ],
+    ids=[
+        "broad",
+        "unlikely",
+        "just broad",
+        "too small",
+        "reduced",
+        "too small reduced",
+        "large",
+        "a quarter",
+    ],
+)
+def test_a_broad_region_may_be_less_likely(probability: float, side: int, reduction: int, kept: bool) -> None:
+    """In a corner a square holds a disc whose radius is its side: it goes on beyond the border."""
+    photo, settings = _corner(probability, side), replace(SETTINGS, broad_probability=0.45, broad_radius=9)
+    masks = []
+    for band_pixels in (1, 100 * 13, photo.size):
+        mask = np.empty(photo.shape, bool)
+        facts = hysteresis_into(
+            MemoryRaster(photo), MemoryRaster(mask), settings, reduction=reduction, band_pixels=band_pixels
+        )
+        assert (facts.components, facts.masked) == ((1, side**2) if kept else (0, 0))
+        masks.append(mask)
+    assert all(np.array_equal(mask, masks[0]) for mask in masks)
+
+
+def test_a_sure_mark_in_a_broad_region_is_part_of_it() -> None:
+    photo = _corner(0.6, 30)
+    photo[100, 90:93] = photo[10, 10:13] = 0.9
+    mask = np.empty(photo.shape, bool)
+    settings = replace(SETTINGS, broad_probability=0.45, broad_radius=9)
+    assert hysteresis_into(MemoryRaster(photo), MemoryRaster(mask), settings).components == 2
+    assert mask.sum() == 30**2 + 3
+
+
+def test_a_broad_region_counts_beside_a_flock() -> None:
+    probability = _marks([5] * 40)
+    probability[-60:, -60:] = 0.6
+    mask = hysteresis(np.ascontiguousarray(probability), SETTINGS)
+    assert mask[-60:, -60:].all()
+    assert mask.sum() == 60**2
 
 
 @pytest.mark.parametrize(

@@ -23,12 +23,18 @@ SETTINGS = RestoreSettings(
     sparse_share=0.01,
     dense_share=0.1,
     dense_probability=0.3,
+    broad_probability=0.5,
 )
 PIXELS = 10_000
 
 
-def _thresholds(settings: RestoreSettings) -> tuple[float, float, float]:
-    return settings.grow_probability, settings.seed_probability, settings.line_probability
+def _thresholds(settings: RestoreSettings) -> tuple[float, ...]:
+    return (
+        settings.broad_probability,
+        settings.grow_probability,
+        settings.seed_probability,
+        settings.line_probability,
+    )
 
 
 def _photo(cracks: int, doubts: float = 0.0) -> Probability:
@@ -54,12 +60,12 @@ def test_thresholds_never_rise_with_more_to_suspect(one: int, other: int) -> Non
     less, more = sorted((one, other))
     lower, higher = (_thresholds(adjusted(SETTINGS, count, PIXELS)) for count in (more, less))
     assert all(a <= b for a, b in zip(lower, higher, strict=True))
-    assert lower[0] <= lower[1] <= lower[2]
+    assert sorted(lower) == list(lower)
 
 
 def test_between_the_bounds_they_move_with_the_logarithm_of_the_share() -> None:
     assert adjusted(SETTINGS, 100, PIXELS) == adjusted(SETTINGS, 0, PIXELS) == SETTINGS
-    assert _thresholds(adjusted(SETTINGS, 1000, PIXELS)) == (0.3, 0.3, 0.3)
+    assert _thresholds(adjusted(SETTINGS, 1000, PIXELS)) == (0.3, 0.3, 0.3, 0.3)
     halfway = adjusted(SETTINGS, 316, PIXELS).seed_probability
     assert np.log(halfway / (1 - halfway)) == pytest.approx(np.log([4, 3 / 7]).mean(), abs=0.01)
 
@@ -67,7 +73,7 @@ def test_between_the_bounds_they_move_with_the_logarithm_of_the_share() -> None:
 def test_everything_else_stays_and_a_bold_setting_is_never_raised() -> None:
     timid = replace(SETTINGS, grow_probability=0.1, seed_probability=0.2, line_probability=0.95)
     bold = adjusted(timid, PIXELS, PIXELS)
-    assert bold == replace(timid, line_probability=0.3)
+    assert bold == replace(timid, line_probability=0.3, broad_probability=0.3)
     assert adjusted(replace(SETTINGS, dense_probability=1.0), PIXELS, PIXELS) == replace(
         SETTINGS, dense_probability=1.0
     )
