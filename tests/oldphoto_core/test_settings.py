@@ -13,7 +13,7 @@ from oldphoto_core.latent.translator import MULTIPLE
 from oldphoto_core.models.build import build_detector
 from oldphoto_core.settings import CONFIGS, TILE_MULTIPLE, RestoreSettings
 
-_FREE = {"tile", "halo", "least_defect", "dilation", "max_keys", "autocast"}
+_FREE = {"tile", "halo", "broad_radius", "least_defect", "dilation", "max_keys", "autocast"}
 SHARES = [field.name for field in fields(RestoreSettings) if field.name not in _FREE]
 
 
@@ -35,6 +35,7 @@ def test_a_share_lies_between_none_and_all(name: str) -> None:
         {"halo": -16},
         {"halo": 10},
         {"max_keys": 0},
+        {"broad_radius": 0},
         {"dilation": -1},
         {"least_defect": -1},
     ],
@@ -45,7 +46,7 @@ def test_a_number_that_means_nothing_is_refused(wrong: dict[str, Any]) -> None:
 
 
 def test_the_least_of_each_length_is_taken() -> None:
-    RestoreSettings(tile=16, halo=0, dilation=0, least_defect=0, max_keys=1)
+    RestoreSettings(tile=16, halo=0, dilation=0, broad_radius=1, least_defect=0, max_keys=1)
 
 
 def test_tiles_begin_where_every_network_has_whole_pixels() -> None:
