@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from benchmarks.sections import seconds_of, section
 from oldphoto_core.detection.banded import hysteresis_into
 from oldphoto_core.detection.detector import DefectDetector
+from oldphoto_core.detection.looks import Looks
 from oldphoto_core.detection.masks import dilated
 from oldphoto_core.device import DeviceLink
 from oldphoto_core.errors import WeightsError
@@ -162,7 +163,10 @@ def restoration(
         },
     )
     began = time.perf_counter()
-    hysteresis_into(MemoryRaster(probability), MemoryRaster(found), settings, workers=workers)
+    reduction = Looks.of(*mask.shape).reduction
+    hysteresis_into(
+        MemoryRaster(probability), MemoryRaster(found), settings, reduction=reduction, workers=workers
+    )
     measured["seconds_of_detect_in_hysteresis"] = time.perf_counter() - began
     measured["threads"] = workers
     measured["found_share"] = float(found.mean())
