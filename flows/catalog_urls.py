@@ -41,6 +41,17 @@ def named_catalog(given: str | None) -> str | None:
     return given or os.environ.get(CATALOG_VARIABLE) or None
 
 
+def known_catalog_url(given: str | None) -> str:
+    """Return the URL of the catalog that somebody names; UsageError if nobody does, or for a URL of another kind."""
+    named = named_catalog(given)
+    if named is None:
+        raise UsageError(
+            "No catalog is named. Give the parameter catalog (sqlite:////absolute/path/catalog.db, postgresql://…, or "
+            f"a folder that holds {CATALOG_FILE}), or set {CATALOG_VARIABLE} for the worker."
+        )
+    return catalog_url(named)
+
+
 def catalog_url_beside(destination: str, given: str | None) -> str:
     """Return the URL of the catalog that somebody names, or else of the SQLite file in a destination.
 

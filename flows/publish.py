@@ -7,7 +7,7 @@ from pathlib import Path
 from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from flows.catalog_urls import catalog_url
+from flows.catalog_urls import known_catalog_url
 from flows.packages import Form, PackageRequest, PackageSummary, export_photos
 from oldphoto_core.errors import UsageError
 from schemas.repository import Catalog
@@ -15,8 +15,8 @@ from schemas.repository import Catalog
 
 @flow(name="publish", persist_result=False)
 def publish(
-    catalog: str,
     destination: str,
+    catalog: str | None = None,
     form: Form = "bag",
     collection: str | None = None,
     approved_only: bool = False,
@@ -26,9 +26,9 @@ def publish(
     """Export approved photos for publication.
 
     Args:
-        catalog: URL of the catalog, without a password (see `flows.restore_archive`), its file, or a folder that
-            holds ``catalog.db``.
         destination: a folder that does not exist yet, or is empty.
+        catalog: URL of the catalog, without a password (see `flows.restore_archive`), its file, or a folder that
+            holds ``catalog.db``; when not given, what OLDPHOTO_CATALOG names.
         form: ``premis``, ``bag`` or ``iiif``.
         collection: only this collection.
         approved_only: leave out photos that are not approved; otherwise one of them stops the whole export.
@@ -36,7 +36,7 @@ def publish(
         base_url: where a IIIF tree will be published, for example ``https://archive.example/iiif``.
 
     Raises:
-        UsageError: the request is impossible, or photos are not approved; the message names the first.
+        UsageError: the request is impossible, no catalog is named, or photos are not approved; the message names the first.
     """
     request = PackageRequest(
         form,
@@ -48,7 +48,7 @@ def publish(
         base_url=base_url,
         actor="publish flow",
     )
-    with Catalog.open(catalog_url(catalog), create=False) as opened:
+    with Catalog.open(known_catalog_url(catalog), create=False) as opened:
         summary = task(name="export", cache_policy=NO_CACHE)(export_photos)(opened, request)
     if not summary["written"]:
         first = ", ".join(one["key"] for one in summary["refused"][:10])

@@ -6,7 +6,7 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
 from flows.artifacts import show_fixity
-from flows.catalog_urls import catalog_url
+from flows.catalog_urls import known_catalog_url
 from flows.fixity import REMEDIES, FixitySummary, check_files
 from oldphoto_core.errors import OldPhotoError
 from schemas.repository import Catalog
@@ -18,7 +18,7 @@ class FilesWrongError(OldPhotoError):
 
 @flow(name="verify-fixity", persist_result=False)
 def verify_fixity(
-    catalog: str,
+    catalog: str | None = None,
     collection: str | None = None,
     sample: float = 1.0,
     seed: int | None = None,
@@ -29,7 +29,7 @@ def verify_fixity(
 
     Args:
         catalog: URL of the catalog, without a password (see `flows.restore_archive`), its file, or a folder that
-            holds ``catalog.db``.
+            holds ``catalog.db``; when not given, what OLDPHOTO_CATALOG names.
         collection: only this collection.
         sample: share of the photos to look at, in (0, 1], drawn at random.
         seed: decides which photos are drawn; others each time when not given.
@@ -37,10 +37,11 @@ def verify_fixity(
         threads: how many files are read at once.
 
     Raises:
+        UsageError: no catalog is named.
         FilesWrongError: files are missing, changed or unreadable. Whoever scheduled the check reads no summary, but
             hears of a flow run that failed.
     """
-    with Catalog.open(catalog_url(catalog), create=False) as opened:
+    with Catalog.open(known_catalog_url(catalog), create=False) as opened:
         summary: FixitySummary = task(name="check files", cache_policy=NO_CACHE)(check_files)(
             opened, collection, sample, seed, masters_only, threads
         )

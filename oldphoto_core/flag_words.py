@@ -7,6 +7,7 @@ from collections.abc import Mapping
 FLAG_NAMES: Mapping[str, str] = {
     "mask-share": "Much filled in",
     "everything-masked": "Nearly all masked",
+    "deep-fill": "Wide patch filled in",
     "detector-uncertainty": "Detector unsure",
     "colour-drift": "Tones drifted",
     "strong-change": "Changed strongly",
@@ -29,6 +30,7 @@ FLAGS_WITHOUT_VALUE = ("redone", "name-conflict", "decode-warnings")
 FLAGS_OF_SHARES = (
     "mask-share",
     "everything-masked",
+    "deep-fill",
     "detector-uncertainty",
     "strong-change",
     "identity-drift",

@@ -41,6 +41,13 @@ RULES: tuple[Rule, ...] = (
         "Nearly the whole photo was taken for damage: the fill had nothing intact to go by.",
     ),
     Rule(
+        "deep-fill",
+        "fill_depth",
+        0.02,
+        Severity.NOTICE,
+        "A wide patch was filled in; what its middle shows is made up. Check that it was damage.",
+    ),
+    Rule(
         "detector-uncertainty",
         "uncertain_share",
         0.05,

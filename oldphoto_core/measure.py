@@ -7,27 +7,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oldphoto_core.detection.banded import UNDECIDED
+from oldphoto_core.detection.depth import SAMPLE_SIDE, fill_depth
 from oldphoto_core.detection.masks import count_components
 from oldphoto_core.photo import DefectDetection, Mask
 
-SAMPLE_SIDE = 1024
-"""Colour is compared on every n-th pixel, so that of a large photo so many to twice as many remain a side."""
 _CELL = 4
 
 
 def measure_detection(detection: DefectDetection) -> dict[str, float]:
-    """Return mask share, number of defects, and the share of pixels that the detector left undecided."""
+    """Return mask share, number of defects, the share of pixels left undecided, and how deep the mask goes."""
     probability, mask = detection.probability, detection.mask
     undecided = (probability > UNDECIDED[0]) & (probability < UNDECIDED[1]) & ~mask
     return {
         "mask_share": detection.coverage,
         "mask_components": float(count_components(mask)),
         "uncertain_share": np.count_nonzero(undecided) / undecided.size,
+        "fill_depth": fill_depth(mask),
     }
 
 
 class ChangeMeter:
     """Measures what changed outside the mask while a picture passes in blocks, in any order.
+
+    Colour is compared on every n-th pixel, see :data:`~oldphoto_core.detection.depth.SAMPLE_SIDE`.
 
     Args:
         height, width: of the whole picture.

@@ -79,10 +79,15 @@ class Restorer:
         return self.provision.available_tiers
 
     @property
-    def computes_in(self) -> str:
-        """``bfloat16`` where a network rounds to it on this device, else ``float32``; results differ a little."""
-        parts = (self.detector, self.translator)
-        return "bfloat16" if any(part is not None and part.rounded for part in parts) else "float32"
+    def computes_in(self) -> str | None:
+        """``bfloat16`` where a network rounds to it on this device, else ``float32``; results differ a little.
+
+        None without networks.
+        """
+        rounded = [part.rounded for part in (self.detector, self.translator) if part is not None]
+        if not rounded:
+            return None
+        return "bfloat16" if any(rounded) else "float32"
 
     def restore(
         self, pixels: Pixels, *, mask: Mask | None = None, tier: Tier = Tier.ENHANCED

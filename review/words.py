@@ -22,6 +22,7 @@ MEASUREMENT_NAMES: Mapping[str, tuple[str, str]] = {
     "mask_share": ("Taken for damage", "%"),
     "mask_components": ("Separate defects", ""),
     "uncertain_share": ("Detector unsure", "%"),
+    "fill_depth": ("Deepest fill, of the longer side", "%"),
     "mean_change": ("Mean change", "%"),
     "colour_drift": ("Colour drift outside damage", "ΔE"),
     "faces_found": ("Faces found", ""),

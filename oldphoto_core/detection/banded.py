@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from oldphoto_core.detection.depth import DepthMeter
 from oldphoto_core.detection.masks import discs, is_broad, is_defect, is_flock, wider_probability
 from oldphoto_core.detection.prior import adjusted, suspected_pixels
 from oldphoto_core.detection.regions import BandRegions, Flags, JoinedRegions, Labelled, Labels
@@ -32,12 +33,13 @@ _QUARTER = 0.7
 
 @dataclass(frozen=True)
 class MaskFacts:
-    """What is measured of a mask: masked and undecided pixels, components, and pixels in all."""
+    """What is measured of a mask: masked and undecided pixels, components, pixels in all, and how deep it goes."""
 
     masked: int
     undecided: int
     components: int
     pixels: int
+    depth: float
 
     def measurements(self) -> dict[str, float]:
         """Return the measurements that `oldphoto_core.measure.measure_detection` takes of arrays."""
@@ -45,6 +47,7 @@ class MaskFacts:
             "mask_share": self.masked / self.pixels,
             "mask_components": float(self.components),
             "uncertain_share": self.undecided / self.pixels,
+            "fill_depth": self.depth,
         }
 
 
@@ -101,16 +104,19 @@ def hysteresis_into(
 
     judged = _Judged.of(list(in_threads(seen, numbers, workers)), own, pixels=height * width, drawn=drawn)
 
+    meter = DepthMeter(height, width)
+
     def written(band: int) -> tuple[int, int]:
         found, (top, _) = read(band), spans[band]
         part = judged.mask(band, found, own)
         mask.write(top, 0, part)
+        meter.add(top, part)
         undecided = (found > UNDECIDED[0]) & (found < UNDECIDED[1]) & ~part
         return int(np.count_nonzero(part)), int(np.count_nonzero(undecided))
 
     counts = list(in_threads(written, numbers, workers))
     masked, undecided = (sum(column) for column in zip(*counts, strict=True))
-    return MaskFacts(masked, undecided, judged.components, height * width)
+    return MaskFacts(masked, undecided, judged.components, height * width, meter.depth())
 
 
 def dilate_into(mask: Raster, grown: Raster, pixels: int, *, band_pixels: int = BAND_PIXELS) -> None:

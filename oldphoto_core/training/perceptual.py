@@ -15,6 +15,10 @@ from oldphoto_core.models.autoencoder import Encoder
 from oldphoto_core.models.vgg import load_vgg
 
 
+VGG = "vgg19"
+"""The name of VGG-19's layers on the card."""
+
+
 class EncoderLayers(nn.Module):
     """The activations of an encoder at half scale and at latent scale, before and after its residual blocks."""
 
@@ -47,5 +51,5 @@ class PerceptualNetwork(nn.Module):
 def perceptual_network(vgg: Path | None, encoder: Callable[[], Encoder]) -> PerceptualNetwork:
     """Return VGG from the file ``vgg``, or the layers of the encoder that ``encoder`` gives."""
     if vgg is not None:
-        return PerceptualNetwork(load_vgg(vgg), "vgg19")
+        return PerceptualNetwork(load_vgg(vgg), VGG)
     return PerceptualNetwork(EncoderLayers(encoder()), "vae-clean encoder")

@@ -18,7 +18,14 @@ from numpy.typing import NDArray
 from oldphoto_core.degradation.library import DefectLibrary
 from oldphoto_core.degradation.operators import halftone
 from oldphoto_core.degradation.parameters import halftone as halftone_parameters
-from oldphoto_core.degradation.profiles import HEAVY_WEAR_PROFILE, PROFILES, WEAR_PROFILE, sample_recipe
+from oldphoto_core.degradation.profiles import (
+    HEAVY_WEAR_PROFILE,
+    LOSSES_PROFILE,
+    PROFILES,
+    WEAR_PROFILE,
+    DegradationProfile,
+    sample_recipe,
+)
 from oldphoto_core.degradation.synthesize import age
 from oldphoto_core.errors import UsageError
 from oldphoto_core.training.split import held_out_of_wear, in_annotated_validation, in_validation
@@ -58,8 +65,12 @@ UNTOUCHED = 0.1
 come back as it went in."""
 
 
-HEAVY = 0.3
-"""Share of the worn samples that are damaged heavily."""
+WEAR: tuple[tuple[DegradationProfile, float], ...] = (
+    (WEAR_PROFILE, 0.45),
+    (HEAVY_WEAR_PROFILE, 0.25),
+    (LOSSES_PROFILE, 0.3),
+)
+"""How worn samples are damaged, and which share of them: sparsely, heavily, in broad patches."""
 
 SCREENED = 0.25
 """Share of the worn and annotated samples that are seen in print, under a halftone screen."""
@@ -131,7 +142,7 @@ class WornSamples:
         in_print, damaged_first = rng.random() < SCREENED, rng.random() < 0.5
         if in_print and not damaged_first:
             before = screened(before, rng)
-        profile = HEAVY_WEAR_PROFILE if rng.random() < HEAVY else WEAR_PROFILE
+        profile = WEAR[rng.choice(len(WEAR), p=[share for _, share in WEAR])][0]
         worn = age(before, sample_recipe(int(rng.integers(2**31)), profile), self.library)
         after = screened(_bytes(worn.aged), rng) if in_print and damaged_first else _bytes(worn.aged)
         mask = worn.mask.astype(np.uint8)

@@ -101,4 +101,6 @@ def test_detection_is_measured() -> None:
     mask = np.zeros((10, 10), bool)
     mask[5, 5] = mask[8:10, 0] = True
     measured = measure_detection(DefectDetection(probability, mask))
-    assert measured == pytest.approx({"mask_share": 0.03, "mask_components": 2.0, "uncertain_share": 0.05})
+    assert measured == pytest.approx(
+        {"mask_share": 0.03, "mask_components": 2.0, "uncertain_share": 0.05, "fill_depth": 0.1}
+    )

@@ -133,7 +133,7 @@ def test_what_only_a_higher_tier_changes_is_no_change_of_the_conserved_one(brigh
     assert not changed & {flag.code for flag in fill.flags}
     assert (fill.measurements["mean_change"], fill.measurements["colour_drift"]) == (0, 0)
     assert full.measurements.keys() - fill.measurements.keys() == {"sample_deviation"}
-    for name in ("mask_share", "mask_components", "uncertain_share", "lettering"):
+    for name in ("mask_share", "mask_components", "uncertain_share", "fill_depth", "lettering"):
         assert fill.measurements[name] == full.measurements[name]
     assert not np.array_equal(fill.image, pixels)
     assert np.array_equal(fill.image, full.tiers[Tier.CONSERVED])
@@ -261,3 +261,7 @@ def test_what_the_networks_compute_in_is_known(
         monkeypatch.setattr(f"oldphoto_core.{part}.computes_in_bfloat16", lambda device: able)
     assert _restorer(weights).computes_in == ("bfloat16" if able else "float32")
     assert _restorer(weights, autocast=False).computes_in == "float32"
+
+
+def test_without_networks_nothing_is_computed(tmp_path: Path) -> None:
+    assert _restorer(tmp_path).computes_in is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from oldphoto_core.errors import UsageError
+from oldphoto_core.training.perceptual import VGG
 from oldphoto_core.training.settings import TrainingSettings
 from oldphoto_core.training.tasks.autoencoder import AutoencoderTask
 from oldphoto_core.training.tasks.base import Losses, Task
@@ -31,7 +32,17 @@ __all__ = [
 
 
 def make_task(settings: TrainingSettings) -> Task:
-    """Return the task for ``settings.network``; :class:`UsageError` for a name that is none of ours."""
+    """Return the task for ``settings.network``.
+
+    Raises:
+        UsageError: no network is called so, or a file was given that has no part in its training.
+    """
     if settings.network not in TASKS:
         raise UsageError(f"No network is called {settings.network!r}. Choose one of: {', '.join(TASKS)}.")
-    return TASKS[settings.network](settings)
+    task = TASKS[settings.network](settings)
+    if settings.vgg is not None and task.features != VGG:
+        raise UsageError(
+            f"--vgg has no part in this training of {settings.network}: features are matched by mapping and faces, "
+            "beside discriminators (--adversarial-from below 1)."
+        )
+    return task

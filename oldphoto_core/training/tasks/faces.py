@@ -9,7 +9,7 @@ import torch
 from oldphoto_core.models.build import build_face_generator, build_picture_judge
 from oldphoto_core.training.face_samples import FaceSamples, StageBefore
 from oldphoto_core.training.losses import feature_matching, pyramid_l1
-from oldphoto_core.training.perceptual import PerceptualNetwork
+from oldphoto_core.training.perceptual import VGG, PerceptualNetwork
 from oldphoto_core.training.settings import TrainingSettings
 from oldphoto_core.training.stream import Batch, Mix
 from oldphoto_core.training.tasks.adversary import PictureAdversary
@@ -61,6 +61,6 @@ class FaceTask(Task):
         from oldphoto_core.models.vgg import load_vgg
 
         assert self.settings.vgg is not None
-        self.perceptual = PerceptualNetwork(load_vgg(self.settings.vgg), "vgg19")
+        self.perceptual = PerceptualNetwork(load_vgg(self.settings.vgg), VGG)
         self.frozen.append(self.perceptual)
         self.features = self.perceptual.name

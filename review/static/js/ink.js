@@ -18,6 +18,8 @@ export class Ink {
     this.layer = document.createElement("canvas");
     this.maxLevel = Math.ceil(Math.log2(Math.max(data.width, data.height, 1)));
     this.pending = false;
+    /** Where a brush is that keys move, and its size; null where there is none. */
+    this.caret = () => null;
     viewer.addHandler("update-viewport", () => this.request());
     viewer.addHandler("resize", () => this.request());
   }
@@ -68,6 +70,23 @@ export class Ink {
     target.clearRect(0, 0, width, height);
     target.globalAlpha = this.opacity;
     target.drawImage(this.layer, 0, 0);
+    target.globalAlpha = 1;
+    this.drawCaret(target, scale, ratio);
+  }
+
+  /** A ring of light on dark shows on any picture. */
+  drawCaret(context, scale, ratio) {
+    const caret = this.caret();
+    if (!caret) return;
+    const { x, y } = this.toScreen(...caret.point);
+    const radius = Math.max(4 * ratio, (caret.size * scale) / 2);
+    for (const [colour, width] of [["#000", 4], ["#fff", 2]]) {
+      context.strokeStyle = colour;
+      context.lineWidth = width * ratio;
+      context.beginPath();
+      context.arc(x * ratio, y * ratio, radius, 0, 2 * Math.PI);
+      context.stroke();
+    }
   }
 
   toScreen(x, y) {

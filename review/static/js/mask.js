@@ -2,6 +2,7 @@
 
 /* global OpenSeadragon */
 
+import { Caret } from "./caret.js";
 import { Ink } from "./ink.js";
 import { bind } from "./keys.js";
 import { Strokes } from "./strokes.js";
@@ -185,6 +186,7 @@ async function open() {
   one("[data-stroke-undo]").addEventListener("click", () => strokes.undo());
   one("[data-stroke-redo]").addEventListener("click", () => strokes.redo());
   wireDrawing(ink, strokes);
+  new Caret(ink, strokes, () => state, one("[data-said]"));
   wireLeaving(strokes);
   wireWheel(viewer);
   wireKeys(strokes, zoom);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import bagit
@@ -76,14 +77,22 @@ def test_a_collections_folder_is_one_plain_name(name: str) -> None:
 
 
 @pytest.mark.usefixtures("prefect_server")
-def test_the_flows_do_the_same_under_prefect(archive: Catalog, made: RestoreRequest, tmp_path: Path) -> None:
+def test_the_flows_do_the_same_under_prefect(
+    archive: Catalog, made: RestoreRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     url = made.catalog_url()
-    checked = verify_fixity(catalog=url)
+    monkeypatch.delenv("OLDPHOTO_CATALOG", raising=False)
+    for flow in (verify_fixity, partial(publish, str(tmp_path / "none"))):
+        with pytest.raises(UsageError, match=r"No catalog is named.*OLDPHOTO_CATALOG"):
+            flow()
+    # As a worker in a container has it: no parameter names a catalog.
+    monkeypatch.setenv("OLDPHOTO_CATALOG", url)
+    checked = verify_fixity()
     assert (checked["photos"], checked["problems"]) == (7, [])
     with pytest.raises(UsageError, match="not approved"):
         publish(catalog=url, destination=str(tmp_path / "all"))
     approve(archive)
-    done = publish(catalog=url, destination=str(tmp_path / "bag"), approved_only=True)
+    done = publish(destination=str(tmp_path / "bag"), approved_only=True)
     assert (done["photos"], done["left_out"]) == (5, 2)
     bagit.Bag(str(tmp_path / "bag")).validate()
 

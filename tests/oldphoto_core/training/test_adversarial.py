@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from oldphoto_core.errors import UsageError
 from oldphoto_core.models.patch_discriminator import MultiScaleDiscriminator, PatchDiscriminator
 from oldphoto_core.training.settings import TrainingSettings, default_adversarial_from
+from oldphoto_core.training.tasks import make_task
 from oldphoto_core.training.tasks.adversary import LatentAdversary, PictureAdversary
 from oldphoto_core.training.tasks.autoencoder import is_real_old
 from oldphoto_core.training.trainer import Trainer
@@ -152,3 +154,10 @@ def test_discriminators_are_off_where_time_is_short() -> None:
     assert default_adversarial_from("compact", "cpu") == 1.0
     assert default_adversarial_from("compact", "cuda") < 1.0
     assert default_adversarial_from("paper", "cpu") < 1.0
+
+
+@pytest.mark.parametrize("network", ["detector", "vae-clean", "mapping", "faces"])
+def test_a_feature_network_that_no_loss_would_use_is_refused(network: str, tmp_path: Path) -> None:
+    settings = TrainingSettings(network, "compact", tmp_path, tmp_path / "out", vgg=tmp_path / "vgg19.pth")
+    with pytest.raises(UsageError, match=rf"--vgg has no part in this training of {network}"):
+        make_task(settings)
