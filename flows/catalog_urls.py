@@ -46,8 +46,8 @@ def known_catalog_url(given: str | None) -> str:
     named = named_catalog(given)
     if named is None:
         raise UsageError(
-            "No catalog is named. Give the parameter catalog (sqlite:////absolute/path/catalog.db, postgresql://…, or "
-            f"a folder that holds {CATALOG_FILE}), or set {CATALOG_VARIABLE} for the worker."
+            "No catalog is named. Give the parameter catalog (sqlite:////absolute/path/catalog.db, postgresql://…, "
+            f"or a folder that holds {CATALOG_FILE}), or set {CATALOG_VARIABLE} for the worker."
         )
     return catalog_url(named)
 

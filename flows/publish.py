@@ -36,7 +36,8 @@ def publish(
         base_url: where a IIIF tree will be published, for example ``https://archive.example/iiif``.
 
     Raises:
-        UsageError: the request is impossible, no catalog is named, or photos are not approved; the message names the first.
+        UsageError: the request is impossible, no catalog is named, or photos are not approved; the message names
+            the first.
     """
     request = PackageRequest(
         form,

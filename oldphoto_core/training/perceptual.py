@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from oldphoto_core.models.autoencoder import Encoder
 from oldphoto_core.models.vgg import load_vgg
 
-
 VGG = "vgg19"
 """The name of VGG-19's layers on the card."""
 
