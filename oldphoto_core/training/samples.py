@@ -135,7 +135,7 @@ class WornSamples:
         """Return one patch with added damage; ``clean`` is the patch before."""
         photo, weight = self._photo(rng)
         scale = float(np.exp(rng.uniform(np.log(0.75), np.log(1.6))))
-        scaled = {"aged": _resized(photo, scale, "aged"), "weight": _resized(weight, scale, "weight")}
+        scaled = {"aged": resized(photo, scale, "aged"), "weight": resized(weight, scale, "weight")}
         looked_at = np.asarray(scaled["weight"] != UNCERTAIN, np.uint8)
         patch = cut(scaled, self.size, rng, towards=looked_at)
         before = _retoned(patch["aged"], rng)
@@ -179,7 +179,7 @@ class AnnotatedSamples:
         photo, mask, weight = pool[rng.integers(len(pool))]
         whole = {"aged": photo, "mask": mask, "weight": weight}
         scale = float(np.exp(rng.uniform(np.log(0.75), np.log(1.6))))
-        scaled = {name: _resized(array, scale, name) for name, array in whole.items()}
+        scaled = {name: resized(array, scale, name) for name, array in whole.items()}
         patch = cut(scaled, self.size, rng, towards=scaled["mask"])
         if rng.random() < SCREENED:
             patch["aged"] = screened(patch["aged"], rng)
@@ -238,10 +238,11 @@ def _rescaled(photo: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.
     """Shrink half of the photographs a little: sharper edges, other scales."""
     if rng.random() < 0.5:
         return photo
-    return _resized(photo, float(rng.uniform(0.67, 1.0)), "clean")
+    return resized(photo, float(rng.uniform(0.67, 1.0)), "clean")
 
 
-def _resized(array: NDArray[np.uint8], scale: float, name: str) -> NDArray[np.uint8]:
+def resized(array: NDArray[np.uint8], scale: float, name: str) -> NDArray[np.uint8]:
+    """Scale one array of a sample, ``H×W`` or ``H×W×3``; ``name`` says which: marks stay marks, where they are."""
     size = (max(1, round(array.shape[1] * scale)), max(1, round(array.shape[0] * scale)))
     if name == "mask" and scale < 1:
         # A one-pixel scratch must survive shrinking: a marked pixel marks the pixel it falls into.
@@ -249,7 +250,8 @@ def _resized(array: NDArray[np.uint8], scale: float, name: str) -> NDArray[np.ui
             np.uint8
         )
     if name in ("mask", "weight"):
-        return np.asarray(cv2.resize(array, size, interpolation=cv2.INTER_NEAREST), np.uint8)
+        # INTER_NEAREST goes by the corners of pixels, all else here by their centres: half a pixel of difference.
+        return np.asarray(cv2.resize(array, size, interpolation=cv2.INTER_NEAREST_EXACT), np.uint8)
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(array, size, interpolation=method), np.uint8)
 

@@ -9,7 +9,15 @@ import numpy as np
 import pytest
 
 from oldphoto_core.errors import UsageError
-from oldphoto_core.training.samples import AnnotatedSamples, PhotoFolder, Sample, WornSamples, cut, turned
+from oldphoto_core.training.samples import (
+    AnnotatedSamples,
+    PhotoFolder,
+    Sample,
+    WornSamples,
+    cut,
+    resized,
+    turned,
+)
 from oldphoto_core.training.split import in_annotated_validation, in_validation, split_group
 from oldphoto_core.training.verdicts import CERTAIN, UNCERTAIN, Place
 
@@ -32,6 +40,24 @@ def test_a_small_photo_is_mirrored_outwards_and_not_learnt_from_there() -> None:
     result = cut(sample, 32, np.random.default_rng(0))
     assert result["aged"].shape == (32, 32, 3)
     assert result["weight"].sum() == 20 * 20
+
+
+@pytest.mark.parametrize("scale", [0.75, 0.9, 1.1, 1.25, 1.6])
+@pytest.mark.parametrize("name", ["mask", "weight"])
+def test_scaled_marks_lie_on_what_they_mark(name: str, scale: float) -> None:
+    rng = np.random.default_rng(0)
+    differences = []
+    for _ in range(200):
+        picture = np.zeros((60, 60), np.uint8)
+        (top, left), (height, width) = rng.integers(10, 40, 2), rng.integers(3, 9, 2)
+        picture[top : top + height, left : left + width] = 1
+        marks, seen = resized(picture, scale, name), resized(picture * 255, scale, "aged")
+        differences.append(np.subtract(_middle(marks), _middle(seen)))
+    assert np.abs(np.mean(differences, axis=0)).max() < 0.15
+
+
+def _middle(values: np.ndarray) -> np.ndarray:
+    return np.argwhere(values).T @ values[values > 0].astype(float) / values.sum()
 
 
 def test_cut_goes_where_the_marks_are() -> None:
