@@ -57,6 +57,16 @@ class Directory:
         """Return the directory without these entries of its own."""
         return replace(self, entries=tuple(one for one in self.entries if one.tag not in tags))
 
+    def completed(self, other: Directory) -> Directory:
+        """Return the directory with what it lacks of another one; what exceeds three megabytes then is lost."""
+        added = other.without({one.tag for one in self.entries})
+        inner = {tag: one for tag, one in other.inner.items() if tag not in self.inner}
+        lost = (*self.lost, *added.lost)
+        whole = replace(self, entries=self.entries + added.entries, inner=self.inner | inner, lost=lost)
+        if len(pack_block(whole)) <= _MAX_BYTES:
+            return whole
+        return replace(self, lost=(*lost, *(one.tag for one in added.entries), *inner))
+
 
 @dataclass(frozen=True)
 class Structure:

@@ -9,7 +9,7 @@ import struct
 
 from oldphoto_core.errors import UnsupportedPhotoError
 from oldphoto_core.image_io.boundary import EXPORT
-from oldphoto_core.image_io.jp2_boxes import Jp2Facts
+from oldphoto_core.image_io.jp2_boxes import OTHER_SPACE, Jp2Facts
 from oldphoto_core.image_io.whole_file import FRAMES, jpeg_markers
 
 _PSD_COLOURS = {0: 1, 1: 1, 2: 1, 3: 3, 4: 4, 8: 1, 9: 3}
@@ -18,6 +18,23 @@ _PSD_RGB, _PSD_MULTICHANNEL = 3, 7
 _BMP_HEADER_WITH_COMPRESSION = 40
 """Bytes of the first of a BMP's headers that names a compression; the one before is shorter."""
 _BMP_RLE4 = 2
+_JP2_READ = (None, OTHER_SPACE, 15, 16, 17, 18)
+"""JPEG 2000's enumerated colour spaces that are read as they are meant, if there is one: bits (1 is white), sRGB,
+grey, and sYCC."""
+_JP2_CMYK = 12
+_JP2_SPACES = {
+    0: "bits of which 1 is black",
+    9: "PhotoYCC",
+    11: "CMY",
+    _JP2_CMYK: "CMYK",
+    13: "YCCK",
+    14: "CIELab",
+    19: "CIEJab",
+    20: "e-sRGB",
+    21: "ROMM-RGB",
+    24: "e-sYCC",
+}
+"""Names of others (ISO/IEC 15444-2, annex M), whose samples would pass for sRGB."""
 
 
 def require_known_kind(data: bytes, format_name: str, jp2: Jp2Facts, key: str) -> None:
@@ -32,8 +49,17 @@ def require_known_kind(data: bytes, format_name: str, jp2: Jp2Facts, key: str) -
         problem = "it is a BMP of 16 colours in run lengths, which are not decoded reliably"
     elif len(jp2.depths) > 4:
         problem = f"it has {len(jp2.depths)} channels; at most four are understood"
+    else:
+        problem = _jp2_colour_problem(jp2)
     if problem is not None:
         raise UnsupportedPhotoError(key, problem, EXPORT)
+
+
+def unread_colours(jp2: Jp2Facts) -> str | None:
+    """Return a remark where a JPEG 2000 describes its colours in none of the ways that are read."""
+    if jp2.colour_space != OTHER_SPACE:
+        return None
+    return "its colours are described in a way that is not read here; taken as sRGB, it may look different"
 
 
 def unread_channels(data: bytes, format_name: str) -> str | None:
@@ -47,6 +73,14 @@ def unread_channels(data: bytes, format_name: str) -> str | None:
     if more < 1:
         return None
     return f"channels beside its colours (transparency, selections or spot inks: {more}) are not carried over"
+
+
+def _jp2_colour_problem(jp2: Jp2Facts) -> str | None:
+    space = jp2.colour_space
+    if space in _JP2_READ or (space == _JP2_CMYK and len(jp2.depths) == 4):
+        return None
+    name = f"{_JP2_SPACES[space]}, " if space in _JP2_SPACES else ""
+    return f"its colours are in a space that is not converted here ({name}number {space})"
 
 
 def _bmp_compression(data: bytes) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,12 +19,13 @@ from oldphoto_core.image_io import colour
 from oldphoto_core.image_io.boundary import EXPORT, RESCAN
 from oldphoto_core.image_io.deep_reader import netpbm_maximum, read_deep
 from oldphoto_core.image_io.jp2_boxes import Jp2Facts, read_jp2_facts
-from oldphoto_core.image_io.kinds import require_known_kind, unread_channels
+from oldphoto_core.image_io.kinds import require_known_kind, unread_channels, unread_colours
 from oldphoto_core.image_io.limits import DecodeLimits
 from oldphoto_core.image_io.pillow_tags import file_sayings
 from oldphoto_core.image_io.plane import Plane
 from oldphoto_core.image_io.png_chunks import MAX_INFLATED
 from oldphoto_core.image_io.profile import inspect_profile, is_of_inks
+from oldphoto_core.image_io.stored_profile import stored_profile
 from oldphoto_core.image_io.whole_file import require_whole_jpeg, require_whole_png
 from oldphoto_core.photo import PhotoHeader
 
@@ -48,6 +50,8 @@ _MODES: dict[str, tuple[int, int]] = {
     "F": (32, 1),
 }
 """Bits per channel and channels of Pillow's modes."""
+_TGA_ALPHA_BITS = 0x0F
+"""The bits of a Targa's descriptor that count its bits of alpha."""
 
 
 def pillow_header(data: bytes, format_name: str, key: str) -> PhotoHeader:
@@ -55,7 +59,8 @@ def pillow_header(data: bytes, format_name: str, key: str) -> PhotoHeader:
     jp2 = read_jp2_facts(data) if format_name == "JPEG2000" else Jp2Facts()
     require_known_kind(data, format_name, jp2, key)
     with _opened(data, format_name, key) as image:
-        icc = image.info.get("icc_profile") or jp2.icc_profile
+        stored, unread = stored_profile(data, format_name)
+        icc = image.info.get("icc_profile") or jp2.icc_profile or stored
         # Of a JPEG 2000's inks Pillow knows only those without a profile: black would be taken for alpha.
         mode = "CMYK" if image.mode == "RGBA" and is_of_inks(jp2.icc_profile) else image.mode
         bits, channels = _MODES.get(mode, (8, len(image.getbands())))
@@ -65,7 +70,7 @@ def pillow_header(data: bytes, format_name: str, key: str) -> PhotoHeader:
         bits = _true_bits(data, format_name, bits, jp2, key)
         said = file_sayings(image, data, jp2, key)
         profile = inspect_profile(icc, key=key)
-        remarks = (unread_channels(data, format_name), profile.warning)
+        remarks = (unread_channels(data, format_name), unread_colours(jp2), profile.warning, unread)
         return PhotoHeader(
             format=image.format or format_name,
             width=image.width,
@@ -111,6 +116,8 @@ def pillow_pixels(data: bytes, header: PhotoHeader, key: str, limits: DecodeLimi
             depths = read_jp2_facts(data).depths
             return _plane(colour.spread_shifted(image, depths), header).remarking(*_spread_note(header))
         plane = _plane(image, header)
+        if format_name == "TGA":
+            plane = _without_filling(plane, data)
         if format_name == "JPEG":
             require_whole_jpeg(data, np.asarray(image), key)
         return plane.remarking(*_check_other_pages(image, header, key, limits))
@@ -220,6 +227,16 @@ def _with_alpha(image: Image.Image) -> Plane:
     if image.mode in ("1", "L", "LA", "La"):
         return Plane(np.ascontiguousarray(colours[..., 0]), alpha)
     return Plane(_neutral_to_grey(colours) if image.mode in ("P", "PA") else colours, alpha)
+
+
+def _without_filling(plane: Plane, data: bytes) -> Plane:
+    """Leave out a Targa's fourth byte where it is 0 everywhere and no bit of it is declared as alpha.
+
+    Writers that declare none may mean one nevertheless, so one that says something is kept.
+    """
+    if plane.alpha is None or data[17] & _TGA_ALPHA_BITS or plane.alpha.any():
+        return plane
+    return replace(plane, alpha=None)
 
 
 def _spread_transparent_grey(image: Image.Image, data: bytes) -> None:

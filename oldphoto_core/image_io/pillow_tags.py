@@ -13,6 +13,7 @@ from PIL import Image
 
 from oldphoto_core.image_io.boundary import one_line
 from oldphoto_core.image_io.jp2_boxes import Jp2Facts
+from oldphoto_core.image_io.jp2_texts import xml_sayings
 from oldphoto_core.image_io.metadata import bare_exif, bounded_iptc, describe, resolution
 from oldphoto_core.image_io.png_chunks import IPTC_RESOURCE, MAX_TEXT, PngSayings, read_sayings, text_chunk
 
@@ -35,7 +36,7 @@ class FileSayings:
 
 def file_sayings(image: Image.Image, data: bytes, jp2: Jp2Facts, key: str) -> FileSayings:
     """Read what an opened file says; ``jp2`` holds a JPEG 2000's own part."""
-    png = read_sayings(data) if image.format == "PNG" else _comment(image)
+    png = _as_png(image, data, jp2)
     psd = {number: content for number, _, content in getattr(image, "resources", ())}
     exif, bad_exif = bare_exif(image.info.get("exif") or png.exif or jp2.exif or psd.get(_PSD_EXIF))
     iptc, bad_iptc = bounded_iptc(_iptc(image, psd) or png.iptc or jp2.iptc)
@@ -73,6 +74,13 @@ def _unread_xmp(xmp: bytes | None) -> str | None:
     """Return a remark where a JPEG holds more XMP than the packet that Pillow reads."""
     more = xmp is not None and b"xmpNote:HasExtendedXMP" in xmp
     return "its extended XMP (what exceeds 64 KB) is not carried over" if more else None
+
+
+def _as_png(image: Image.Image, data: bytes, jp2: Jp2Facts) -> PngSayings:
+    """Return what a PNG says, and of other files the texts that a PNG can say as well."""
+    if image.format == "PNG":
+        return read_sayings(data)
+    return xml_sayings(jp2.xml, has_xmp=jp2.xmp is not None) if jp2.xml else _comment(image)
 
 
 def _comment(image: Image.Image) -> PngSayings:

@@ -6,8 +6,10 @@ tifffile fills missing strips with zeros by design; an archive's photo must not 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import partial
+from itertools import islice
 from mmap import mmap
 
 from tifffile import TIFF, TiffFile, TiffPage
@@ -25,8 +27,11 @@ _PRIVATE = (65000, 65001, 65002)
 def pages_of(tiff: TiffFile, key: str) -> list[TiffPage]:
     """Return the pages of the file's chain, at most :data:`MAX_PAGES` of them.
 
+    Where all of them are thumbnails, the pictures follow that lie below them (in SubIFDs).
+
     Raises:
-        UnreadablePhotoError: there is none.
+        UnreadablePhotoError: there is none; or the one that a thumbnail is of cannot be read.
+        UnsupportedPhotoError: there are only smaller versions of a picture.
     """
     pages: list[TiffPage] = []
     for page in tiff.pages:
@@ -37,16 +42,17 @@ def pages_of(tiff: TiffFile, key: str) -> list[TiffPage]:
             break
     if not pages:
         raise UnreadablePhotoError(key, "its list of pictures is missing (empty or cut off)", RESCAN)
-    return pages
+    below = _pictures_below(pages, key) if all(page.is_reduced for page in pages) else []
+    return [*pages, *below]
 
 
 def main_page(pages: list[TiffPage], key: str) -> TiffPage:
-    """Return the first page that is no thumbnail of another one.
+    """Return the first of :func:`pages_of` that is no thumbnail of another one; of a lone thumbnail, itself.
 
     Raises:
         UnsupportedPhotoError: the file is a camera raw file.
     """
-    for page in pages:
+    for page in _with_those_below(pages, key):
         if int(page.photometric or 0) in (_CFA, _LINEAR_RAW) or _DNG_VERSION in page.tags:
             raise UnsupportedPhotoError(
                 key, "it is a camera raw file", "Develop it, export it as 16-bit TIFF, and add that file"
@@ -55,9 +61,54 @@ def main_page(pages: list[TiffPage], key: str) -> TiffPage:
     return (full or pages)[0]
 
 
+def thumbnails_before(page: TiffPage, pages: list[TiffPage]) -> list[TiffPage]:
+    """Return the thumbnails that precede the main page, or above which it lies: some writers describe it there."""
+    return pages[: page.treeindex[0] + page.is_subifd]
+
+
 def is_picture(page: TiffPage) -> bool:
     """Return whether the page is a picture of its own: no thumbnail, no transparency mask."""
     return not page.is_reduced and not page.is_mask
+
+
+def _with_those_below(pages: list[TiffPage], key: str) -> Iterator[TiffPage]:
+    """Yield the pages and, of the first :data:`MAX_PAGES` of them, what lies below: cameras keep their raws there."""
+    yield from pages
+    yield from islice((below for page in pages for below in _below(page, key)), MAX_PAGES)
+
+
+def _pictures_below(pages: list[TiffPage], key: str) -> list[TiffPage]:
+    """Return the pictures that lie below thumbnails; none where nothing lies there at all.
+
+    Raises:
+        PhotoError: what lies there is no picture, or cannot be read.
+    """
+    found = [below for page in pages for below in _below(page, key)]
+    pictures = [below for below in found if is_picture(below)]
+    declared = sum(len(page.subifds or ()) for page in pages)
+    if pictures or not declared:
+        return pictures[:MAX_PAGES]
+    if len(found) < declared:
+        raise UnreadablePhotoError(
+            key, "the picture that its thumbnail is of is missing (damaged or cut off)", RESCAN
+        )
+    raise UnsupportedPhotoError(key, "all its pictures are marked as smaller versions of another one", EXPORT)
+
+
+def _below(page: TiffPage, key: str) -> list[TiffPage]:
+    """Return the pages below a page (its SubIFDs), up to the first that cannot be read.
+
+    What the decoder remarks of them is nobody's matter where none of them is the photo.
+    """
+    found: list[TiffPage] = []
+
+    def read() -> None:
+        for below in islice(page.pages or (), MAX_PAGES):
+            found.append(below.aspage())
+
+    with suppress(UnreadablePhotoError):
+        observe(key, read)
+    return found
 
 
 def require_decodable_page(page: TiffPage, key: str) -> None:
@@ -94,7 +145,7 @@ def check_other_pages(
     left = limits.max_bytes
     remarks: list[str] = []
     for page in pages:
-        number = page.index + 1
+        number = ".".join(str(at + 1) for at in page.treeindex)
         left -= page.nbytes
         if left < 0:
             return (*remarks, f"the pages from number {number} on were not checked for damage")

@@ -34,6 +34,7 @@ from oldphoto_core.image_io.tiff_pages import (
     require_bounded_page,
     require_decodable_page,
     require_whole_page,
+    thumbnails_before,
 )
 from oldphoto_core.image_io.tiff_tags import (
     colour_remark,
@@ -41,6 +42,7 @@ from oldphoto_core.image_io.tiff_tags import (
     page_blocks,
     page_orientation,
     page_resolution,
+    thumbnail_remark,
 )
 from oldphoto_core.photo import PhotoHeader
 
@@ -57,6 +59,9 @@ _COLOURS = {
 }
 _OLD_JPEG, _JPEG, _FAX = 6, 7, (2, 3, 4)
 _PREMULTIPLIED, _STRAIGHT = 1, 2
+_LONE = (
+    "it is marked as a smaller version of a picture that the file does not hold; look for the picture itself"
+)
 
 
 def tiff_header(data: bytes | Path, key: str) -> PhotoHeader:
@@ -64,9 +69,10 @@ def tiff_header(data: bytes | Path, key: str) -> PhotoHeader:
     with open_tiff(data) as tiff:
         pages = pages_of(tiff, key)
         page = main_page(pages, key)
+        thumbnails = thumbnails_before(page, pages)
         orientation, odd = page_orientation(page)
-        blocks = page_blocks(page)
-        exif, damaged = _exif(page, orientation, key)
+        blocks = page_blocks(page, thumbnails)
+        exif, damaged = _exif(page, orientation, thumbnails, key)
         iptc, bad_iptc = bounded_iptc(blocks["iptc"])
         described = describe(exif, iptc, key=key)
         profile = inspect_profile(blocks["icc"], key=key)
@@ -75,7 +81,10 @@ def tiff_header(data: bytes | Path, key: str) -> PhotoHeader:
         bits = page.bitspersample if isinstance(page.bitspersample, int) else max(page.bitspersample)
         has_alpha = page.samplesperpixel == colours + 1 and _extra(page) in (_PREMULTIPLIED, _STRAIGHT)
         count = sum(is_picture(other) for other in pages)
-        many = f"only the first {MAX_PAGES} pages were looked at" if len(pages) == MAX_PAGES else None
+        many = f"only the first {MAX_PAGES} pages were looked at" if len(pages) >= MAX_PAGES else None
+        lone = _LONE if page.is_reduced else None
+        of_thumbnail = thumbnail_remark(page, thumbnails)
+        remarks = (odd, *damaged, bad_iptc, profile.warning, tagged, lone, of_thumbnail, many)
         return PhotoHeader(
             format="TIFF",
             width=int(page.imagewidth),
@@ -95,10 +104,7 @@ def tiff_header(data: bytes | Path, key: str) -> PhotoHeader:
             xmp_block=blocks["xmp"],
             iptc_block=iptc,
             exif=described.tags,
-            warnings=(
-                *(w for w in (odd, *damaged, bad_iptc, profile.warning, tagged, many) if w),
-                *described.warnings,
-            ),
+            warnings=(*(remark for remark in remarks if remark), *described.warnings),
         )
 
 
@@ -116,10 +122,12 @@ def tiff_pixels(data: bytes, key: str, limits: DecodeLimits) -> Plane:
         return plane.remarking(*check_other_pages(others, key, limits, check))
 
 
-def _exif(page: TiffPage, orientation: int, key: str) -> tuple[bytes | None, tuple[str, ...]]:
+def _exif(
+    page: TiffPage, orientation: int, thumbnails: list[TiffPage], key: str
+) -> tuple[bytes | None, tuple[str, ...]]:
     """Return the EXIF block, and warnings: descriptions that cannot be read do not damage the picture."""
     try:
-        return observe(key, lambda: exif_block(page, orientation)).value
+        return observe(key, lambda: exif_block(page, orientation, thumbnails)).value
     except UnreadablePhotoError:
         return None, ("the descriptive tags are damaged and could not be read",)
 
@@ -169,6 +177,9 @@ def require_kind(page: TiffPage, key: str) -> None:
         problem = (
             f"it has {page.samplesperpixel} channels ({colours} of colour); at most one extra is understood"
         )
+    elif page.is_subifd and is_for_pillow(page):
+        # Pillow opens the pages of the chain only.
+        problem = "it is YCbCr without JPEG compression, below a thumbnail, which is not decoded here"
     elif photometric in (_LAB, _ICCLAB, _YCBCR) and page.bitspersample != 8:
         problem = f"it is {_COLOURS[photometric][0]} of {page.bitspersample} bits; only 8 bits are converted"
     if problem is not None:

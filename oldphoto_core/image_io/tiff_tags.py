@@ -1,6 +1,7 @@
 """A TIFF page's tags: orientation, resolution, profile, XMP, and an EXIF block made of its descriptions.
 
-A TIFF keeps descriptions among the tags that place its strips, so its own EXIF cannot be copied as it is.
+A TIFF keeps descriptions among the tags that place its strips, so its own EXIF cannot be copied as it is. Some
+writers put a thumbnail first and the descriptions there; what the picture's page lacks is taken from such a page.
 """
 
 from __future__ import annotations
@@ -56,10 +57,30 @@ def page_resolution(page: TiffPage) -> tuple[float, float] | None:
     )
 
 
-def page_blocks(page: TiffPage) -> dict[str, bytes | None]:
-    """Return the binary blocks by name: ``icc``, ``xmp``, ``iptc``."""
+def page_blocks(page: TiffPage, thumbnails: Sequence[TiffPage] = ()) -> dict[str, bytes | None]:
+    """Return the binary blocks by name: ``icc``, and ``xmp`` and ``iptc``, which a thumbnail may hold as well."""
     icc, xmp, iptc, photoshop = (_bytes(_value(page, tag, None)) for tag in (_ICC, _XMP, _IPTC, _PHOTOSHOP))
-    return {"icc": icc, "xmp": xmp, "iptc": iptc or photoshop_resource(photoshop or b"", IPTC_RESOURCE)}
+    blocks = {"icc": icc, "xmp": xmp, "iptc": iptc or photoshop_resource(photoshop or b"", IPTC_RESOURCE)}
+    for thumbnail in thumbnails:
+        blocks |= {
+            name: block
+            for name, block in page_blocks(thumbnail).items()
+            if name != "icc" and blocks[name] is None
+        }
+    return blocks
+
+
+def thumbnail_remark(page: TiffPage, thumbnails: Sequence[TiffPage]) -> str | None:
+    """Return a warning where a thumbnail states how it is to be looked at, and the picture's page does not.
+
+    It may mean its own few pixels only, so it is not the picture's; yet nobody else says so.
+    """
+    turned = _ORIENTATION not in page.tags and any(page_orientation(one)[0] != 1 for one in thumbnails)
+    coloured = _ICC not in page.tags and any(_ICC in one.tags for one in thumbnails)
+    names = [name for name, stated in (("an orientation", turned), ("a colour profile", coloured)) if stated]
+    if not names:
+        return None
+    return f"its thumbnail states {' and '.join(names)}, the picture does not; it is not carried over"
 
 
 def colour_remark(page: TiffPage) -> str | None:
@@ -70,16 +91,16 @@ def colour_remark(page: TiffPage) -> str | None:
     return f"it describes its colours by tags that are not carried over ({', '.join(names)}); it may look different"
 
 
-def exif_block(page: TiffPage, orientation: int) -> tuple[bytes | None, tuple[str, ...]]:
-    """Return an EXIF block of the page's descriptive, EXIF and GPS tags, and a warning for what is left out."""
-    file = page.parent.filehandle
+def exif_block(
+    page: TiffPage, orientation: int, thumbnails: Sequence[TiffPage] = ()
+) -> tuple[bytes | None, tuple[str, ...]]:
+    """Return an EXIF block of the page's descriptive, EXIF and GPS tags, and a warning for what is left out.
 
-    def read(at: int, size: int) -> bytes:
-        file.seek(at)
-        return bytes(file.read(size))
-
-    structure = Structure(read, page.parent.byteorder, page.parent.is_bigtiff)
-    found = without_blanks(read_directory(structure, page.offset, DESCRIPTIVE))
+    What the page lacks of them is taken from the ``thumbnails``.
+    """
+    found = _described(page)
+    for thumbnail in thumbnails:
+        found = found.completed(_described(thumbnail))
     remarks = left_out(found.lost)
     if not found and orientation == 1:
         return None, remarks
@@ -108,6 +129,17 @@ def left_out(tags: Sequence[int]) -> tuple[str, ...]:
 def without_blanks(directory: Directory) -> Directory:
     """Leave out texts of nothing but spaces, which cameras write into every file."""
     return replace(directory, entries=tuple(one for one in directory.entries if one.data.strip(b"\0 ")))
+
+
+def _described(page: TiffPage) -> Directory:
+    file = page.parent.filehandle
+
+    def read(at: int, size: int) -> bytes:
+        file.seek(at)
+        return bytes(file.read(size))
+
+    structure = Structure(read, page.parent.byteorder, page.parent.is_bigtiff)
+    return without_blanks(read_directory(structure, page.offset, DESCRIPTIVE))
 
 
 def _value(page: TiffPage, tag: int, otherwise: Any) -> Any:

@@ -188,7 +188,7 @@ def patched_tag(data: bytes, tag: int, value: int) -> bytes:
     """Overwrite the first value of a tag on the first page of a little-endian TIFF."""
     with tifffile.TiffFile(io.BytesIO(data)) as tiff:
         found = tiff.pages.first.tags[tag]
-        at, code = found.valueoffset, "<I" if int(found.dtype) == 4 else "<H"
+        at, code = found.valueoffset, "<I" if int(found.dtype) in (4, 13) else "<H"
     patched = bytearray(data)
     struct.pack_into(code, patched, at, value)
     return bytes(patched)
