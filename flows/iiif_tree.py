@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.package_files import check_whole, collection_folder, missing, placed, write_new
-from flows.previews import shrink
+from flows.previews import shrink, shrink_as_stored
 from oldphoto_core.fixity import sha256_bytes, verify
 from oldphoto_core.image_io import Display, decode, encode_jpeg_preview, encode_mask, to_upright, turns
 from oldphoto_core.photo import DecodedPhoto
@@ -101,8 +101,10 @@ class IiifPackage:
 
     def _jpeg(self, photo: DecodedPhoto, folder: str, stem: str) -> WebImage:
         """Write an access copy, upright and in sRGB: it carries neither an orientation nor a colour profile."""
-        small = shrink(to_upright(photo.pixels, photo.header.orientation), self.max_side)
-        small = Display(photo.header.icc_profile).convert(small)
+        display = Display.of(photo.header, photo.pixels)
+        small = shrink_as_stored(to_upright(photo.pixels, photo.header.orientation), self.max_side)
+        # What needs no conversion is cut to 8 bits, not rounded, as in every tree before: equal copies stay equal.
+        small = shrink(display.convert(shrink(small) if display.is_plain else small), self.max_side)
         path = f"{folder}/{stem}.jpg"
         self._write(path, encode_jpeg_preview(small, self.max_side))
         return WebImage(path, small.shape[1], small.shape[0])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -107,7 +108,7 @@ class PreviewMaker:
             scan = decode_scan(path, key=key, workspace=workspace, memory=DECODE_BYTES)
             small = reduced(scan.pixels, _KEPT_SIDE)[0]
             # The small JPEG carries no colour profile, so what it shows has to be sRGB.
-            return Display(scan.header.icc_profile).convert(small), scan.header.orientation
+            return Display.of(scan.header, small).convert(small), scan.header.orientation
 
     def _mask(self, key: str, orientation: int) -> NDArray[np.bool_]:
         # The mask lies as the master is stored, and says nothing about the orientation itself.
@@ -118,15 +119,20 @@ class PreviewMaker:
 
 def shrink(pixels: Pixels, max_side: int = MAX_SIDE) -> NDArray[np.uint8]:
     """Return a small 8-bit RGB copy, ``h×w×3``, whose longer side is at most ``max_side``; never enlarged."""
-    height, width = pixels.shape[:2]
-    scale = min(1.0, max_side / max(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA) if scale < 1 else pixels)
+    small = shrink_as_stored(pixels, max_side)
     if small.dtype == np.uint16:
         small = np.right_shift(small, 8)
     if small.ndim == 2:
         small = np.repeat(small[..., None], 3, axis=2)
     return np.ascontiguousarray(small, dtype=np.uint8)
+
+
+def shrink_as_stored(pixels: Pixels, max_side: int) -> NDArray[Any]:
+    """Return a small copy of the same depth and channels, whose longer side is at most ``max_side``."""
+    height, width = pixels.shape[:2]
+    scale = min(1.0, max_side / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA) if scale < 1 else pixels)
 
 
 def highlight(small: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArray[np.uint8]:

@@ -5,7 +5,7 @@
 """
 
 from oldphoto_core.image_io.decode import decode
-from oldphoto_core.image_io.display import Display
+from oldphoto_core.image_io.display import WAY_OF_SHOWING, Display
 from oldphoto_core.image_io.encode import (
     EncodedFile,
     derivative_suffix,
@@ -23,6 +23,7 @@ from oldphoto_core.image_io.orientation import AsStored, from_upright, to_uprigh
 from oldphoto_core.image_io.scan import DecodedScan, decode_scan
 
 __all__ = [
+    "WAY_OF_SHOWING",
     "AsStored",
     "DecodeLimits",
     "DecodedScan",

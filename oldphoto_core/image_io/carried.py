@@ -6,13 +6,22 @@ it, so that ours is named and the master's beside it.
 
 from __future__ import annotations
 
+import struct
 from dataclasses import replace
 
 from PIL import Image
 
 from oldphoto_core.image_io.boundary import one_line
 from oldphoto_core.image_io.ifd import Entry
-from oldphoto_core.image_io.png_chunks import COLOUR, MAX_INFLATED, iptc_chunk, keyword_of, text_of
+from oldphoto_core.image_io.png_chunks import (
+    COLOUR,
+    MAX_INFLATED,
+    SRGB_CHROMATICITIES,
+    SRGB_GAMMA,
+    iptc_chunk,
+    keyword_of,
+    text_of,
+)
 from oldphoto_core.image_io.png_writer import PngFacts
 from oldphoto_core.image_io.profile import is_of_inks
 from oldphoto_core.image_io.tiff_tags import SOFTWARE, descriptions, left_out
@@ -27,11 +36,8 @@ _ASCII = 2
 _USUAL_PROFILE = 1 << 20
 """Pillow, where nobody has raised its limit, opens no PNG whose profile has more bytes."""
 _SRGB_COLOURS = (
-    (b"gAMA", (45455).to_bytes(4, "big")),
-    (
-        b"cHRM",
-        b"".join(n.to_bytes(4, "big") for n in (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)),
-    ),
+    (b"gAMA", struct.pack(">I", SRGB_GAMMA)),
+    (b"cHRM", struct.pack(">8I", *SRGB_CHROMATICITIES)),
 )
 
 

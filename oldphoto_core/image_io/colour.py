@@ -38,14 +38,14 @@ def spread_bits(values: NDArray[Any], bits: int) -> Pixels:
     table = (np.arange(largest + 1, dtype=np.uint64) * full + largest // 2) // largest
     table = table.astype(target)
     spread: Pixels = np.empty(values.shape, target)
-    _by_bands(lambda part: table[part.astype(np.intp, copy=False)], spread, values)
+    by_bands(lambda part: table[part.astype(np.intp, copy=False)], spread, values)
     return spread
 
 
 def spread_levels(values: NDArray[Any], largest: int) -> NDArray[np.uint16]:
     """Spread samples of 0 to ``largest`` over the whole range of 16 bits, rounded."""
     spread = np.empty(values.shape, np.uint16)
-    _by_bands(lambda part: (part.astype(np.uint32) * 65535 + largest // 2) // largest, spread, values)
+    by_bands(lambda part: (part.astype(np.uint32) * 65535 + largest // 2) // largest, spread, values)
     return spread
 
 
@@ -92,7 +92,7 @@ def cmyk_to_rgb(inks: _P, profile: bytes | None) -> tuple[_P, str]:
         return (light[..., :3] * light[..., 3:] + full // 2) // full
 
     approximate: _P = np.empty((*inks.shape[:2], 3), inks.dtype)
-    _by_bands(lit, approximate, inks)
+    by_bands(lit, approximate, inks)
     return approximate, f"CMYK inks {lacking} were converted to RGB approximately"
 
 
@@ -108,7 +108,7 @@ def lab_to_rgb(lab: NDArray[np.uint8], *, signed: bool) -> NDArray[np.uint8]:
         return np.array(engine.apply(Image.frombytes("LAB", (width, height), (part ^ offset).tobytes())))
 
     rgb: NDArray[np.uint8] = np.empty((*lab.shape[:2], 3), np.uint8)
-    _by_bands(converted, rgb, lab)
+    by_bands(converted, rgb, lab)
     return rgb
 
 
@@ -125,7 +125,7 @@ def straight_alpha(colours: _P, alpha: _P) -> _P:
         return np.where(weight == 0, 0, np.minimum(straight, full))
 
     result: _P = np.empty_like(colours)
-    _by_bands(divided, result, colours, alpha)
+    by_bands(divided, result, colours, alpha)
     return result
 
 
@@ -149,7 +149,7 @@ def srgb_profile() -> bytes:
     return bytes(profile)
 
 
-def _by_bands(convert: Callable[..., NDArray[Any]], result: NDArray[Any], *whole: NDArray[Any]) -> None:
+def by_bands(convert: Callable[..., NDArray[Any]], result: NDArray[Any], *whole: NDArray[Any]) -> None:
     """Fill ``result`` with what ``convert`` makes of each array, some rows at a time.
 
     The wide numbers of a whole picture would take several times the picture's memory.

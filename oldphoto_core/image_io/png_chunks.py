@@ -12,6 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 COLOUR = (b"cICP", b"sRGB", b"gAMA", b"cHRM")
+SRGB_GAMMA = 45455
+SRGB_CHROMATICITIES = (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
+"""What gAMA and cHRM say of sRGB, in 1/100,000: x and y of white, red, green and blue."""
 _SIZES = {b"cICP": 4, b"sRGB": 1, b"gAMA": 4, b"cHRM": 32}
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 _XMP, _IPTC = "XML:com.adobe.xmp", "Raw profile type iptc"

@@ -39,11 +39,17 @@ WHOLE_LIMITS = DecodeLimits(max_pixels=200_000_000, max_bytes=1_600_000_000)
 
 @dataclass(frozen=True)
 class Block:
-    """A piece of a picture: ``h×w`` or ``h×w×3`` ``uint8``, sRGB, at ``row, column``, as stored."""
+    """A piece of a picture at ``row, column``: ``h×w`` or ``h×w×3`` samples as stored, and how they are shown."""
 
     row: int
     column: int
-    pixels: NDArray[np.uint8]
+    samples: NDArray[Any]
+    display: Display
+
+    def shown(self, step: int = 1) -> NDArray[np.uint8]:
+        """Return the piece in sRGB, or of the whole picture's every ``step``-th row and column those in it."""
+        # Only what is wanted is converted: colours of 16 bits take longer to convert than to read.
+        return self.display.convert(self.samples[-self.row % step :: step, -self.column % step :: step])
 
 
 @dataclass(frozen=True)
@@ -137,7 +143,7 @@ def _in_segments(page: TiffPage) -> StoredPicture:
             row, column = int(index[2]), int(index[3])
             # Tiles at the edge are stored in full size.
             piece = pixels[0, : page.imagelength - row, : page.imagewidth - column]
-            yield Block(row, column, display.convert(_colours(piece, is_colour)))
+            yield Block(row, column, _colours(piece, is_colour), display)
 
     return StoredPicture(int(page.imagewidth), int(page.imagelength), is_colour, blocks())
 
@@ -157,7 +163,7 @@ def _in_bands(page: TiffPage, file: BinaryIO) -> StoredPicture:
         )
         for row in range(0, height, _BAND_ROWS):
             band = np.array(stored[row : row + _BAND_ROWS])
-            yield Block(row, 0, display.convert(_colours(band, is_colour)))
+            yield Block(row, 0, _colours(band, is_colour), display)
 
     return StoredPicture(width, height, is_colour, blocks())
 
@@ -171,12 +177,12 @@ def _whole(file: BinaryIO, key: str, limits: DecodeLimits) -> StoredPicture:
     limits.require_file(key, file.seek(0, SEEK_END))
     file.seek(0)
     photo = decode(file.read(), key=key, limits=limits)
-    display = Display(photo.header.icc_profile)
     pixels: Any = photo.pixels
+    display = Display.of(photo.header, pixels)
     height, width = pixels.shape[:2]
 
     def blocks() -> Iterator[Block]:
         for row in range(0, height, _BAND_ROWS):
-            yield Block(row, 0, display.convert(pixels[row : row + _BAND_ROWS]))
+            yield Block(row, 0, pixels[row : row + _BAND_ROWS], display)
 
     return StoredPicture(width, height, pixels.ndim == 3, blocks())

@@ -89,8 +89,8 @@ def build(picture: StoredPicture, orientation: int, folder: Path, *, keep_larges
     level = _created(folder / "0.npy", shape)
     stored = stored_view(level, orientation)
     for block in picture.blocks:
-        rows, columns = block.pixels.shape[:2]
-        stored[block.row : block.row + rows, block.column : block.column + columns] = block.pixels
+        rows, columns = block.samples.shape[:2]
+        stored[block.row : block.row + rows, block.column : block.column + columns] = block.shown()
     number = 0
     while max(level.shape[:2]) > SMALLEST:
         number += 1

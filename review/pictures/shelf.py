@@ -1,7 +1,8 @@
 """The desk's own copies of pictures: pyramids and thumbnails, made when first asked for, kept on disk.
 
-The cache is named by SHA-256, so it is never out of date; past its size the pictures looked at longest ago
-go (:mod:`review.pictures.room`). It may be deleted at any time. It never lies among the masters.
+The cache is named by SHA-256 and the way of showing pictures, so it is never out of date; past its size the
+pictures looked at longest ago go (:mod:`review.pictures.room`). It may be deleted at any time. It never lies
+among the masters.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oldphoto_core.errors import StorageError
+from oldphoto_core.image_io import WAY_OF_SHOWING
 from review.files import DeskFiles
 from review.pictures.blocks import StoredPicture, open_picture
 from review.pictures.pyramid import Pyramid, build, stored_view, upright_size
@@ -50,7 +52,7 @@ class PictureRequest:
     @property
     def name(self) -> str:
         """What the cache calls it."""
-        return f"{self.sha256}-{self.orientation}{'m' if self.keep_largest else ''}"
+        return f"{self.sha256}-{self.orientation}{'m' if self.keep_largest else f'w{WAY_OF_SHOWING}'}"
 
 
 @dataclass
@@ -251,7 +253,7 @@ def _sampled(picture: StoredPicture, orientation: int, side: int) -> NDArray[np.
     upright = np.zeros((height, width, 3) if picture.is_colour else (height, width), np.uint8)
     stored = stored_view(upright, orientation)
     for block in picture.blocks:
-        piece = block.pixels[-block.row % step :: step, -block.column % step :: step]
+        piece = block.shown(step)
         row, column = -(-block.row // step), -(-block.column // step)
         stored[row : row + piece.shape[0], column : column + piece.shape[1]] = piece
     return upright

@@ -2,40 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import tracemalloc
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tifffile
 
 from flows.iiif_tree import IiifPackage
 from storage import Anywhere
+from tests.flows.packages.exporting import dossier_of
 
 
 def test_scan_and_result_are_not_held_at_once(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, np.full((1200, 1200, 3), 9000, np.uint16), photometric="rgb")
-    size, sha256 = path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest()
-    file = {"kind": "restored", "uri": str(path), "sha256": sha256}
-    dossier: dict[str, Any] = {
-        "collection": "plates",
-        "key": "a.tif",
-        "stem": "a",
-        "outcome": "done",
-        "tier": "restored",
-        "sha256": sha256,
-        "locations": [file],
-        "derivatives": [file],
-        "models": [],
-        "decision": "undecided",
-        "reviews": [],
-    }
+    size = path.stat().st_size
     package = IiifPackage(tmp_path / "iiif", Anywhere(), "https://archive.example/iiif", 64)
     tracemalloc.start()
     try:
-        assert package.add(dossier) is None
+        assert package.add(dossier_of(path)) is None
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 import tifffile
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from oldphoto_core.errors import FixityError, PhotoError
-from oldphoto_core.image_io import decode, from_upright, to_upright
+from oldphoto_core.image_io import Display, decode, from_upright, to_upright
 from review.files import DeskFiles
 from review.pictures import TILE_OVERLAP, TILE_SIZE, PictureRequest, PictureShelf
 from review.pictures.tiles import Paint, crop, cut_tile
+from tests.colour_profiles import grey_profile
 
 HEIGHT, WIDTH = 700, 901
 
@@ -79,6 +80,64 @@ def test_white_is_zero_is_shown_as_it_looks(shelf: PictureShelf, tmp_path: Path)
     file = tmp_path / "scan.tif"
     tifffile.imwrite(file, grey, photometric="miniswhite")
     assert np.array_equal(shelf.pyramid(request_for(file)).levels[0], 255 - shown(grey))
+
+
+@pytest.mark.parametrize("way", ["strips", "where it lies", "decoded whole"])
+def test_greys_are_shown_through_their_profile(
+    way: str, shelf: PictureShelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Linear: 13 of 255 is the first tone, and half of the light is 188."""
+    grey, profile = deep_picture()[..., 0], grey_profile()
+    file = tmp_path / "scan.tif"
+    if way == "decoded whole":
+        file = tmp_path / "scan.png"
+        Image.fromarray(shown(grey)).save(file, icc_profile=profile)
+    else:
+        tifffile.imwrite(file, grey, photometric="minisblack", rowsperstrip=HEIGHT, iccprofile=profile)
+    if way == "where it lies":
+        monkeypatch.setattr("review.pictures.blocks._LARGEST_SEGMENT", 1000)
+    level = shelf.pyramid(request_for(file)).levels[0]
+    assert level.shape == grey.shape
+    for stored, tone in ((0, 0), (257, 13), (128 * 257, 188), (65535, 255)):
+        assert set(level[shown(grey) == stored // 257].tolist()) & {tone}
+    assert np.array_equal(level, Display(profile).convert(shown(grey) if file.suffix == ".png" else grey))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_png_is_shown_by_the_gamma_that_it_states(
+    channels: int, shelf: PictureShelf, tmp_path: Path
+) -> None:
+    pixels = shown(deep_picture()) if channels == 3 else shown(deep_picture())[..., 0]
+    linear = PngImagePlugin.PngInfo()
+    linear.add(b"gAMA", (100_000).to_bytes(4, "big"))
+    file = tmp_path / "scan.png"
+    Image.fromarray(pixels).save(file, pnginfo=linear)
+    level = shelf.pyramid(request_for(file)).levels[0]
+    assert set(level[pixels == 128].tolist()) == {188}
+
+
+@pytest.mark.parametrize("suffix", ["tif", "png"])
+def test_a_thumbnail_is_of_the_tones_of_the_picture(suffix: str, tmp_path: Path) -> None:
+    """Also where a tile is narrower than the distance of the pixels that are taken."""
+    file = tmp_path / f"scan.{suffix}"
+    grey = np.full((HEIGHT, WIDTH), 128, np.uint8)
+    if suffix == "tif":
+        tifffile.imwrite(file, grey, photometric="minisblack", tile=(16, 16), iccprofile=grey_profile())
+    else:
+        Image.fromarray(grey).save(file, icc_profile=grey_profile())
+    shelf = PictureShelf(DeskFiles([str(tmp_path)], tmp_path / "cache"), tmp_path / "cache", 1 << 30)
+    for side in (400, 10):
+        small = np.asarray(Image.open(io.BytesIO(shelf.thumbnail(request_for(file), side))))
+        assert np.abs(small.astype(int) - 188).max() <= 1
+
+
+def test_what_was_shown_otherwise_is_made_anew(shelf: PictureShelf, tmp_path: Path) -> None:
+    """A cache outlives the program that filled it; masks are shown as ever."""
+    file = tmp_path / "scan.png"
+    Image.fromarray(shown(deep_picture())).save(file)
+    earlier = request_for(file).sha256 + "-1"
+    assert request_for(file).name != earlier
+    assert request_for(file, keep_largest=True).name == earlier + "m"
 
 
 def test_the_scan_is_the_page_that_is_restored(shelf: PictureShelf, tmp_path: Path) -> None:

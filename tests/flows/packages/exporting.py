@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 from pathlib import Path
@@ -33,3 +34,22 @@ def killed_export(destination: Path) -> Path:
     killed = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
     assert killed.returncode == 9
     return Path(killed.stdout.strip())
+
+
+def dossier_of(path: Path) -> dict[str, Any]:
+    """Return what a catalog would say of a photo whose scan and result are this file."""
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    file = {"kind": "restored", "uri": str(path), "sha256": sha256}
+    return {
+        "collection": "plates",
+        "key": path.name,
+        "stem": path.stem,
+        "outcome": "done",
+        "tier": "restored",
+        "sha256": sha256,
+        "locations": [file],
+        "derivatives": [file],
+        "models": [],
+        "decision": "undecided",
+        "reviews": [],
+    }
