@@ -20,7 +20,7 @@ _ICC_METHODS = (b"\x02", b"\x03")
 
 @dataclass(frozen=True)
 class Jp2Facts:
-    """Size in pixels, bits of each component, and ICC profile, XMP, EXIF and IPTC where there are any."""
+    """Size in pixels, bits of each component, and ICC profile, XMP, EXIF, IPTC and resolution where there are any."""
 
     size: tuple[int, int] | None = None
     depths: tuple[int, ...] = (8,)
@@ -28,6 +28,7 @@ class Jp2Facts:
     xmp: bytes | None = None
     exif: bytes | None = None
     iptc: bytes | None = None
+    dpi: tuple[float, float] | None = None
 
     @property
     def bits(self) -> int:
@@ -41,7 +42,7 @@ def read_jp2_facts(data: bytes) -> Jp2Facts:
     Raises:
         ValueError, struct.error, IndexError: cut off (converted at the decoder boundary).
     """
-    icc = None
+    icc = dpi = None
     blocks: dict[str, bytes] = {}
     codestream = data
     if not data.startswith(b"\xff\x4f"):
@@ -50,13 +51,26 @@ def read_jp2_facts(data: bytes) -> Jp2Facts:
                 icc = next(
                     (c[3:] for k, c in _boxes(content) if k == b"colr" and c[:1] in _ICC_METHODS), None
                 )
+                dpi = _resolution(content)
             elif kind == b"uuid" and content[:16] in _UUIDS:
                 blocks.setdefault(_UUIDS[content[:16]], content[16:])
             elif kind == b"jp2c":
                 codestream = content
     siz = codestream.index(b"\xff\x51", 0, 16)
     right, bottom, left, top = struct.unpack_from(">IIII", codestream, siz + 6)
-    return Jp2Facts((right - left, bottom - top), _depths(codestream, siz), icc, **blocks)
+    return Jp2Facts((right - left, bottom - top), _depths(codestream, siz), icc, **blocks, dpi=dpi)
+
+
+def _resolution(header: bytes) -> tuple[float, float] | None:
+    """Return (x, y) in dots per inch: as captured, else as meant for display."""
+    found = {kind: content for k, c in _boxes(header) if k == b"res " for kind, content in _boxes(c)}
+    box = found.get(b"resc") or found.get(b"resd")
+    if box is None or len(box) < 10:
+        return None
+    down, of_down, across, of_across, tens_down, tens_across = struct.unpack_from(">HHHHbb", box)
+    if 0 in (of_down, of_across):
+        return None
+    return 0.0254 * across / of_across * 10.0**tens_across, 0.0254 * down / of_down * 10.0**tens_down
 
 
 def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
