@@ -24,6 +24,7 @@ from oldphoto_core.image_io.png_chunks import (
 )
 from oldphoto_core.image_io.png_writer import PngFacts
 from oldphoto_core.image_io.profile import is_of_inks
+from oldphoto_core.image_io.thumbnail import without_thumbnail
 from oldphoto_core.image_io.tiff_tags import SOFTWARE, descriptions, left_out
 from oldphoto_core.image_io.tiff_writer import TiffFacts
 from oldphoto_core.image_io.xmp import xmp_orientation, xmp_text
@@ -153,8 +154,18 @@ def _exif_with_orientation(header: PhotoHeader) -> bytes | None:
     So it does where only the XMP is turned: of a TIFF that does not count, of a PNG without EXIF it would.
     """
     turned = header.orientation != 1 or xmp_orientation(header.xmp_block) not in (None, 1)
-    if header.exif_block or not turned:
-        return header.exif_block
+    if header.exif_block:
+        return _for_another_picture(header.exif_block)
+    if not turned:
+        return None
     exif = Image.Exif()
     exif[274] = header.orientation
     return exif.tobytes()
+
+
+def _for_another_picture(exif: bytes) -> bytes:
+    """Leave out the thumbnail, which shows the picture before it was restored; what is damaged stays as it is."""
+    try:
+        return without_thumbnail(exif)
+    except (ValueError, struct.error):
+        return exif

@@ -25,7 +25,7 @@ _NESTED, _MOST_XML = 4, 100
 
 @dataclass(frozen=True)
 class Jp2Facts:
-    """Size in pixels, bits of each component, and ICC profile, XMP, EXIF and IPTC where there are any.
+    """Size in pixels, bits of each component, and ICC profile, XMP, EXIF, IPTC and resolution where there are any.
 
     Where there is no profile, ``colour_space`` is the number of an enumerated one (``EnumCS``), or
     :data:`OTHER_SPACE`. ``xml`` holds the contents of the XML boxes.
@@ -39,6 +39,7 @@ class Jp2Facts:
     xmp: bytes | None = None
     exif: bytes | None = None
     iptc: bytes | None = None
+    dpi: tuple[float, float] | None = None
 
     @property
     def bits(self) -> int:
@@ -52,7 +53,7 @@ def read_jp2_facts(data: bytes) -> Jp2Facts:
     Raises:
         ValueError, struct.error, IndexError: cut off (converted at the decoder boundary).
     """
-    icc, space = None, None
+    icc, space, dpi = None, None, None
     blocks: dict[str, bytes] = {}
     xml: list[bytes] = []
     codestream = data
@@ -60,6 +61,7 @@ def read_jp2_facts(data: bytes) -> Jp2Facts:
         for kind, content in _boxes(data):
             if kind == b"jp2h":
                 icc, space = _colours(content)
+                dpi = _resolution(content)
             elif kind == b"uuid" and content[:16] in _UUIDS:
                 blocks.setdefault(_UUIDS[content[:16]], content[16:])
             elif kind in (b"xml ", b"asoc"):
@@ -68,7 +70,9 @@ def read_jp2_facts(data: bytes) -> Jp2Facts:
                 codestream = content
     siz = codestream.index(b"\xff\x51", 0, 16)
     right, bottom, left, top = struct.unpack_from(">IIII", codestream, siz + 6)
-    return Jp2Facts((right - left, bottom - top), _depths(codestream, siz), icc, space, tuple(xml), **blocks)
+    return Jp2Facts(
+        (right - left, bottom - top), _depths(codestream, siz), icc, space, tuple(xml), **blocks, dpi=dpi
+    )
 
 
 def _colours(header: bytes) -> tuple[bytes | None, int | None]:
@@ -88,6 +92,18 @@ def _xml(kind: bytes, content: bytes, depth: int = _NESTED) -> Iterator[bytes]:
     elif kind == b"asoc" and depth:
         for inner in _boxes(content):
             yield from _xml(*inner, depth - 1)
+
+
+def _resolution(header: bytes) -> tuple[float, float] | None:
+    """Return (x, y) in dots per inch: as captured, else as meant for display."""
+    found = {kind: content for k, c in _boxes(header) if k == b"res " for kind, content in _boxes(c)}
+    box = found.get(b"resc") or found.get(b"resd")
+    if box is None or len(box) < 10:
+        return None
+    down, of_down, across, of_across, tens_down, tens_across = struct.unpack_from(">HHHHbb", box)
+    if 0 in (of_down, of_across):
+        return None
+    return 0.0254 * across / of_across * 10.0**tens_across, 0.0254 * down / of_down * 10.0**tens_down
 
 
 def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -10,7 +10,7 @@ import struct
 from oldphoto_core.errors import UnsupportedPhotoError
 from oldphoto_core.image_io.boundary import EXPORT
 from oldphoto_core.image_io.jp2_boxes import OTHER_SPACE, Jp2Facts
-from oldphoto_core.image_io.whole_file import FRAMES, jpeg_markers
+from oldphoto_core.image_io.jpeg_segments import FRAMES, JPEG_LS, jpeg_markers
 
 _PSD_COLOURS = {0: 1, 1: 1, 2: 1, 3: 3, 4: 4, 8: 1, 9: 3}
 """Channels of Photoshop's modes: bitmap, grey, palette, RGB, CMYK, duotone, Lab."""
@@ -42,8 +42,8 @@ def require_known_kind(data: bytes, format_name: str, jp2: Jp2Facts, key: str) -
     problem = None
     if format_name == "PSD":
         problem = _psd_problem(*_psd_header(data))
-    elif format_name == "JPEG" and (bits := _jpeg_bits(data)) != 8:
-        problem = f"it is a JPEG of {bits} bits per channel, of which only 8 are decoded here"
+    elif format_name == "JPEG":
+        problem = _jpeg_problem(data)
     elif format_name == "BMP" and _bmp_compression(data) == _BMP_RLE4:
         # Pillow before version 13 loses the last pixel of each run of odd length, without a word.
         problem = "it is a BMP of 16 colours in run lengths, which are not decoded reliably"
@@ -102,8 +102,13 @@ def _psd_header(data: bytes) -> tuple[int, int, int]:
     return channels, bits, mode
 
 
-def _jpeg_bits(data: bytes) -> int:
-    """Return the first frame's bits per channel; 8 where it has none, or a number that no JPEG can have."""
-    at = next((at for marker, at in jpeg_markers(data) if marker in FRAMES), len(data))
+def _jpeg_problem(data: bytes) -> str | None:
+    """Judge by the first frame; one that is missing, or of a number of bits that no JPEG has, is damage."""
+    kinds = FRAMES | {JPEG_LS}
+    marker, at = next(((marker, at) for marker, at in jpeg_markers(data) if marker in kinds), (0, len(data)))
+    if marker == JPEG_LS:
+        return "it is a JPEG-LS picture, which is not decoded here"
     bits = int.from_bytes(data[at + 4 : at + 5])
-    return bits if 2 <= bits <= 16 else 8
+    if 2 <= bits <= 16 and bits != 8:
+        return f"it is a JPEG of {bits} bits per channel, of which only 8 are decoded here"
+    return None

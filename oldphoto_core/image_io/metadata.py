@@ -21,6 +21,8 @@ from oldphoto_core.image_io.xmp import xmp_orientation
 _MAX_TAGS = 300
 _MAX_BLOCK = 4_000_000
 _MAX_IPTC = 400_000
+_INCH, _CENTIMETRE = 2, 3
+"""EXIF's units of resolution; where it names none, inches are meant."""
 _SKIPPED = (
     "Thumbnail",
     "JPEGThumbnail",
@@ -51,11 +53,12 @@ _IPTC_NAMES = {
 
 @dataclass(frozen=True)
 class Descriptions:
-    """What EXIF and IPTC say: ``tags`` by name, the ``orientation`` (1–8), and warnings."""
+    """What EXIF and IPTC say: ``tags`` by name, the ``orientation`` (1–8), EXIF's ``resolution``, and warnings."""
 
     tags: dict[str, str] = field(default_factory=dict)
     orientation: int = 1
     warnings: tuple[str, ...] = ()
+    resolution: tuple[float, float] | None = None
 
 
 def bare_exif(block: bytes | None) -> tuple[bytes | None, str | None]:
@@ -85,7 +88,7 @@ def describe(
     The orientation is EXIF's; where EXIF has none, XMP's.
     """
     tags: dict[str, str] = {}
-    orientation, warnings = 1, []
+    orientation, warnings, dpi = 1, [], None
     if exif:
         try:
             observed = observe(key, lambda: exifread.process_file(io.BytesIO(exif), details=False))
@@ -96,11 +99,12 @@ def describe(
             tags.update(_printable(observed.value))
             orientation, remark = _orientation(observed.value)
             warnings.extend([remark] if remark else [])
+            dpi = _exif_resolution(observed.value)
     if xmp and "Image Orientation" not in tags:
         orientation = xmp_orientation(xmp) or orientation
     if iptc:
         tags.update(_iptc(iptc))
-    return Descriptions(tags, orientation, tuple(warnings))
+    return Descriptions(tags, orientation, tuple(warnings), dpi)
 
 
 def resolution(x: Any, y: Any, *, per_centimetre: bool = False) -> tuple[float, float] | None:
@@ -124,11 +128,25 @@ def _printable(tags: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _orientation(tags: Mapping[str, Any]) -> tuple[int, str | None]:
-    values = getattr(tags.get("Image Orientation"), "values", [1])
-    value = values[0] if isinstance(values, list) and values else values
+    value = _first(tags, "Image Orientation", 1)
     if isinstance(value, int) and 1 <= value <= 8:
         return value, None
     return 1, f"the EXIF orientation is {one_line(value)!r}, not 1 to 8; the picture is taken as upright"
+
+
+def _exif_resolution(tags: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Return (x, y) in dots per inch; None where EXIF gives no two numbers, or says that they have no unit."""
+    unit = _first(tags, "Image ResolutionUnit", _INCH)
+    if unit not in (_INCH, _CENTIMETRE):
+        return None
+    x, y = (_first(tags, f"Image {axis}Resolution", None) for axis in "XY")
+    return resolution(x, y, per_centimetre=unit == _CENTIMETRE)
+
+
+def _first(tags: Mapping[str, Any], name: str, otherwise: Any) -> Any:
+    """Return the first value of a tag."""
+    values = getattr(tags.get(name), "values", [otherwise])
+    return values[0] if isinstance(values, list) and values else values
 
 
 def _iptc(data: bytes) -> dict[str, str]:

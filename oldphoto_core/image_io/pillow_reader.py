@@ -115,12 +115,12 @@ def pillow_pixels(data: bytes, header: PhotoHeader, key: str, limits: DecodeLimi
         if format_name == "JPEG2000" and header.bit_depth < 8:
             depths = read_jp2_facts(data).depths
             return _plane(colour.spread_shifted(image, depths), header).remarking(*_spread_note(header))
+        # Before the pixels are copied, as it decodes into memory, too.
+        remarks = require_whole_jpeg(data, image, key) if format_name == "JPEG" else ()
         plane = _plane(image, header)
         if format_name == "TGA":
             plane = _without_filling(plane, data)
-        if format_name == "JPEG":
-            require_whole_jpeg(data, np.asarray(image), key)
-        return plane.remarking(*_check_other_pages(image, header, key, limits))
+        return plane.remarking(*remarks, *_check_other_pages(image, header, key, limits))
 
 
 @contextmanager

@@ -18,12 +18,15 @@ SRGB_CHROMATICITIES = (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
 _SIZES = {b"cICP": 4, b"sRGB": 1, b"gAMA": 4, b"cHRM": 32}
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 _XMP, _IPTC = "XML:com.adobe.xmp", "Raw profile type iptc"
+_EXIFS = ("Raw profile type exif", "Raw profile type APP1")
+_EXIF_STARTS = (b"Exif\0\0", b"II*\0", b"MM\0*")
 MAX_TEXT = 1 << 20
 """Bytes of one text."""
 MAX_INFLATED = 4 << 20
 """Bytes of one compressed text or colour profile; a PNG with a larger one is not opened."""
-_MAX_BYTES = 4_000_000
-_MAX_CHUNKS = 500
+MAX_BYTES = 4_000_000
+MAX_CHUNKS = 500
+"""Bytes and number of all chunks that are taken over."""
 _RESOURCE = b"8BIM"
 IPTC_RESOURCE = 0x0404
 
@@ -46,10 +49,11 @@ def read_sayings(data: bytes) -> PngSayings:
     texts: dict[str, str] = {}
     blocks: dict[str, bytes] = {}
     lost: dict[str, None] = {}
-    left, room, number = _MAX_BYTES, [_MAX_BYTES], 0
+    raw_exif: tuple[bytes, tuple[bytes, bytes]] | None = None
+    left, room, number = MAX_BYTES, [MAX_BYTES], 0
     for kind, content, sound in _chunks(data):
         name = keyword_of(content) if kind in _TEXTS else kind.decode("latin-1")
-        fits = len(content) <= left and number < _MAX_CHUNKS
+        fits = len(content) <= left and number < MAX_CHUNKS
         whole = sound and fits and bool(name) and len(content) == _SIZES.get(kind, len(content))
         # Looking into a text is the costly part: it comes last, and what is dropped afterwards counts as well.
         number += whole
@@ -62,13 +66,20 @@ def read_sayings(data: bytes) -> PngSayings:
             blocks.setdefault("exif", content)
         elif name == _XMP:
             blocks.setdefault("xmp", text.encode())
-        elif name == _IPTC and (records := _raw_profile(text)):
+        elif name == _IPTC and (records := _raw_iptc(text)):
             blocks.setdefault("iptc", records)
+        elif name in _EXIFS and raw_exif is None and (block := _raw_exif(text)):
+            raw_exif = block, (kind, content)
         elif kind in _TEXTS:
             texts.setdefault(name, text)
             chunks.append((kind, content))
         elif kind not in dict(chunks):
             chunks.append((kind, content))
+    if raw_exif and "exif" in blocks:
+        # The format's own chunk counts, wherever it lies; the other one is a text like any other.
+        chunks.append(raw_exif[1])
+    elif raw_exif:
+        blocks["exif"] = raw_exif[0]
     return PngSayings(tuple(chunks), texts, **blocks, lost=tuple(lost))
 
 
@@ -149,16 +160,27 @@ def _inflated(packed: bytes, room: list[int]) -> bytes:
     return text
 
 
-def _raw_profile(text: str) -> bytes | None:
-    """Return the IPTC records of a raw profile (name, size, hexadecimal digits), bare or in a Photoshop resource."""
-    _, size, digits = (*text.split(None, 2), "", "", "")[:3]
+def _raw_iptc(text: str) -> bytes | None:
+    """Return the IPTC records of a raw profile, bare or in a Photoshop resource."""
+    block = _raw_profile(text)
+    return photoshop_resource(block, IPTC_RESOURCE) if block.startswith(_RESOURCE) else block or None
+
+
+def _raw_exif(text: str) -> bytes | None:
+    """Return the EXIF block of a raw profile; one that is named after the JPEG segment may hold something else."""
+    block = _raw_profile(text)
+    return block if block.startswith(_EXIF_STARTS) else None
+
+
+def _raw_profile(text: str) -> bytes:
+    """Return what a raw profile (name, size, hexadecimal digits) holds; nothing where it is damaged."""
+    # ImageMagick names some by two words.
+    _, size, digits = (*text.replace("generic profile", "generic", 1).split(None, 2), "", "", "")[:3]
     try:
         block = bytes.fromhex(digits)
     except ValueError:
-        return None
-    if size != str(len(block)):
-        return None
-    return photoshop_resource(block, IPTC_RESOURCE) if block.startswith(_RESOURCE) else block or None
+        return b""
+    return block if size == str(len(block)) else b""
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bool]]:

@@ -14,10 +14,10 @@ from oldphoto_core.errors import OversizedPhotoError
 from oldphoto_core.image_io.boundary import observe, summarised
 from oldphoto_core.image_io.decode import decode, with_fitting_profile
 from oldphoto_core.image_io.header import read_header
+from oldphoto_core.image_io.jpeg_segments import is_progressive
 from oldphoto_core.image_io.limits import DecodeLimits
 from oldphoto_core.image_io.orientation import AsStored
 from oldphoto_core.image_io.tiff_scan import tiff_into
-from oldphoto_core.image_io.whole_file import is_progressive
 from oldphoto_core.memory import decoded_channels
 from oldphoto_core.photo import PhotoHeader
 from oldphoto_core.raster import MemoryRaster, Raster, Workspace

@@ -107,6 +107,15 @@ def oriented_jpeg(orientation: int) -> bytes:
     return through_pillow(ramp(), "JPEG", quality=95, exif=exif, icc_profile=SRGB, dpi=(300, 300))
 
 
+def with_segments(jpeg: bytes, *segments: tuple[int, bytes]) -> bytes:
+    """Put segments (marker, content) into a JPEG, before all others."""
+    added = b"".join(
+        b"\xff" + bytes([marker]) + struct.pack(">H", len(content) + 2) + content
+        for marker, content in segments
+    )
+    return jpeg[:2] + added + jpeg[2:]
+
+
 def png_chunk(kind: bytes, content: bytes) -> bytes:
     check = struct.pack(">I", zlib.crc32(kind + content))
     return struct.pack(">I", len(content)) + kind + content + check

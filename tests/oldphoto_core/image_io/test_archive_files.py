@@ -20,7 +20,7 @@ _UNSUPPORTED = {
     "twelvemonkeys-0001.bmp": "16 colours in run lengths",
 }
 _DAMAGED = {
-    "metadataextractor-0002.jpg": "ends early",  # fuzzed: 613 bytes that declare six megapixels
+    "metadataextractor-0002.jpg": "restart markers",  # fuzzed: 613 bytes that declare six megapixels
     "metadataextractor-0007.tif": "beyond the end",  # fuzzed: tifffile fills the picture with zeros
     "metadataextractor-0008.tif": "missing",  # fuzzed: the same for 111 of 112 strips
 }

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import re
 import struct
+from typing import Any
 
 import imagecodecs
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from oldphoto_core.errors import OversizedPhotoError, PhotoError, UnreadablePhotoError
 from oldphoto_core.image_io import DecodeLimits, decode, encode_derivative, read_header
 from oldphoto_core.image_io.boundary import observe, summarised
+from oldphoto_core.image_io.jpeg_segments import jpeg_markers
 from tests.oldphoto_core.image_io.image_files import (
     deep_png,
     described_tiff,
@@ -125,6 +129,97 @@ def test_a_jpeg_with_a_flat_end_is_sound(options: dict[str, int]) -> None:
     pixels[24:] = 128
     assert decode(through_pillow(pixels, "JPEG", **options), key="a.jpg").pixels.shape == pixels.shape
     assert decode(through_pillow(np.full((48, 48), 255, np.uint8), "JPEG"), key="a.jpg").pixels.min() == 255
+
+
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "full": {"quality": 97},
+    "halved": {"quality": 75, "subsampling": 2},
+    "tables": {"quality": 60, "optimize": True},
+    "rows": {"quality": 90, "restart_marker_rows": 1},
+    "blocks": {"quality": 90, "restart_marker_blocks": 3},
+    "progressive": {"quality": 90, "progressive": True},
+}
+_PLAIN = [name for name in _OPTIONS if name != "progressive"]
+
+
+def scene(channels: int = 3) -> NDArray[np.uint8]:
+    """Smooth shapes and some grain, which compress as photographs do."""
+    picture = ramp(208, 232, channels).astype(np.int16) + noise(208, 232, channels) // 16
+    return np.clip(picture, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("name", _OPTIONS)
+def test_a_sound_jpeg_is_sound_however_it_was_coded(name: str, channels: int) -> None:
+    one_colour = [np.full((side, side, 3), level, np.uint8) for side in (9, 300) for level in (0, 128, 255)]
+    nearly = np.full((300, 300), 128, np.uint8)
+    nearly[:8, :8] = scene(1)[:8, :8]
+    for pixels in (scene(channels), nearly, *one_colour):
+        assert decode(through_pillow(pixels, "JPEG", **_OPTIONS[name]), key="a.jpg").warnings == ()
+
+
+@pytest.mark.parametrize("kind", ["zeros", "lost", "twice"])
+@pytest.mark.parametrize("name", ["full", "halved", "tables"])
+def test_a_jpeg_that_a_lost_sector_puts_out_of_step_is_refused(name: str, kind: str) -> None:
+    """What comes behind the damage is shifted, and the picture's lower right corner need not be flat."""
+    data = through_pillow(scene(), "JPEG", **_OPTIONS[name])
+    for share in (0.3, 0.5, 0.7):
+        at = int(len(data) * share)
+        damaged = {
+            "zeros": data[:at] + bytes(512) + data[at + 512 :],
+            "lost": data[:at] + data[at + 512 :],
+            "twice": data[: at + 512] + data[at:],
+        }[kind]
+        with pytest.raises(UnreadablePhotoError, match=r"ends early|goes on behind|cannot be decoded"):
+            decode(damaged, key="a.jpg")
+
+
+def test_a_jpeg_is_refused_whose_data_outlasts_its_picture() -> None:
+    data = through_pillow(scene(), "JPEG", quality=90)
+    at = len(data) - 2
+    with pytest.raises(UnreadablePhotoError, match=r"a\.jpg: its picture data goes on behind the picture"):
+        decode(data[:at] + bytes(range(1, 100)) + data[at:], key="a.jpg")
+
+
+@pytest.mark.parametrize("filling", [b"\0" * 100, b"\x20" * 100, b"\xff" * 100, b"\0\xff\xff", b"\x35"])
+@pytest.mark.parametrize("name", _PLAIN)
+def test_what_encoders_fill_up_with_is_no_damage(name: str, filling: bytes) -> None:
+    data = through_pillow(scene(), "JPEG", **_OPTIONS[name])
+    filled = data[:-2] + filling + data[-2:]
+    np.testing.assert_array_equal(decode(filled, key="a.jpg").pixels, decode(data, key="a.jpg").pixels)
+
+
+def restarts(data: bytes) -> list[int]:
+    """Where a JPEG's restart markers are."""
+    return [found.start() for found in re.finditer(rb"\xff[\xd0-\xd7]", data)]
+
+
+@pytest.mark.parametrize(("first", "last"), [(2, 3), (2, 5), (2, 10), (-8, None), (-1, None)])
+def test_a_jpeg_whose_pieces_are_missing_is_refused(first: int, last: int | None) -> None:
+    """Restart markers are numbered 0 to 7 in turn: eight pieces can be missing in between, or the last ones."""
+    data = through_pillow(scene(), "JPEG", **_OPTIONS["blocks"])
+    marks = restarts(data)
+    end = len(data) - 2 if last is None else marks[last]
+    with pytest.raises(UnreadablePhotoError, match=r"ends early|parts of its picture data are missing"):
+        decode(data[: marks[first]] + data[end:], key="a.jpg")
+
+
+def test_a_jpeg_with_a_cut_piece_in_the_middle_is_refused() -> None:
+    data = through_pillow(scene(), "JPEG", **_OPTIONS["rows"])
+    at = restarts(data)[4]
+    with pytest.raises(UnreadablePhotoError, match="ends early"):
+        decode(data[: at - 60] + data[at:], key="a.jpg")
+
+
+def test_a_progressive_jpeg_is_taken_with_a_warning_where_an_inner_scan_ends_early() -> None:
+    """Some old encoders left out the last bits, which scans behind may bring; nobody can tell this from damage."""
+    data = through_pillow(scene(), "JPEG", **_OPTIONS["progressive"])
+    scans = [at for marker, at in jpeg_markers(data) if marker == 0xDA]
+    tables = max(at for marker, at in jpeg_markers(data) if marker == 0xC4 and at < scans[2])
+    photo = decode(data[: tables - 20] + data[tables:], key="a.jpg")
+    assert photo.warnings == (
+        "a scan of its picture data ends early, though not the last; look for blurred parts",
+    )
 
 
 @pytest.mark.parametrize(

@@ -269,3 +269,50 @@ def test_iptc_that_is_too_large_is_named() -> None:
 def test_exif_that_is_no_exif_is_named() -> None:
     photo = decode(through_pillow(ramp(), "JPEG", exif=b"Exif\0\0nothing at all"), key="a.jpg")
     assert "the EXIF metadata is damaged and is not carried over" in photo.warnings
+
+
+def raw_profile(keyword: str, block: bytes, *, name: str = "exif") -> tuple[bytes, bytes]:
+    """A block as ImageMagick writes it into a PNG: a name, the number of bytes, and hexadecimal digits."""
+    lines = "\n".join(block.hex()[at : at + 72] for at in range(0, 2 * len(block), 72))
+    profile = f"\n{name}\n{len(block):8}\n{lines}\n".encode()
+    return b"zTXt", f"Raw profile type {keyword}".encode() + b"\0\0" + zlib.compress(profile)
+
+
+def turned(orientation: int) -> bytes:
+    block = Image.Exif()
+    block[274], block[271] = orientation, "Kodak"
+    return block.tobytes()
+
+
+@pytest.mark.parametrize(("keyword", "name"), [("exif", "exif"), ("APP1", "generic profile")])
+@pytest.mark.parametrize("bare", [False, True])
+@pytest.mark.parametrize("pixels", [ramp(), DEEP])
+def test_exif_in_a_raw_profile_of_a_png_is_exif(pixels: Any, bare: bool, keyword: str, name: str) -> None:
+    block = turned(6).removeprefix(b"Exif\0\0") if bare else turned(6)
+    plain = deep_png(pixels) if pixels is DEEP else through_pillow(pixels, "PNG")
+    photo = decode(png_with(plain, raw_profile(keyword, block, name=name)), key="a.png")
+    assert photo.warnings == ()
+    for header in (photo.header, decode(encoded(photo), key="a").header):
+        assert (header.orientation, header.exif["Image Make"]) == (6, "Kodak")
+    assert photo.header.png_chunks == ()
+
+
+@pytest.mark.parametrize("behind", [False, True])
+def test_a_pngs_own_exif_counts_before_a_raw_profile(behind: bool) -> None:
+    raw = raw_profile("exif", turned(6))
+    data = png_with(through_pillow(ramp(), "PNG"), raw)
+    own = (b"eXIf", turned(3).removeprefix(b"Exif\0\0"))
+    header = decode(png_with(data, own, behind=behind), key="a.png").header
+    assert (header.orientation, header.png_chunks) == (3, (raw,))
+
+
+@pytest.mark.parametrize(
+    "chunk",
+    [
+        raw_profile("APP1", b"http://ns.adobe.com/xap/1.0/\0<x/>"),
+        (b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(b"\nexif\n 9\n4949\n")),
+    ],
+)
+def test_a_raw_profile_that_is_no_exif_stays_a_text(chunk: tuple[bytes, bytes]) -> None:
+    header = decode(png_with(through_pillow(ramp(), "PNG"), chunk), key="a.png").header
+    assert (header.exif_block, header.png_chunks) == (None, (chunk,))

@@ -61,6 +61,10 @@ def deep_jpeg() -> bytes:
     return bytes(imagecodecs.jpeg8_encode(ramp(dtype=np.uint16) >> 4, bitspersample=12))
 
 
+def jpeg_ls() -> bytes:
+    return bytes(imagecodecs.jpegls_encode(ramp(channels=1)))
+
+
 def bmp(header: bytes, rest: bytes) -> bytes:
     """A BMP whose ``rest`` (palette and pixels, or pixels) begins at once."""
     return struct.pack("<2sI4xI", b"BM", 14 + len(header) + len(rest), 14 + len(header)) + header + rest
@@ -80,6 +84,8 @@ def runs_of_16_colours() -> bytes:
         ("a.psd", psd(ramp(dtype=np.uint16)[..., :1], GREY), "16 bits per channel"),
         ("a.psd", psd(ramp(), MULTICHANNEL), "3 separate inks"),
         ("a.jpg", deep_jpeg(), "12 bits per channel"),
+        ("a.jls", jpeg_ls(), "it is a JPEG-LS picture"),
+        ("a.jls", jpeg_ls()[:2] + b"\xff\xfe\0\6note" + jpeg_ls()[2:], "it is a JPEG-LS picture"),
         ("a.jp2", jp2(ramp(channels=5)), "5 channels"),
         ("a.jp2", jp2(ramp(channels=5, dtype=np.uint16)), "5 channels"),
     ],
