@@ -117,7 +117,6 @@ def train(
     """
     from cli.progress import training_progress
     from oldphoto_core.device import pick_device
-    from oldphoto_core.errors import UsageError
     from oldphoto_core.training.settings import TrainingSettings, default_adversarial_from
     from oldphoto_core.training.trainer import Trainer
 
@@ -129,8 +128,6 @@ def train(
             network, data, out, config=config, examples=steps, seed=seed, workers=workers, as_json=json
         )
         return
-    if ageing not in ("workers", "device"):
-        raise UsageError(f"--ageing {ageing!r} is neither workers nor device.")
     chosen = pick_device(device).type
     given = {
         "batch": batch,

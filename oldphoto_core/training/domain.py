@@ -27,12 +27,12 @@ from oldphoto_core.models.autoencoder import Encoder
 from oldphoto_core.models.build import build_autoencoder
 from oldphoto_core.models.latent_domain import LatentDomain, latent_features
 from oldphoto_core.raster import MemoryRaster
-from oldphoto_core.settings import Config
+from oldphoto_core.settings import Config, check_config
 from oldphoto_core.tensors import to_tensor
 from oldphoto_core.training.aged_photos import read_photo
 from oldphoto_core.training.card import collections, training_photographs
 from oldphoto_core.training.samples import PhotoFolder
-from oldphoto_core.weights.cards import LICENCE, shipped
+from oldphoto_core.weights.cards import LICENCE, check_out, shipped
 from oldphoto_core.weights.store import load_weights, save_weights
 
 LEAST_PHOTOGRAPHS = 8
@@ -63,9 +63,11 @@ def measure_domain(
         report: see :data:`Report`.
 
     Raises:
-        UsageError: too few training photographs.
+        UsageError: too few training photographs, an unknown configuration, or ``out`` is no name for weights.
         WeightsError: the autoencoder's weights are missing or are not those of their card.
     """
+    check_config(config)
+    check_out(out)
     started = time.monotonic()
     network = build_autoencoder(config)
     identity = load_weights(network, vae_old or shipped(config, "vae-old"))

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from math import inf
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from oldphoto_core.settings import Config
+from oldphoto_core.errors import UsageError
+from oldphoto_core.settings import Config, check_config
+from oldphoto_core.weights.cards import check_out
 
 Ageing = Literal["workers", "device"]
+Optimiser = Literal["adam", "muon"]
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ class TrainingSettings:
     max_steps: int | None = None
     batch: int = 16
     crop: int = 128
-    optimiser: Literal["adam", "muon"] = "adam"
+    optimiser: Optimiser = "adam"
     learning_rate: float = 2e-4
     beta1: float = 0.9
     constant_share: float = 0.5
@@ -86,6 +90,18 @@ class TrainingSettings:
     vgg: Path | None = None
     stage_before: Path | None = None
     tensorboard: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Raise :class:`UsageError` for what nothing can be trained with, or what the card would say wrongly."""
+        check_config(self.config)
+        check_out(self.out)
+        for name, known in (("optimiser", Optimiser), ("ageing", Ageing)):
+            if (given := getattr(self, name)) not in get_args(known):
+                raise UsageError(f"--{name} {given!r} is neither {' nor '.join(get_args(known))}.")
+        if not 0 < self.learning_rate < inf:
+            raise UsageError(f"--learning-rate {self.learning_rate} is no step size. Choose one above 0.")
+        if not self.budget_minutes > 0:
+            raise UsageError(f"--budget {self.budget_minutes} is no length of time. Choose one above 0.")
 
     def summary(self) -> dict[str, Any]:
         """Return the JSON-safe settings for the model card, without local paths."""

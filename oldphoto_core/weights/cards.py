@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from oldphoto_core.errors import WeightsError
+from oldphoto_core.errors import UsageError, WeightsError
 
 SHIPPED = Path(__file__).parent
 LICENCE = "Apache-2.0"
@@ -39,6 +39,12 @@ class WeightsIdentity:
 def shipped(config: str, network: str, folder: Path | None = None) -> Path:
     """Return where the weights of a network lie; the file need not exist."""
     return (folder or SHIPPED / config) / f"{network}.safetensors"
+
+
+def check_out(path: Path) -> None:
+    """Raise :class:`UsageError` unless weights can be called so: the names of what lies beside them come from it."""
+    if path.suffix != ".safetensors":
+        raise UsageError(f"{path} is no name for weights. Name a file that ends in .safetensors for them.")
 
 
 def read_card(path: Path) -> dict[str, Any]:

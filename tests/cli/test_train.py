@@ -58,11 +58,29 @@ def test_an_ablation_is_a_switch_and_stands_on_the_card(app: typer.Typer, data: 
     assert read_card(out)["without"] == ["variational latents"]
 
 
+@pytest.mark.parametrize("network", ["latent-domain", "tone", "fading", "detector"])
+@pytest.mark.parametrize(
+    ("name", "more", "message"),
+    [
+        ("out.safetensors", ("--config", "papr"), "No configuration is called 'papr'"),
+        ("out.json", (), r"out\.json is no name for weights"),
+    ],
+)
+def test_what_would_make_no_usable_weights_is_refused_before_anything_is_read(
+    app: typer.Typer, tmp_path: Path, network: str, name: str, more: tuple[str, ...], message: str
+) -> None:
+    given = _arguments(network, tmp_path / "no-data", tmp_path / name, "--steps", "1", *more)
+    with pytest.raises(UsageError, match=message):
+        CliRunner().invoke(app, given, catch_exceptions=False)
+
+
 @pytest.mark.parametrize(
     ("network", "more", "message"),
     [
         ("colours", (), "No network is called"),
         ("vae-clean", ("--ageing", "cellar"), "workers nor device"),
+        ("vae-clean", ("--optimiser", "Muon"), "neither adam nor muon"),
+        ("vae-clean", ("--learning-rate", "0"), "Choose one above 0"),
         ("faces", (), "--data"),
     ],
 )

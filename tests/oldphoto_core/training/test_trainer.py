@@ -115,6 +115,27 @@ def test_mapping_trains_between_two_frozen_autoencoders(training_data: Path) -> 
     assert all(torch.equal(frozen[n], v) for n, v in trainer.task.old.state_dict().items())  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"config": "papr"}, "papr.*compact, paper"),
+        ({"optimiser": "Muon"}, "--optimiser 'Muon' is neither adam nor muon"),
+        ({"ageing": "cellar"}, "--ageing 'cellar' is neither workers nor device"),
+        ({"learning_rate": -1.0}, "--learning-rate -1.0"),
+        ({"learning_rate": 0.0}, "--learning-rate"),
+        ({"learning_rate": float("nan")}, "--learning-rate"),
+        ({"learning_rate": float("inf")}, "--learning-rate"),
+        ({"budget_minutes": float("nan")}, "--budget"),
+        ({"out": Path("y.json")}, r"y\.json .*\.safetensors"),
+        ({"out": Path("y.csv")}, r"y\.csv .*\.safetensors"),
+        ({"out": Path("folder")}, r"folder .*\.safetensors"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        _settings("detector", Path("data"), **changes)
+
+
 def test_the_detector_learns(training_data: Path) -> None:
     settings = _settings("detector", training_data, 40, learning_rate=2e-3, real_share=1.0, warm_up_steps=1)
     Trainer(settings).run()
