@@ -30,7 +30,7 @@ from oldphoto_core.training.settings import TrainingSettings
 from oldphoto_core.training.stream import UNAGED, Batch, BlockDataset, batches_from
 from oldphoto_core.training.tasks import Losses, Task, make_task
 from oldphoto_core.weights.cards import read_card
-from oldphoto_core.weights.store import save_weights, start_from
+from oldphoto_core.weights.store import can_be_saved, save_weights, start_from
 
 _LOG_EVERY = 20
 """Steps between two points of the curves: reading a loss off a GPU stops it."""
@@ -156,7 +156,8 @@ class Trainer:
         Raises:
             TrainingError: weights are no longer finite, or the disk does not take them; earlier ones stay.
         """
-        if not all(bool(one.isfinite().all()) for one in self.network.parameters()):
+        sound = all(bool(one.isfinite().all()) for one in self.network.parameters())
+        if not (sound and can_be_saved(self.average)):
             raise self._diverged("Weights are no longer finite")
         self.checkpoint_path.parent.mkdir(parents=True, exist_ok=True)
         state = {

@@ -18,6 +18,8 @@ SHIPPED = Path(__file__).parent
 LICENCE = "Apache-2.0"
 _IDENTITY = ("name", "version", "sha256", "licence")
 """What every card says, in words."""
+AUTOENCODERS = {"vae-old": "vae_old_sha256", "vae-clean": "vae_clean_sha256"}
+"""What a mapping lies between → the entry of its card that says which weights those were."""
 _RESTORE = "Restore it from where the weights came from, or train them again with `oldphoto train`."
 
 

@@ -265,6 +265,18 @@ def test_weights_that_are_no_numbers_replace_no_checkpoint(training_data: Path) 
     assert settings.out.with_suffix(".checkpoint.pt").read_bytes() == saved
 
 
+def test_an_average_that_half_precision_cannot_hold_replaces_no_checkpoint(training_data: Path) -> None:
+    settings = _settings("vae-clean", training_data, 1, batch=1, crop=32)
+    trainer = Trainer(settings)
+    trainer.run()
+    before = {path.name: path.read_bytes() for path in settings.out.parent.iterdir()}
+    with torch.no_grad():
+        next(trainer.average.parameters()).fill_(1e6)
+    with pytest.raises(TrainingError, match="--learning-rate"):
+        trainer.save()
+    assert {path.name: path.read_bytes() for path in settings.out.parent.iterdir()} == before
+
+
 def test_curves_are_those_of_this_training(training_data: Path) -> None:
     settings = _settings("vae-clean", training_data, 60, batch=1, crop=32)
     first = Trainer(settings)
