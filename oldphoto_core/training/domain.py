@@ -32,7 +32,7 @@ from oldphoto_core.tensors import to_tensor
 from oldphoto_core.training.aged_photos import read_photo
 from oldphoto_core.training.card import collections, training_photographs
 from oldphoto_core.training.samples import PhotoFolder
-from oldphoto_core.weights.cards import LICENCE, check_out, shipped
+from oldphoto_core.weights.cards import LICENCE, beside_or_shipped, check_out
 from oldphoto_core.weights.store import load_weights, save_weights
 
 LEAST_PHOTOGRAPHS = 8
@@ -58,7 +58,7 @@ def measure_domain(
         data: folder with ``old/`` and ``clean/`` (``defects/`` for the ageing, where there is one).
         out: the file to write, ``latent-domain.safetensors`` beside the autoencoder's weights.
         config: the networks' configuration.
-        vae_old: the trained VAE₁; the shipped one when not given.
+        vae_old: the trained VAE₁; when not given, the one beside ``out``, else the shipped one.
         seed: of the ageing.
         report: see :data:`Report`.
 
@@ -70,7 +70,7 @@ def measure_domain(
     check_out(out)
     started = time.monotonic()
     network = build_autoencoder(config)
-    identity = load_weights(network, vae_old or shipped(config, "vae-old"))
+    identity = load_weights(network, vae_old or beside_or_shipped(config, "vae-old", out))
     encoder = network.eval().requires_grad_(False).encoder
     old, clean = PhotoFolder(data / "old").paths, PhotoFolder(data / "clean").paths
     total = len(old) + len(clean)

@@ -168,6 +168,7 @@ class Trainer:
             "step": self.step,
             "seconds": self.seconds,
             "started_from": self.started_from,
+            "belongs_to": self.task.belongs_to,
         }
         if self.judge_optimiser is not None:
             state |= {
@@ -275,6 +276,10 @@ class Trainer:
     def _go_on_from(self, state: dict[str, Any]) -> None:
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
+        # Earlier checkpoints do not say it.
+        for entry, before in state.get("belongs_to", {}).items():
+            if (now := self.task.belongs_to[entry]) != before:
+                raise ValueError(f"{entry} was {before[:12]}…, now it is {now[:12]}…")
         # A run that began with the other optimiser goes on with fresh momentum.
         if state.get("optimiser_name", "adam") == self.settings.optimiser:
             self.optimiser.load_state_dict(state["optimiser"])
@@ -296,6 +301,7 @@ class Trainer:
             ablations=ablations(self.settings),
             curve=self.curves.thinned(),
             started_from=self.started_from,
+            belongs_to=self.task.belongs_to,
         )
 
 

@@ -43,6 +43,12 @@ def shipped(config: str, network: str, folder: Path | None = None) -> Path:
     return (folder or SHIPPED / config) / f"{network}.safetensors"
 
 
+def beside_or_shipped(config: str, network: str, out: Path) -> Path:
+    """Return the weights of a network that lie beside ``out``; where there are none, the shipped ones."""
+    beside = shipped(config, network, out.parent)
+    return beside if beside.is_file() else shipped(config, network)
+
+
 def check_out(path: Path) -> None:
     """Raise :class:`UsageError` unless weights can be called so: the names of what lies beside them come from it."""
     if path.suffix != ".safetensors":

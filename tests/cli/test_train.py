@@ -15,6 +15,7 @@ from cli import train
 from oldphoto_core.errors import UsageError
 from oldphoto_core.training.split import in_validation
 from oldphoto_core.weights.cards import read_card
+from tests.flows.material import write_weights
 
 
 @pytest.fixture
@@ -56,6 +57,16 @@ def test_an_ablation_is_a_switch_and_stands_on_the_card(app: typer.Typer, data: 
     given = _arguments("vae-clean", data, out, "--steps", "1", "--no-variational")
     assert "1 steps" in CliRunner().invoke(app, given, catch_exceptions=False).stdout
     assert read_card(out)["without"] == ["variational latents"]
+
+
+def test_a_mapping_names_the_autoencoders_beside_it(app: typer.Typer, data: Path, tmp_path: Path) -> None:
+    folder = write_weights(tmp_path / "w")
+    given = _arguments("mapping", data, folder / "mapping.safetensors", "--steps", "1")
+    said = CliRunner().invoke(app, given, catch_exceptions=False).stdout
+    beside = [str(folder / f"{name}.safetensors") for name in ("vae-old", "vae-clean")]
+    assert f"between {beside[0]} and {beside[1]}" in said
+    told = CliRunner().invoke(app, [*given, "--resume", "--json"], catch_exceptions=False).stdout
+    assert json.loads(told)["between"] == beside
 
 
 @pytest.mark.parametrize("network", ["latent-domain", "tone", "fading", "detector"])

@@ -20,8 +20,10 @@ from oldphoto_core.errors import TrainingError, UsageError, WeightsError
 from oldphoto_core.models.build import build
 from oldphoto_core.training.settings import TrainingSettings
 from oldphoto_core.training.trainer import Status, Trainer, update_average
-from oldphoto_core.weights.cards import read_card
+from oldphoto_core.weights.cards import AUTOENCODERS, read_card, shipped
+from oldphoto_core.weights.installed import find_weights
 from oldphoto_core.weights.store import load_weights
+from tests.flows.material import write_weights
 from tests.full_disk import no_file_larger_than
 
 
@@ -113,6 +115,32 @@ def test_mapping_trains_between_two_frozen_autoencoders(training_data: Path) -> 
     after = trainer.network.state_dict()
     assert any(not torch.equal(before[name], after[name]) for name in before)
     assert all(torch.equal(frozen[n], v) for n, v in trainer.task.old.state_dict().items())  # type: ignore[attr-defined]
+
+
+def test_a_mapping_goes_with_the_autoencoders_beside_it_and_says_so(training_data: Path) -> None:
+    settings = _settings("mapping", training_data, 1)
+    folder = write_weights(settings.out.parent)
+    shas = {
+        entry: read_card(folder / f"{name}.safetensors")["sha256"] for name, entry in AUTOENCODERS.items()
+    }
+    Trainer(settings).run()
+    assert shas.items() <= read_card(settings.out).items()
+    find_weights("compact", folder)
+    more = replace(settings, resume=True, max_steps=2)
+    Trainer(more).run()
+    assert shas.items() <= read_card(settings.out).items()
+    with pytest.raises(UsageError, match=r"mapping can go on from \(vae_old_sha256 was"):
+        Trainer(replace(more, vae_old=shipped("compact", "vae-old")))
+
+
+def test_a_checkpoint_that_names_no_autoencoders_is_gone_on_from(training_data: Path) -> None:
+    settings = _settings("mapping", training_data, 1)
+    trainer = Trainer(settings)
+    trainer.run()
+    state = torch.load(trainer.checkpoint_path, weights_only=True)
+    del state["belongs_to"]
+    torch.save(state, trainer.checkpoint_path)
+    assert Trainer(replace(settings, resume=True)).step == 1
 
 
 @pytest.mark.parametrize(
