@@ -56,16 +56,17 @@ def train(name: str, switches: dict[str, list[str]], data: Path, out: Path, step
     old, clean = folder / "vae-old.safetensors", folder / "vae-clean.safetensors"
     # Without its discriminators from the middle on, a run is the same with and without alignment.
     joined = ["--adversarial-from", "0.5"]
+    starts = ["--vae-old", str(old)]
     if name != WHOLE and not (switches.keys() & {"vae-old", "vae-clean"}):
         for path in (old, clean):
             for ending in (".safetensors", ".json"):
                 path.with_suffix(ending).write_bytes(
                     (out / WHOLE / path.name).with_suffix(ending).read_bytes()
                 )
-    half = str(max(1, steps // 2))
-    _train("vae-old", data, old, [*_CODECS, *joined, "--steps", half, *switches.get("vae-old", [])])
-    starts = ["--vae-old", str(old)]
-    _train("vae-clean", data, clean, [*_CODECS, *starts, "--steps", half, *switches.get("vae-clean", [])])
+    else:
+        half = str(max(1, steps // 2))
+        _train("vae-old", data, old, [*_CODECS, *joined, "--steps", half, *switches.get("vae-old", [])])
+        _train("vae-clean", data, clean, [*_CODECS, *starts, "--steps", half, *switches.get("vae-clean", [])])
     between = [*starts, "--vae-clean", str(clean), "--steps", str(steps)]
     _train(
         "mapping", data, folder / "mapping.safetensors", [*_MAPPING, *between, *switches.get("mapping", [])]

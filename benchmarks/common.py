@@ -18,6 +18,8 @@ from PIL import Image
 RESULTS = Path(__file__).parent / "results"
 PHOTOS = Path(__file__).parents[2] / "shared" / "data" / "old"
 """Real photographs; every benchmark that uses them takes another folder by ``--photos``."""
+LOAD_BEFORE = os.getloadavg()[0]
+"""Read as a benchmark begins: in the end it is the benchmark's own."""
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff"}
 
 
@@ -73,7 +75,7 @@ def machine() -> dict[str, Any]:
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "load_before": os.getloadavg()[0],
+        "load_before": LOAD_BEFORE,
         "date": datetime.now(UTC).date().isoformat(),
     }
 

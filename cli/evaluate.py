@@ -65,6 +65,7 @@ def evaluate(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Measure restoration, detection and faces; the untouched input and an OpenCV chain stand beside ours."""
+    from cli.pictures import check_picture, write_picture
     from cli.progress import progress_bar
     from oldphoto_core.errors import UsageError
     from oldphoto_core.evaluation import (
@@ -79,6 +80,8 @@ def evaluate(
 
     if cards and weights is None:
         raise UsageError("--cards changes model cards. Name the folder of weights with --weights.")
+    if sheet is not None:
+        check_picture(sheet)
     restorer = load_restorer(device=device, config=config, weights=weights)  # type: ignore[arg-type]
     ablations = _ablations(ablation or (), config, device, weights)
     keep = _keep(split, annotated=False)
@@ -125,13 +128,12 @@ def evaluate(
             "photographs that the shipped weights were trained on may be among these; see --split validation"
         )
         report = replace(report, notes=(*report.notes, note))
-    if sheet is not None:
-        from cli.synthesize import write_picture
-
-        write_picture(sheet, comparison_sheet(photographs.kept, portraits.kept))
     if weights is not None and cards:
         write_metrics(report, weights)
     typer.echo(report.to_json() if json else report.to_text())
+    # Last: a disk that does not take it takes no figures away.
+    if sheet is not None:
+        write_picture(sheet, comparison_sheet(photographs.kept, portraits.kept))
 
 
 class _Named(Protocol):
@@ -162,9 +164,11 @@ class _Shown(Generic[_Seen]):
 def _ablations(given: Sequence[str], config: str, device: str, weights: Path | None) -> dict[str, Restorer]:
     """Load the restorers that ``--ablation NAME=DIR`` names."""
     from oldphoto_core.errors import UsageError
+    from oldphoto_core.evaluation.methods import check_names
     from oldphoto_core.restore import load_restorer
     from oldphoto_core.weights.cards import shipped
 
+    check_names(one.partition("=")[0] for one in given)
     restorers = {}
     for one in given:
         name, separator, folder = one.partition("=")

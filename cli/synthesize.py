@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 
 def register(app: typer.Typer) -> None:
@@ -27,13 +23,17 @@ def synthesize(
     count: Annotated[int, typer.Option(min=1, max=500, help="How many photographs.")] = 24,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the first; the next ones follow.")] = 0,
     size: Annotated[int, typer.Option(min=32, help="Side of the middle crop, in pixels.")] = 256,
-    defects: Annotated[Path | None, typer.Option(help="Folder of defect pictures (default: drawn).")] = None,
+    defects: Annotated[
+        Path | None,
+        typer.Option(help="Folder of defect pictures (default: defects/ in or beside DIR, else drawn)."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Age photographs and lay clean, aged and mask side by side."""
+    from cli.pictures import check_picture, write_picture
     from oldphoto_core.degradation import PROFILES, DefectLibrary, age, contact_sheet, sample_recipe
     from oldphoto_core.errors import UsageError
-    from oldphoto_core.evaluation.pairs import list_photos, middle, read_photo
+    from oldphoto_core.evaluation.pairs import damage_library, list_photos, middle, read_photo
 
     if profile not in PROFILES:
         raise UsageError(f"There is no profile {profile!r}. Choose one of {', '.join(sorted(PROFILES))}.")
@@ -42,7 +42,9 @@ def synthesize(
     paths = list_photos(directory)
     if not paths:
         raise UsageError(f"{directory} holds no photographs.")
-    library = DefectLibrary.from_directory(defects) if defects else DefectLibrary.procedural()
+    check_picture(out)
+    # What training and evaluate use.
+    library = DefectLibrary.from_directory(defects) if defects else damage_library(directory)
     rows = []
     for number in range(count):
         clean = middle(read_photo(paths[number % len(paths)]), size)
@@ -53,20 +55,3 @@ def synthesize(
         typer.echo(json.dumps({"out": str(out), "photographs": count, "profile": profile, "seed": seed}))
     else:
         typer.echo(f"{out}: {count} photographs, profile {profile}")
-
-
-def write_picture(path: Path, pixels: NDArray[np.uint8]) -> None:
-    """Write ``H×W×3`` RGB ``uint8`` in the format that the suffix names.
-
-    Raises:
-        UsageError: a suffix that Pillow does not know.
-    """
-    from PIL import Image
-
-    from oldphoto_core.errors import UsageError
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        Image.fromarray(pixels).save(path)
-    except ValueError as error:
-        raise UsageError(f"{path}: unknown kind of picture. Name a .png or .jpg file.") from error

@@ -73,9 +73,14 @@ def train(
     ] = True,
     vae_old: Annotated[
         Path | None,
-        typer.Option(help="Trained VAE₁ (default: the shipped one; vae-clean without it starts new)."),
+        typer.Option(
+            help="Trained VAE₁ (default: vae-old beside --out, else the shipped one; vae-clean starts new without)."
+        ),
     ] = None,
-    vae_clean: Annotated[Path | None, typer.Option(help="Trained VAE₂ (default: the shipped one).")] = None,
+    vae_clean: Annotated[
+        Path | None,
+        typer.Option(help="Trained VAE₂ (default: vae-clean beside --out, else the shipped one)."),
+    ] = None,
     adversarial_from: Annotated[
         float | None,
         typer.Option(
@@ -117,7 +122,6 @@ def train(
     """
     from cli.progress import training_progress
     from oldphoto_core.device import pick_device
-    from oldphoto_core.errors import UsageError
     from oldphoto_core.training.settings import TrainingSettings, default_adversarial_from
     from oldphoto_core.training.trainer import Trainer
 
@@ -129,8 +133,6 @@ def train(
             network, data, out, config=config, examples=steps, seed=seed, workers=workers, as_json=json
         )
         return
-    if ageing not in ("workers", "device"):
-        raise UsageError(f"--ageing {ageing!r} is neither workers nor device.")
     chosen = pick_device(device).type
     given = {
         "batch": batch,
@@ -174,12 +176,13 @@ def train(
     trainer = Trainer(settings)
     with training_progress(network) as report:
         written = trainer.run(report)
+    between = ("vae-old", "vae-clean") if network == "mapping" else ()
+    pair = [str(settings.autoencoder(one)) for one in between]
     done = {"weights": str(written), "steps": trainer.step, "seconds": round(trainer.seconds, 1)}
-    typer.echo(
-        json_format.dumps(done)
-        if json
-        else f"{written}: {trainer.step} steps in {trainer.seconds / 60:.1f} minutes"
-    )
+    done |= {"between": pair} if pair else {}
+    said = f"{written}: {trainer.step} steps in {trainer.seconds / 60:.1f} minutes"
+    said += f", between {' and '.join(pair)}" if pair else ""
+    typer.echo(json_format.dumps(done) if json else said)
 
 
 def _measure_domain(

@@ -25,7 +25,12 @@ def check_pixels(pixels: Pixels) -> None:
             f"Pixels must be an array, H×W or H×W×3, uint8 or uint16; this is {type(pixels).__qualname__}. "
             "`oldphoto_core.image_io.decode` makes one of a file's bytes, numpy.asarray of a picture or a list."
         )
-    shaped = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)
+    check_samples(pixels)
+
+
+def check_samples(pixels: Pixels | Raster) -> None:
+    """Raise :class:`UsageError` unless shape and dtype are those of a photo; see :func:`check_pixels`."""
+    shaped = len(pixels.shape) == 2 or (len(pixels.shape) == 3 and pixels.shape[2] == 3)
     if not shaped or pixels.dtype not in (np.uint8, np.uint16) or 0 in pixels.shape:
         raise UsageError(
             f"Pixels must be H×W or H×W×3, uint8 or uint16, and not empty; these are "

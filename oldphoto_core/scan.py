@@ -18,7 +18,7 @@ from oldphoto_core.faces.scan import enhance_into
 from oldphoto_core.latent.compose import conserve_into
 from oldphoto_core.latent.translator import LatentTranslator
 from oldphoto_core.photo import Face, Flag, Tier
-from oldphoto_core.pixels import check_mask
+from oldphoto_core.pixels import check_mask, check_samples
 from oldphoto_core.raster import Raster, Workspace, bands
 from oldphoto_core.settings import RestoreSettings
 from oldphoto_core.steps import detect_into, is_reason, translate_into
@@ -69,10 +69,11 @@ def restore_scan(
         given: a mask that somebody drew (``H×W`` bool); then no damage is looked for.
 
     Raises:
-        UsageError: the given mask is of another size or type.
+        UsageError: pixels of another shape or type, or a given mask of another size or type.
         WeightsError: a stage that this needs has no trained weights.
         StorageError: the scratch disk is full.
     """
+    check_samples(pixels)
     if restorer.translator is None:
         raise WeightsError("The latent translation has no trained weights. Train its networks first.")
     settings, size = restorer.settings, pixels.shape[:2]

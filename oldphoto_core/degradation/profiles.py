@@ -168,7 +168,8 @@ PROFILES: dict[str, DegradationProfile] = {p.name: p for p in (SEED_PROFILE, ARC
 def sample_recipe(seed: int, profile: DegradationProfile, *, structured: bool = True) -> DegradationRecipe:
     """Draw a recipe from ``profile``; ``seed`` (≥ 0) alone decides it.
 
-    ``structured=False`` leaves out physical damage (the rest is drawn alike).
+    ``structured=False`` leaves out physical damage. The photo's own ageing keeps its steps and their parameters, with
+    another noise; what passes over the photo in the end is drawn as for one that has no damage.
     """
     rng = np.random.default_rng((seed, 0x01D))
     grey = rng.random() < profile.grey

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from oldphoto_core.errors import UsageError
 from oldphoto_core.evaluation.baseline import OpenCvChain
-from oldphoto_core.evaluation.methods import Restores
+from oldphoto_core.evaluation.methods import Restores, check_names
 from oldphoto_core.evaluation.metrics import DetectionTally
 from oldphoto_core.evaluation.pairs import Keep, Photo, list_photos, read_mask, read_photo
 from oldphoto_core.evaluation.report import CHAIN, OURS, AnnotatedReport
@@ -39,8 +39,10 @@ def evaluate_detection(
     ``photos_dir`` the photographs NAME.jpg. ``keep`` takes NAME. ``ablations`` are measured like ``restorer``.
 
     Raises:
-        UsageError: no masks, a photograph that is missing, or sizes that differ.
+        UsageError: no masks, a photograph that is missing, sizes that differ, or an ablation called as
+            another method is.
     """
+    check_names(ablations or ())
     ours: dict[str, Restores] = {OURS: restorer} if restorer else {}
     methods: dict[str, Restores] = {CHAIN: OpenCvChain(), **ours, **(ablations or {})}
     tallies = {name: DetectionTally() for name in methods}

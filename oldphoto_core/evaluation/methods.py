@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import Protocol
 
 import cv2
 import numpy as np
 
+from oldphoto_core.errors import UsageError
 from oldphoto_core.evaluation.pairs import Photo
+from oldphoto_core.evaluation.report import METHODS
 from oldphoto_core.photo import DefectDetection, Mask, Pixels, RestorationResult
 
 TELEA_RADIUS = 3.0
@@ -21,6 +25,15 @@ class Restores(Protocol):
 
     def restore(self, pixels: Pixels, *, mask: Mask | None = None) -> RestorationResult:
         """Return the restored photo; ``mask`` replaces the detected one."""
+
+
+def check_names(ablations: Iterable[str]) -> None:
+    """Raise :class:`UsageError` for a name that two methods would have: their figures would be averaged together."""
+    for name, times in Counter([*METHODS, *ablations]).items():
+        if times > 1:
+            raise UsageError(
+                f"An ablation cannot be called {name!r}: another method of this evaluation is. Choose another name."
+            )
 
 
 def telea(pixels: Photo, mask: Mask) -> Photo:

@@ -20,7 +20,7 @@ Picture = NDArray[np.float32]
 
 MOST_PSNR = 60.0
 """PSNR of equal pictures, in dB: finite, so that it can be averaged; rounding to 8 bits alone gives 59."""
-_GMSD_CONSTANT = 0.0026
+_GMSD_CONSTANT = 170 / 255**2
 _BINS = 4096
 
 
@@ -57,18 +57,22 @@ def ssim(picture: Picture, truth: Picture, inside: Mask | None = None) -> float:
 
 
 def gmsd(picture: Picture, truth: Picture) -> float:
-    """Return the gradient magnitude similarity deviation (Xue et al. 2014): 0 = equal, less is better."""
+    """Return the gradient magnitude similarity deviation (Xue et al. 2014): 0 = equal, less is better.
+
+    As the authors' own program (GMSD.m) computes it, borders and constant included.
+    """
     found, wanted = _gradients(picture), _gradients(truth)
     similarity = (2.0 * found * wanted + _GMSD_CONSTANT) / (found**2 + wanted**2 + _GMSD_CONSTANT)
-    return float(similarity.std())
+    return float(similarity.std(ddof=1))
 
 
 def _gradients(picture: Picture) -> Picture:
-    """Return Prewitt gradient magnitudes of the luminance, averaged 2×2 and halved first."""
+    """Return Prewitt gradient magnitudes of the luminance, averaged 2×2 and halved first; black lies around it."""
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-    half = cv2.blur(grey, (2, 2))[::2, ::2]
+    # Anchored so that rows 0 and 1 become the first, 2 and 3 the second, as MATLAB's conv2(…, 'same') pairs them.
+    half = cv2.blur(grey, (2, 2), anchor=(0, 0), borderType=cv2.BORDER_CONSTANT)[::2, ::2]
     across = np.array([[1, 0, -1]] * 3, dtype=np.float32) / np.float32(3.0)
-    column, row = cv2.filter2D(half, -1, across), cv2.filter2D(half, -1, across.T)
+    column, row = (cv2.filter2D(half, -1, k, borderType=cv2.BORDER_CONSTANT) for k in (across, across.T))
     return np.asarray(np.sqrt(column**2 + row**2), dtype=np.float32)
 
 

@@ -12,6 +12,7 @@ from oldphoto_core.evaluation.metrics import DetectionScores
 
 INPUT, CHAIN, OURS = "input", "opencv chain", "ours"
 TELEA_TRUE_MASK, OURS_TRUE_MASK = "telea, true mask", "ours, true mask"
+METHODS = (INPUT, CHAIN, TELEA_TRUE_MASK, OURS, OURS_TRUE_MASK)
 AGED_FACE, RESTORED_FACE, ENHANCED_FACE = "aged", "restored", "enhanced"
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from oldphoto_core.errors import UsageError, WeightsError
 from oldphoto_core.evaluation.baseline import OpenCvChain
 from oldphoto_core.evaluation.haarpsi import haarpsi
-from oldphoto_core.evaluation.methods import Restores, telea
+from oldphoto_core.evaluation.methods import Restores, check_names, telea
 from oldphoto_core.evaluation.metrics import DetectionTally, gmsd, psnr, ssim
 from oldphoto_core.evaluation.pairs import Keep, Pair, Photo, find_pairs
 from oldphoto_core.evaluation.report import (
@@ -68,8 +68,10 @@ def evaluate_directory(
         watch: see :data:`Watch`.
 
     Raises:
-        UsageError: no photographs, an unknown profile, or pairs that do not fit.
+        UsageError: no photographs, an unknown profile, pairs that do not fit, or an ablation called as
+            another method is.
     """
+    check_names(ablations or ())
     total, pairs = find_pairs(Path(directory), profile=profile, limit=limit, size=size, seed=seed, keep=keep)
     tally = _Tally()
     for done, pair in enumerate(pairs, start=1):

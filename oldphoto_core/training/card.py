@@ -30,6 +30,7 @@ def model_card(
     ablations: list[str],
     curve: dict[str, list[float]],
     started_from: str | None,
+    belongs_to: dict[str, str],
 ) -> dict[str, Any]:
     """Return the card: who, from what, how, how long, on what. The store adds the SHA-256.
 
@@ -41,6 +42,7 @@ def model_card(
         ablations: parts of the method that this network was trained without.
         curve: the loss over the steps, thinned.
         started_from: SHA-256 of the weights that the network started from, if not from new ones.
+        belongs_to: SHA-256 of the weights that these go with, by entry of the card (see `weights.installed`).
     """
     return {
         "name": f"{settings.network}-{settings.config}",
@@ -48,6 +50,7 @@ def model_card(
         "licence": LICENCE,
         "settings": settings.summary(),
         "started_from": started_from,
+        **belongs_to,
         "data": training_photographs(settings.data, sources),
         "collections": collections(settings.data, sources),
         "rights": "as each collection states them; see MODEL_CARD.md",

@@ -27,12 +27,12 @@ from oldphoto_core.models.autoencoder import Encoder
 from oldphoto_core.models.build import build_autoencoder
 from oldphoto_core.models.latent_domain import LatentDomain, latent_features
 from oldphoto_core.raster import MemoryRaster
-from oldphoto_core.settings import Config
+from oldphoto_core.settings import Config, check_config
 from oldphoto_core.tensors import to_tensor
 from oldphoto_core.training.aged_photos import read_photo
 from oldphoto_core.training.card import collections, training_photographs
 from oldphoto_core.training.samples import PhotoFolder
-from oldphoto_core.weights.cards import LICENCE, shipped
+from oldphoto_core.weights.cards import LICENCE, beside_or_shipped, check_out
 from oldphoto_core.weights.store import load_weights, save_weights
 
 LEAST_PHOTOGRAPHS = 8
@@ -58,17 +58,19 @@ def measure_domain(
         data: folder with ``old/`` and ``clean/`` (``defects/`` for the ageing, where there is one).
         out: the file to write, ``latent-domain.safetensors`` beside the autoencoder's weights.
         config: the networks' configuration.
-        vae_old: the trained VAE₁; the shipped one when not given.
+        vae_old: the trained VAE₁; when not given, the one beside ``out``, else the shipped one.
         seed: of the ageing.
         report: see :data:`Report`.
 
     Raises:
-        UsageError: too few training photographs.
+        UsageError: too few training photographs, an unknown configuration, or ``out`` is no name for weights.
         WeightsError: the autoencoder's weights are missing or are not those of their card.
     """
+    check_config(config)
+    check_out(out)
     started = time.monotonic()
     network = build_autoencoder(config)
-    identity = load_weights(network, vae_old or shipped(config, "vae-old"))
+    identity = load_weights(network, vae_old or beside_or_shipped(config, "vae-old", out))
     encoder = network.eval().requires_grad_(False).encoder
     old, clean = PhotoFolder(data / "old").paths, PhotoFolder(data / "clean").paths
     total = len(old) + len(clean)

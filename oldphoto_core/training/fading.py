@@ -27,10 +27,11 @@ from oldphoto_core.models.build import build_fading_estimator
 from oldphoto_core.models.fading_estimator import FadingEstimator
 from oldphoto_core.pixels import LUMINANCE, to_unit
 from oldphoto_core.raster import MemoryRaster
-from oldphoto_core.settings import Config
+from oldphoto_core.settings import Config, check_config
 from oldphoto_core.training.aged_photos import SOUND, AgedPhoto, Ageing, Photo, Report, read_photo
 from oldphoto_core.training.estimators import estimator_card, fit
 from oldphoto_core.training.samples import PhotoFolder
+from oldphoto_core.weights.cards import check_out
 from oldphoto_core.weights.store import save_weights
 
 _KINDS = (("seed", 0.2), ("archive", 0.5), (SOUND, 0.3))
@@ -78,8 +79,10 @@ def fit_fading(
         report: see :data:`Report`.
 
     Raises:
-        UsageError: too few training photographs.
+        UsageError: too few training photographs, an unknown configuration, or ``out`` is no name for weights.
     """
+    check_config(config)
+    check_out(out)
     started = time.monotonic()
     ageing = Ageing(data, _KINDS, ("archive", "seed", SOUND), _described, seed)
     learnt, judged = ageing.examples(examples, workers, report)

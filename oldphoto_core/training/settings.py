@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from math import inf
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from oldphoto_core.settings import Config
+from oldphoto_core.errors import UsageError
+from oldphoto_core.settings import Config, check_config
+from oldphoto_core.weights.cards import beside_or_shipped, check_out
 
 Ageing = Literal["workers", "device"]
+Optimiser = Literal["adam", "muon"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,8 @@ class TrainingSettings:
         fidelity_weight: of the logarithm of each picture's mean square error (mapping), which is its PSNR.
         tones_at_large: False leaves tones over some 30 pixels out of the mapping's picture losses: a restoration
             takes them back (decision 0021), and a network that need not guess them has more to give elsewhere.
+        vae_old, vae_clean: weights of the autoencoders that the mapping is trained between; None: those beside
+            ``out``, else the shipped ones. vae-clean starts from ``vae_old``, and new without.
         stage_before: weights folder of the restorer that aged faces go through before the face generator sees
             them (None: the shipped weights), and ``stage_share`` of the faces that do.
         reuse: crops that are cut (or turned, where the crop is the whole sample) from an aged sample at least;
@@ -47,7 +53,7 @@ class TrainingSettings:
     max_steps: int | None = None
     batch: int = 16
     crop: int = 128
-    optimiser: Literal["adam", "muon"] = "adam"
+    optimiser: Optimiser = "adam"
     learning_rate: float = 2e-4
     beta1: float = 0.9
     constant_share: float = 0.5
@@ -86,6 +92,23 @@ class TrainingSettings:
     vgg: Path | None = None
     stage_before: Path | None = None
     tensorboard: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Raise :class:`UsageError` for what nothing can be trained with, or what the card would say wrongly."""
+        check_config(self.config)
+        check_out(self.out)
+        for name, known in (("optimiser", Optimiser), ("ageing", Ageing)):
+            if (given := getattr(self, name)) not in get_args(known):
+                raise UsageError(f"--{name} {given!r} is neither {' nor '.join(get_args(known))}.")
+        if not 0 < self.learning_rate < inf:
+            raise UsageError(f"--learning-rate {self.learning_rate} is no step size. Choose one above 0.")
+        if not self.budget_minutes > 0:
+            raise UsageError(f"--budget {self.budget_minutes} is no length of time. Choose one above 0.")
+
+    def autoencoder(self, network: str) -> Path:
+        """Return the weights of ``vae-old`` or ``vae-clean`` that the mapping is trained with."""
+        given = self.vae_old if network == "vae-old" else self.vae_clean
+        return given or beside_or_shipped(self.config, network, self.out)
 
     def summary(self) -> dict[str, Any]:
         """Return the JSON-safe settings for the model card, without local paths."""

@@ -23,10 +23,11 @@ from oldphoto_core.latent.tone import decided, has_colour, tone_features
 from oldphoto_core.models.build import build_tone_estimator
 from oldphoto_core.models.tone_estimator import ToneEstimator
 from oldphoto_core.raster import MemoryRaster
-from oldphoto_core.settings import Config
+from oldphoto_core.settings import Config, check_config
 from oldphoto_core.training.aged_photos import SOUND, AgedPhoto, Ageing, Report, read_photo
 from oldphoto_core.training.estimators import estimator_card, fit
 from oldphoto_core.training.samples import PhotoFolder
+from oldphoto_core.weights.cards import check_out
 from oldphoto_core.weights.store import save_weights
 
 _KINDS = (("seed", 0.6), ("archive", 0.15), (SOUND, 0.25))
@@ -65,8 +66,10 @@ def fit_tone(
         report: see :data:`Report`.
 
     Raises:
-        UsageError: too few training photographs.
+        UsageError: too few training photographs, an unknown configuration, or ``out`` is no name for weights.
     """
+    check_config(config)
+    check_out(out)
     started = time.monotonic()
     learnt, judged = Ageing(data, _KINDS, ("seed",), _described, seed).examples(examples, workers, report)
     left_alone = list(_left_alone(PhotoFolder(data / "old").paths)) if (data / "old").is_dir() else []

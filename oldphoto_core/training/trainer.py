@@ -30,7 +30,7 @@ from oldphoto_core.training.settings import TrainingSettings
 from oldphoto_core.training.stream import UNAGED, Batch, BlockDataset, batches_from
 from oldphoto_core.training.tasks import Losses, Task, make_task
 from oldphoto_core.weights.cards import read_card
-from oldphoto_core.weights.store import save_weights, start_from
+from oldphoto_core.weights.store import can_be_saved, save_weights, start_from
 
 _LOG_EVERY = 20
 """Steps between two points of the curves: reading a loss off a GPU stops it."""
@@ -156,7 +156,8 @@ class Trainer:
         Raises:
             TrainingError: weights are no longer finite, or the disk does not take them; earlier ones stay.
         """
-        if not all(bool(one.isfinite().all()) for one in self.network.parameters()):
+        sound = all(bool(one.isfinite().all()) for one in self.network.parameters())
+        if not (sound and can_be_saved(self.average)):
             raise self._diverged("Weights are no longer finite")
         self.checkpoint_path.parent.mkdir(parents=True, exist_ok=True)
         state = {
@@ -167,6 +168,7 @@ class Trainer:
             "step": self.step,
             "seconds": self.seconds,
             "started_from": self.started_from,
+            "belongs_to": self.task.belongs_to,
         }
         if self.judge_optimiser is not None:
             state |= {
@@ -274,6 +276,10 @@ class Trainer:
     def _go_on_from(self, state: dict[str, Any]) -> None:
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
+        # Earlier checkpoints do not say it.
+        for entry, before in state.get("belongs_to", {}).items():
+            if (now := self.task.belongs_to[entry]) != before:
+                raise ValueError(f"{entry} was {before[:12]}…, now it is {now[:12]}…")
         # A run that began with the other optimiser goes on with fresh momentum.
         if state.get("optimiser_name", "adam") == self.settings.optimiser:
             self.optimiser.load_state_dict(state["optimiser"])
@@ -295,6 +301,7 @@ class Trainer:
             ablations=ablations(self.settings),
             curve=self.curves.thinned(),
             started_from=self.started_from,
+            belongs_to=self.task.belongs_to,
         )
 
 

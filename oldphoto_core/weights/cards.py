@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from oldphoto_core.errors import WeightsError
+from oldphoto_core.errors import UsageError, WeightsError
 
 SHIPPED = Path(__file__).parent
 LICENCE = "Apache-2.0"
 _IDENTITY = ("name", "version", "sha256", "licence")
 """What every card says, in words."""
+AUTOENCODERS = {"vae-old": "vae_old_sha256", "vae-clean": "vae_clean_sha256"}
+"""What a mapping lies between → the entry of its card that says which weights those were."""
 _RESTORE = "Restore it from where the weights came from, or train them again with `oldphoto train`."
 
 
@@ -39,6 +41,18 @@ class WeightsIdentity:
 def shipped(config: str, network: str, folder: Path | None = None) -> Path:
     """Return where the weights of a network lie; the file need not exist."""
     return (folder or SHIPPED / config) / f"{network}.safetensors"
+
+
+def beside_or_shipped(config: str, network: str, out: Path) -> Path:
+    """Return the weights of a network that lie beside ``out``; where there are none, the shipped ones."""
+    beside = shipped(config, network, out.parent)
+    return beside if beside.is_file() else shipped(config, network)
+
+
+def check_out(path: Path) -> None:
+    """Raise :class:`UsageError` unless weights can be called so: the names of what lies beside them come from it."""
+    if path.suffix != ".safetensors":
+        raise UsageError(f"{path} is no name for weights. Name a file that ends in .safetensors for them.")
 
 
 def read_card(path: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from oldphoto_core.errors import UsageError, WeightsError
 from oldphoto_core.photo import Tier
 from oldphoto_core.settings import Config, check_config
-from oldphoto_core.weights.cards import WeightsIdentity, checked_card, read_card, shipped
+from oldphoto_core.weights.cards import AUTOENCODERS, WeightsIdentity, checked_card, read_card, shipped
 
 NETWORKS = ("detector", "vae-old", "vae-clean", "mapping", "faces", "tone", "fading")
 REQUIRED = ("detector", "vae-old", "vae-clean", "mapping")
@@ -57,7 +57,8 @@ def find_weights(
 
     Raises:
         UsageError: unknown configuration, or ``folder`` is none.
-        WeightsError: a file that does not agree with its card, or is of another configuration.
+        WeightsError: a file that does not agree with its card, is of another configuration, or belongs to another
+            autoencoder than the one that was found.
     """
     check_config(config)
     if folder is not None and not folder.is_dir():
@@ -70,6 +71,8 @@ def find_weights(
         if path.is_file():
             paths[name] = path
     identities = {name: _identity(path, config) for name, path in paths.items()}
+    if "mapping" in paths:
+        _check_mapping(paths, identities)
     domain = None
     if "vae-old" in paths:
         own = folder is None or paths["vae-old"].parent == folder
@@ -86,6 +89,23 @@ def _identity(path: Path, config: Config) -> WeightsIdentity:
             "Name the right --config."
         )
     return WeightsIdentity.of(card)
+
+
+def _check_mapping(paths: Mapping[str, Path], identities: Mapping[str, WeightsIdentity]) -> None:
+    """Raise WeightsError if the mapping was trained between other autoencoders: it would make photos worse.
+
+    Earlier cards do not say between which: they pass.
+    """
+    card = read_card(paths["mapping"])
+    for network, entry in AUTOENCODERS.items():
+        if entry not in card or network not in identities:
+            continue
+        if (found := identities[network].sha256) != card[entry]:
+            raise WeightsError(
+                f"{paths['mapping']} was trained with the {network} {str(card[entry])[:12]}…; {paths[network]} is "
+                f"{found[:12]}…. Put the autoencoders that it was trained with beside it, or train it again with "
+                "`oldphoto train mapping`."
+            )
 
 
 def _domain(path: Path, vae_old: WeightsIdentity) -> Path | None:

@@ -17,13 +17,16 @@ def save_weights(network: nn.Module, path: Path, card: dict[str, Any]) -> None:
     """Write half-precision weights and their card (``sha256`` is filled in), replacing older ones.
 
     Raises:
+        WeightsError: some are no finite numbers in half precision; the older ones stay.
         OSError, safetensors.SafetensorError: the disk does not take them; nothing unfinished stays.
     """
+    tensors = _in_half_precision(network)
+    if broken := _not_finite(tensors):
+        raise WeightsError(
+            f"{path} is not written: {broken} holds numbers that are not finite in half precision. Train again "
+            "with a smaller --learning-rate."
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
-    tensors = {
-        name: (tensor.half() if tensor.is_floating_point() else tensor).contiguous().cpu()
-        for name, tensor in network.state_dict().items()
-    }
     temporary = path.with_suffix(".part")
     try:
         save_file(tensors, temporary)
@@ -36,11 +39,16 @@ def save_weights(network: nn.Module, path: Path, card: dict[str, Any]) -> None:
     write_card(path, {**card, "sha256": digest})
 
 
+def can_be_saved(network: nn.Module) -> bool:
+    """Say whether all weights are finite numbers in half precision: others are not saved."""
+    return _not_finite(_in_half_precision(network)) is None
+
+
 def load_weights(network: nn.Module, path: Path) -> WeightsIdentity:
     """Load weights strictly into ``network`` (as float32) and return their identity.
 
     Raises:
-        WeightsError: file or card missing, bytes not those of the card, or tensors that do not fit.
+        WeightsError: file or card missing, bytes not those of the card, or tensors that do not fit or are not finite.
     """
     card, state = _checked(path)
     _fit(network, state, path)
@@ -61,10 +69,29 @@ def start_from(network: nn.Module, path: Path) -> list[str]:
 
 def _checked(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Return the card and the tensors (as float32) of a weights file whose bytes are those of its card."""
-    return checked_card(path), {
-        name: tensor.float() if tensor.is_floating_point() else tensor
-        for name, tensor in load_file(path).items()
+    card, state = checked_card(path), load_file(path)
+    if broken := _not_finite(state):
+        # With them no damage is found, as in a photo that has none.
+        raise WeightsError(
+            f"{path}: {broken} holds numbers that are not finite. Restore the file from where the weights came "
+            "from, or train it again with `oldphoto train`."
+        )
+    return card, {
+        name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()
     }
+
+
+def _in_half_precision(network: nn.Module) -> dict[str, Tensor]:
+    """Return the tensors as a file holds them."""
+    return {
+        name: (tensor.half() if tensor.is_floating_point() else tensor).contiguous().cpu()
+        for name, tensor in network.state_dict().items()
+    }
+
+
+def _not_finite(tensors: dict[str, Tensor]) -> str | None:
+    """Return the name of a tensor that holds infinite numbers or NaN, if one does."""
+    return next((name for name, tensor in tensors.items() if not bool(tensor.isfinite().all())), None)
 
 
 def _fit(network: nn.Module, state: dict[str, Tensor], path: Path) -> None:

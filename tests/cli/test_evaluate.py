@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import cv2
@@ -87,6 +88,30 @@ def test_synthesize_writes_the_same_sheet_twice(app: typer.Typer, photos: Path, 
     assert sheets[0] == sheets[1]
 
 
+def test_synthesize_shows_the_damage_that_training_uses(app: typer.Typer, tmp_path: Path) -> None:
+    """Scanned damage in or beside the folder; drawn damage where there is none."""
+    coarse = np.random.default_rng(0).integers(40, 210, (5, 5, 3), dtype=np.uint8)
+    strip = np.zeros((64, 64), np.uint8)
+    strip[20:40, 5:60] = 255
+    for path, pixels in (
+        (tmp_path / "clean" / "view.png", cv2.resize(coarse, (80, 70), interpolation=cv2.INTER_CUBIC)),
+        (tmp_path / "elsewhere" / "film" / "scratches-1.png", strip),
+    ):
+        path.parent.mkdir(parents=True)
+        cv2.imwrite(str(path), pixels)
+
+    def sheet(*more: str) -> bytes:
+        out = tmp_path / "sheet.png"
+        given = ["synthesize", str(tmp_path / "clean"), str(out), "--count", "12", "--size", "64", *more]
+        assert CliRunner().invoke(app, given, catch_exceptions=False).exit_code == 0
+        return out.read_bytes()
+
+    drawn, scanned = sheet(), sheet("--defects", str(tmp_path / "elsewhere"))
+    assert drawn != scanned
+    (tmp_path / "elsewhere").rename(tmp_path / "defects")
+    assert sheet() == scanned
+
+
 def test_wrong_usage_is_said_with_its_remedy(app: typer.Typer, photos: Path, tmp_path: Path) -> None:
     runner = CliRunner()
     with pytest.raises(UsageError, match="archive, seed"):
@@ -124,6 +149,37 @@ def test_an_ablation_is_measured_beside_ours(app: typer.Typer, photos: Path, tmp
 def test_an_ablation_that_names_no_folder_is_refused(app: typer.Typer, photos: Path, given: str) -> None:
     with pytest.raises(UsageError, match="NAME=DIR"):
         CliRunner().invoke(app, ["evaluate", str(photos), "--ablation", given], catch_exceptions=False)
+
+
+@pytest.mark.parametrize("name", ["ours", "input", "opencv chain", "telea, true mask", "ours, true mask"])
+def test_an_ablation_called_as_another_method_is_refused(
+    app: typer.Typer, photos: Path, tmp_path: Path, name: str
+) -> None:
+    given = ["evaluate", str(photos), "--ablation", f"{name}={tmp_path}"]
+    with pytest.raises(UsageError, match=f"cannot be called '{name}'"):
+        CliRunner().invoke(app, given, catch_exceptions=False)
+
+
+def test_two_ablations_of_one_name_are_refused(app: typer.Typer, photos: Path, tmp_path: Path) -> None:
+    given = ["evaluate", str(photos), *(2 * ["--ablation", f"plain={tmp_path}"])]
+    with pytest.raises(UsageError, match="cannot be called 'plain'"):
+        CliRunner().invoke(app, given, catch_exceptions=False)
+
+
+@pytest.mark.parametrize("name", ["out.xyz", "out", "out.psd", "folder.png", "view.txt/out.png"])
+def test_a_sheet_that_cannot_be_written_is_refused_before_anything_is_measured(
+    app: typer.Typer, tmp_path: Path, name: str
+) -> None:
+    """The folder of photographs is not even looked into."""
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "view.txt").touch()
+    sheet = tmp_path / name
+    for command in (
+        ["evaluate", str(tmp_path / "absent"), "--weights", str(tmp_path), "--sheet", str(sheet)],
+        ["synthesize", str(tmp_path), str(sheet)],
+    ):
+        with pytest.raises(UsageError, match=re.escape(str(tmp_path / Path(name).parts[0]))):
+            CliRunner().invoke(app, command, catch_exceptions=False)
 
 
 def test_cards_are_only_written_where_the_weights_are_named(app: typer.Typer, photos: Path) -> None:

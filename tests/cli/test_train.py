@@ -15,6 +15,7 @@ from cli import train
 from oldphoto_core.errors import UsageError
 from oldphoto_core.training.split import in_validation
 from oldphoto_core.weights.cards import read_card
+from tests.flows.material import write_weights
 
 
 @pytest.fixture
@@ -58,11 +59,39 @@ def test_an_ablation_is_a_switch_and_stands_on_the_card(app: typer.Typer, data: 
     assert read_card(out)["without"] == ["variational latents"]
 
 
+def test_a_mapping_names_the_autoencoders_beside_it(app: typer.Typer, data: Path, tmp_path: Path) -> None:
+    folder = write_weights(tmp_path / "w")
+    given = _arguments("mapping", data, folder / "mapping.safetensors", "--steps", "1")
+    said = CliRunner().invoke(app, given, catch_exceptions=False).stdout
+    beside = [str(folder / f"{name}.safetensors") for name in ("vae-old", "vae-clean")]
+    assert f"between {beside[0]} and {beside[1]}" in said
+    told = CliRunner().invoke(app, [*given, "--resume", "--json"], catch_exceptions=False).stdout
+    assert json.loads(told)["between"] == beside
+
+
+@pytest.mark.parametrize("network", ["latent-domain", "tone", "fading", "detector"])
+@pytest.mark.parametrize(
+    ("name", "more", "message"),
+    [
+        ("out.safetensors", ("--config", "papr"), "No configuration is called 'papr'"),
+        ("out.json", (), r"out\.json is no name for weights"),
+    ],
+)
+def test_what_would_make_no_usable_weights_is_refused_before_anything_is_read(
+    app: typer.Typer, tmp_path: Path, network: str, name: str, more: tuple[str, ...], message: str
+) -> None:
+    given = _arguments(network, tmp_path / "no-data", tmp_path / name, "--steps", "1", *more)
+    with pytest.raises(UsageError, match=message):
+        CliRunner().invoke(app, given, catch_exceptions=False)
+
+
 @pytest.mark.parametrize(
     ("network", "more", "message"),
     [
         ("colours", (), "No network is called"),
         ("vae-clean", ("--ageing", "cellar"), "workers nor device"),
+        ("vae-clean", ("--optimiser", "Muon"), "neither adam nor muon"),
+        ("vae-clean", ("--learning-rate", "0"), "Choose one above 0"),
         ("faces", (), "--data"),
     ],
 )

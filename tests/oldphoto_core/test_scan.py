@@ -135,6 +135,27 @@ def test_what_no_disk_can_hold_is_refused_with_a_remedy() -> None:
         FileRaster((10**9, 10**6), np.uint8)
 
 
+@pytest.mark.parametrize(
+    ("shape", "dtype"),
+    [
+        ((40, 40), np.float32),
+        ((40, 40, 3), bool),
+        ((40, 40, 4), np.uint8),
+        ((40,), np.uint8),
+        ((0, 40), np.uint8),
+    ],
+)
+def test_pixels_of_no_photo_are_refused_as_in_memory(
+    restorer: Restorer, shape: tuple[int, ...], dtype: type
+) -> None:
+    pixels = np.zeros(shape, dtype)
+    with pytest.raises(UsageError, match="Convert them first") as in_memory:
+        restorer.restore(pixels)
+    with pytest.raises(UsageError) as as_scan:
+        restorer.restore_scan(MemoryRaster(pixels), InMemory(), ALL)
+    assert str(as_scan.value) == str(in_memory.value)
+
+
 def test_a_probability_is_no_drawn_mask(restorer: Restorer) -> None:
     pixels = np.full((40, 40), 128, np.uint8)
     shares = MemoryRaster(np.full(pixels.shape, 0.2, np.float32))

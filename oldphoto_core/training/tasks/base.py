@@ -15,7 +15,7 @@ from oldphoto_core.training.samples import SOURCES
 from oldphoto_core.training.settings import TrainingSettings
 from oldphoto_core.training.stream import Batch, Mix
 from oldphoto_core.training.tasks.adversary import Adversary
-from oldphoto_core.weights.cards import shipped
+from oldphoto_core.weights.cards import AUTOENCODERS
 from oldphoto_core.weights.store import load_weights
 
 Losses = dict[str, Tensor]
@@ -30,6 +30,7 @@ class Task(ABC):
         crop: side of a training crop in pixels, a multiple of ``multiple``.
         adversaries: discriminators, trained beside the network; empty where there is no adversarial term.
         frozen: networks that take part and are not trained.
+        belongs_to: the weights without which those of this network are worth nothing: entry of the card → SHA-256.
         features: the frozen network that feature matching uses, for the card.
     """
 
@@ -43,6 +44,7 @@ class Task(ABC):
         self.crop = settings.crop
         self.adversaries: dict[str, Adversary] = {}
         self.frozen = nn.ModuleList()
+        self.belongs_to: dict[str, str] = {}
 
     @abstractmethod
     def losses(self, batch: Batch, *, adversarial: bool) -> Losses:
@@ -54,6 +56,14 @@ class Task(ABC):
     def judgements(self) -> Losses:
         """Return what each discriminator minimises on the pictures that the last ``losses`` showed it."""
         return {f"{name} judge": adversary.judgement() for name, adversary in self.adversaries.items()}
+
+    def frozen_autoencoder(self, network: str) -> Autoencoder:
+        """Return ``vae-old`` or ``vae-clean``, trained and not trained further; the card will say which weights."""
+        made = build_autoencoder(self.settings.config)
+        identity = load_weights(made, self.settings.autoencoder(network))
+        self.belongs_to[AUTOENCODERS[network]] = identity.sha256
+        self.frozen.append(made)
+        return made.eval().requires_grad_(False)
 
     @property
     def judges(self) -> nn.ModuleList:
@@ -87,16 +97,3 @@ def mixed(settings: TrainingSettings, shares: dict[str, float]) -> dict[str, Mix
 def full_precision(like: Tensor) -> torch.autocast:
     """Return a context in which nothing is rounded to bfloat16, on the device of ``like``."""
     return torch.autocast(like.device.type, enabled=False)
-
-
-def frozen_autoencoder(settings: TrainingSettings, which: str) -> Autoencoder:
-    """Return a trained autoencoder that is not trained further: the file given, or the shipped weights.
-
-    Args:
-        settings: holds the file under ``which``.
-        which: ``vae_old`` or ``vae_clean``.
-    """
-    path = getattr(settings, which) or shipped(settings.config, which.replace("_", "-"))
-    network = build_autoencoder(settings.config)
-    load_weights(network, path)
-    return network.eval().requires_grad_(False)

@@ -15,7 +15,7 @@ from oldphoto_core.training.perceptual import perceptual_network
 from oldphoto_core.training.settings import TrainingSettings
 from oldphoto_core.training.stream import Batch
 from oldphoto_core.training.tasks.adversary import PictureAdversary
-from oldphoto_core.training.tasks.base import Losses, Task, frozen_autoencoder, full_precision, mixed
+from oldphoto_core.training.tasks.base import Losses, Task, full_precision, mixed
 
 
 class MappingTask(Task):
@@ -30,9 +30,8 @@ class MappingTask(Task):
         self.multiple = 2**PYRAMID_LEVELS
         self.mixes = mixed(settings, {"aged": 1.0})
         self.network = build_mapping(settings.config, nonlocal_branch=settings.nonlocal_branch)
-        self.old = frozen_autoencoder(settings, "vae_old")
-        self.clean = frozen_autoencoder(settings, "vae_clean")
-        self.frozen.extend((self.old, self.clean))
+        self.old = self.frozen_autoencoder("vae-old")
+        self.clean = self.frozen_autoencoder("vae-clean")
         if self.wants_adversaries:
             self.picture = PictureAdversary(build_picture_judge(settings.config))
             self.adversaries["picture"] = self.picture

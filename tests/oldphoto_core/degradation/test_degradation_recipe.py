@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -40,6 +41,18 @@ def test_unstructured_recipes_hold_no_damage() -> None:
     for seed in _SEEDS:
         recipe = sample_recipe(seed, SEED_PROFILE, structured=False)
         assert not any(step.name.startswith("damage-") for step in recipe.operations)
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES.keys())
+def test_the_photos_own_ageing_is_the_same_without_damage(profile: DegradationProfile) -> None:
+    """Seen where nothing passes over the photo in the end."""
+    bare = replace(profile, final_blur=0, final_grain=0, undamaged_grain=0, final_impulses=0, final_jpeg=0)
+    for seed in _SEEDS:
+        with_damage, without = (
+            [(step.name, step.params) for step in sample_recipe(seed, bare, structured=structured).operations]
+            for structured in (True, False)
+        )
+        assert [step for step in with_damage if not step[0].startswith("damage-")] == without
 
 
 def test_the_seed_profile_is_the_text() -> None:

@@ -77,6 +77,14 @@ def test_ablations_stand_beside_ours(scratched_pairs: Path) -> None:
     assert "no repair" in report.to_text()
 
 
+def test_an_ablation_called_as_another_method_is_refused(scratched_pairs: Path, tmp_path: Path) -> None:
+    ablations = {OURS: _DoesNothing()}
+    with pytest.raises(UsageError, match="cannot be called 'ours'"):
+        evaluate_directory(scratched_pairs, OpenCvChain(), ablations=ablations)
+    with pytest.raises(UsageError, match="cannot be called 'ours'"):
+        evaluate_detection(*_annotated(tmp_path), OpenCvChain(), ablations=ablations)
+
+
 def test_without_a_restorer_input_and_chain_are_measured(clean_folder: Path) -> None:
     report = evaluate_directory(clean_folder, None, profile="archive", size=64)
     assert set(report.pictures) == {INPUT, CHAIN, TELEA_TRUE_MASK}

@@ -158,6 +158,8 @@ def test_discriminators_are_off_where_time_is_short() -> None:
 
 @pytest.mark.parametrize("network", ["detector", "vae-clean", "mapping", "faces"])
 def test_a_feature_network_that_no_loss_would_use_is_refused(network: str, tmp_path: Path) -> None:
-    settings = TrainingSettings(network, "compact", tmp_path, tmp_path / "out", vgg=tmp_path / "vgg19.pth")
+    settings = TrainingSettings(
+        network, "compact", tmp_path, tmp_path / "out.safetensors", vgg=tmp_path / "vgg19.pth"
+    )
     with pytest.raises(UsageError, match=rf"--vgg has no part in this training of {network}"):
         make_task(settings)

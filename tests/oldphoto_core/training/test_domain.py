@@ -51,7 +51,7 @@ def test_too_few_photographs_are_refused(tmp_path: Path, weights: Path) -> None:
 def test_the_domain_is_loaded_with_its_autoencoder_and_with_no_other(tmp_path: Path, weights: Path) -> None:
     assert load_networks("compact", weights).latent_domain is None
     path = weights / "latent-domain.safetensors"
-    measure_domain(_data(tmp_path / "data"), path, vae_old=weights / "vae-old.safetensors")
+    measure_domain(_data(tmp_path / "data"), path)
     assert load_networks("compact", weights).latent_domain is not None
     other = write_weights(tmp_path / "other", brighter=0.0)
     # An ablation's autoencoder is another one: the domain of the folder behind it says nothing about it.

@@ -20,8 +20,10 @@ from oldphoto_core.errors import TrainingError, UsageError, WeightsError
 from oldphoto_core.models.build import build
 from oldphoto_core.training.settings import TrainingSettings
 from oldphoto_core.training.trainer import Status, Trainer, update_average
-from oldphoto_core.weights.cards import read_card
+from oldphoto_core.weights.cards import AUTOENCODERS, read_card, shipped
+from oldphoto_core.weights.installed import find_weights
 from oldphoto_core.weights.store import load_weights
+from tests.flows.material import write_weights
 from tests.full_disk import no_file_larger_than
 
 
@@ -113,6 +115,53 @@ def test_mapping_trains_between_two_frozen_autoencoders(training_data: Path) -> 
     after = trainer.network.state_dict()
     assert any(not torch.equal(before[name], after[name]) for name in before)
     assert all(torch.equal(frozen[n], v) for n, v in trainer.task.old.state_dict().items())  # type: ignore[attr-defined]
+
+
+def test_a_mapping_goes_with_the_autoencoders_beside_it_and_says_so(training_data: Path) -> None:
+    settings = _settings("mapping", training_data, 1)
+    folder = write_weights(settings.out.parent)
+    shas = {
+        entry: read_card(folder / f"{name}.safetensors")["sha256"] for name, entry in AUTOENCODERS.items()
+    }
+    Trainer(settings).run()
+    assert shas.items() <= read_card(settings.out).items()
+    find_weights("compact", folder)
+    more = replace(settings, resume=True, max_steps=2)
+    Trainer(more).run()
+    assert shas.items() <= read_card(settings.out).items()
+    with pytest.raises(UsageError, match=r"mapping can go on from \(vae_old_sha256 was"):
+        Trainer(replace(more, vae_old=shipped("compact", "vae-old")))
+
+
+def test_a_checkpoint_that_names_no_autoencoders_is_gone_on_from(training_data: Path) -> None:
+    settings = _settings("mapping", training_data, 1)
+    trainer = Trainer(settings)
+    trainer.run()
+    state = torch.load(trainer.checkpoint_path, weights_only=True)
+    del state["belongs_to"]
+    torch.save(state, trainer.checkpoint_path)
+    assert Trainer(replace(settings, resume=True)).step == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"config": "papr"}, "papr.*compact, paper"),
+        ({"optimiser": "Muon"}, "--optimiser 'Muon' is neither adam nor muon"),
+        ({"ageing": "cellar"}, "--ageing 'cellar' is neither workers nor device"),
+        ({"learning_rate": -1.0}, "--learning-rate -1.0"),
+        ({"learning_rate": 0.0}, "--learning-rate"),
+        ({"learning_rate": float("nan")}, "--learning-rate"),
+        ({"learning_rate": float("inf")}, "--learning-rate"),
+        ({"budget_minutes": float("nan")}, "--budget"),
+        ({"out": Path("y.json")}, r"y\.json .*\.safetensors"),
+        ({"out": Path("y.csv")}, r"y\.csv .*\.safetensors"),
+        ({"out": Path("folder")}, r"folder .*\.safetensors"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        _settings("detector", Path("data"), **changes)
 
 
 def test_the_detector_learns(training_data: Path) -> None:
@@ -242,6 +291,18 @@ def test_weights_that_are_no_numbers_replace_no_checkpoint(training_data: Path) 
     with pytest.raises(TrainingError, match="--learning-rate"):
         broken.run(until=6)
     assert settings.out.with_suffix(".checkpoint.pt").read_bytes() == saved
+
+
+def test_an_average_that_half_precision_cannot_hold_replaces_no_checkpoint(training_data: Path) -> None:
+    settings = _settings("vae-clean", training_data, 1, batch=1, crop=32)
+    trainer = Trainer(settings)
+    trainer.run()
+    before = {path.name: path.read_bytes() for path in settings.out.parent.iterdir()}
+    with torch.no_grad():
+        next(trainer.average.parameters()).fill_(1e6)
+    with pytest.raises(TrainingError, match="--learning-rate"):
+        trainer.save()
+    assert {path.name: path.read_bytes() for path in settings.out.parent.iterdir()} == before
 
 
 def test_curves_are_those_of_this_training(training_data: Path) -> None:

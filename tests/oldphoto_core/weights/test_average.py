@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from oldphoto_core.errors import WeightsError
+from oldphoto_core.errors import UsageError, WeightsError
 from oldphoto_core.models.build import build, build_mapping
 from oldphoto_core.weights.average import average, main
 from oldphoto_core.weights.cards import read_card
@@ -74,6 +74,48 @@ def test_some_checkpoints_may_count_more(tmp_path: Path) -> None:
     load_weights(network, out)
     assert all((parameter == 0.625).all() for parameter in network.parameters())
     assert [one["weight"] for one in read_card(out)["averaged"]] == [0.25, 0.75]
+
+
+@pytest.mark.parametrize("importance", [0.0, -1.0, float("nan"), float("inf")])
+def test_an_importance_is_a_positive_number(tmp_path: Path, importance: float) -> None:
+    path, out = _checkpoint(tmp_path, "a", 1, 0.1), tmp_path / "mean.safetensors"
+    with pytest.raises(UsageError, match="not a positive number"):
+        average([path, path], out, [1.0, importance])
+    assert not out.exists()
+
+
+def test_a_damaged_file_gets_no_new_card(tmp_path: Path) -> None:
+    path, out = _checkpoint(tmp_path, "a", 1, 0.1), tmp_path / "mean.safetensors"
+    sound = path.read_bytes()
+    path.write_bytes(sound[:-1] + bytes([sound[-1] ^ 1]))
+    with pytest.raises(WeightsError, match=r"a\.safetensors: SHA-256 is"):
+        average([path], out)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("mean.safetensors", "x:a.safetensors"), 2, "'x' in 'x:a.safetensors' is no number"),
+        (("mean.safetensors", "0:a.safetensors"), 2, "importance 0.0 is not a positive number"),
+        (("mean.json", "a.safetensors"), 2, "mean.json is no name for weights"),
+        (("mean.safetensors", "absent.safetensors"), 1, "absent.safetensors or its card"),
+    ],
+)
+def test_a_refusal_is_a_line_and_an_exit_code(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    code: int,
+    words: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        main([*arguments])
+    assert ended.value.code == code
+    assert words in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 def test_different_networks_are_not_averaged(tmp_path: Path) -> None:

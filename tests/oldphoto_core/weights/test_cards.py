@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from oldphoto_core.errors import WeightsError
 from oldphoto_core.models.build import build
@@ -55,6 +58,21 @@ def test_weights_are_those_that_their_card_describes(path: Path) -> None:
     for use in (checked_card, lambda path: load_weights(network, path), lambda path: add_metrics(path, {})):
         with pytest.raises(WeightsError, match="SHA-256 is"):
             use(path)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e6])
+def test_weights_that_are_no_finite_numbers_are_neither_saved_nor_loaded(path: Path, value: float) -> None:
+    """1e6 is one in float32 and none in half precision."""
+    sound, broken = path.read_bytes(), build("tone", "compact")
+    with torch.no_grad():
+        next(broken.parameters()).fill_(value)
+    with pytest.raises(WeightsError, match=r"tone\.safetensors is not written"):
+        save_weights(broken, path, CARD)
+    assert path.read_bytes() == sound
+    save_file({name: tensor.half() for name, tensor in broken.state_dict().items()}, path)
+    write_card(path, {**CARD, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()})
+    with pytest.raises(WeightsError, match="not finite"):
+        load_weights(build("tone", "compact"), path)
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".json"])
