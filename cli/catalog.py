@@ -171,6 +171,8 @@ def rebuild(
     else:
         for problem in summary["problems"]:
             typer.echo(f"left out: {problem}")
+        if summary["unnamed"]:
+            typer.echo(f"… and {summary['unnamed']:,} more")
         typer.echo(
             f"{summary['photos']:,} photos of {len(summary['collections'])} collections in "
             f"{summary['catalog']}; {summary['skipped']:,} were known already. Reviews and accounts are not in "
