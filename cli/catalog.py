@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -107,6 +108,7 @@ def reflag(
     wanted = (
         [(rule.code, rule.threshold) for rule in RULES] if defaults else parse_thresholds(threshold or [])
     )
+    _require_each_once(code for code, _ in wanted)
     rules = _rules(wanted)
     with Catalog.open(catalog_url(catalog), create=False) as opened, progress_bar() as bar:
         task = bar.add_task("flagging", total=None, note="")
@@ -171,6 +173,8 @@ def rebuild(
     else:
         for problem in summary["problems"]:
             typer.echo(f"left out: {problem}")
+        if summary["unnamed"]:
+            typer.echo(f"… and {summary['unnamed']:,} more")
         typer.echo(
             f"{summary['photos']:,} photos of {len(summary['collections'])} collections in "
             f"{summary['catalog']}; {summary['skipped']:,} were known already. Reviews and accounts are not in "
@@ -197,6 +201,16 @@ def parse_thresholds(given: list[str]) -> list[tuple[str, float]]:
             raise UsageError(f"--threshold {text!r} is not CODE=NUMBER, such as mask-share=0.3")
         found.append((code.strip(), threshold))
     return found
+
+
+def _require_each_once(codes: Iterable[str]) -> None:
+    """Raise UsageError for a flag that is named twice: only one threshold can be in force."""
+    twice = [code for code, times in Counter(codes).items() if times > 1]
+    if twice:
+        raise UsageError(
+            f"--threshold names {' and '.join(twice)} more than once. Name each flag once; "
+            "`oldphoto catalog calibrate` tries several thresholds."
+        )
 
 
 def _rules(wanted: list[tuple[str, float]]) -> list[FlagRuleRecord]:

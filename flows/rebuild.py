@@ -13,12 +13,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Self, TypedDict
+from typing import Any, TypedDict
 
 from actors.rows import to_outcome
 from actors.sidecar import SidecarFacts, read_sidecar
 from flows.catalog_urls import catalog_url_beside
 from flows.progress import Progress, listener
+from flows.rebuild_batches import Batch, Origin, WaitingBatches
 from flows.recording import RECIPE_FILE_FORMAT, recipe_key
 from flows.sidecar_order import DatedSidecar, sidecars_by_age
 from oldphoto_core.errors import StorageError
@@ -37,7 +38,8 @@ NAMED = 1000
 class RebuildSummary(TypedDict):
     """What came back: ``photos`` results, ``skipped`` that the catalog had, ``problems`` in words.
 
-    ``relocated``: of how many that the catalog had the files lie elsewhere than it knew.
+    ``relocated``: of how many that the catalog had the files lie elsewhere than it knew. ``unnamed``: how many
+    problems there are beside the first thousand.
     """
 
     catalog: str
@@ -46,22 +48,7 @@ class RebuildSummary(TypedDict):
     relocated: int
     collections: list[str]
     problems: list[str]
-
-
-class _Origin(NamedTuple):
-    """Where results come from that one run stands for; ``source`` is None where the files do not tell it."""
-
-    collection: str
-    recipe: str
-    source: str | None
-    parameters: tuple[tuple[str, Any], ...]
-
-    @classmethod
-    def of(cls, facts: SidecarFacts) -> Self:
-        """Return where a sidecar's photo comes from: the source is its address without its key."""
-        root = facts.source.removesuffix(f"/{facts.key}")
-        source = root if root not in ("", facts.source) else None
-        return cls(facts.collection, facts.recipe, source, tuple(facts.parameters.items()))
+    unnamed: int
 
 
 @dataclass
@@ -72,18 +59,20 @@ class _Work:
     store: Store
     verify: bool
     actor: str
-    lost: dict[_Origin, LostRuns] = field(default_factory=dict)
-    runs: dict[_Origin, int] = field(default_factory=dict)
-    origin: _Origin | None = None
-    waiting: list[RebuiltPhoto] = field(default_factory=list)
+    lost: dict[Origin, LostRuns] = field(default_factory=dict)
+    runs: dict[Origin, int] = field(default_factory=dict)
+    waiting: WaitingBatches = field(default_factory=lambda: WaitingBatches(BATCH))
     photos: int = 0
     known: int = 0
     relocated: int = 0
     problems: list[str] = field(default_factory=list)
+    unnamed: int = 0
 
     def complain(self, problem: str) -> None:
         if len(self.problems) < NAMED:
             self.problems.append(problem)
+        else:
+            self.unnamed += 1
 
 
 def rebuild_catalog(
@@ -111,7 +100,8 @@ def rebuild_catalog(
         for number, (found, facts) in enumerate(_sidecars(work), start=1):
             _take(work, found, facts)
             listener().progress(Progress("rebuild", number, None, facts.key))
-        _record(work)
+        for batch in work.waiting.rest():
+            _record(work, batch)
     return RebuildSummary(
         catalog=shown(url),
         photos=work.photos,
@@ -119,11 +109,12 @@ def rebuild_catalog(
         relocated=work.relocated,
         collections=sorted({origin.collection for origin in work.lost}),
         problems=work.problems,
+        unnamed=work.unnamed,
     )
 
 
 def _sidecars(work: _Work) -> Iterator[tuple[DatedSidecar, SidecarFacts]]:
-    """Yield what can be read, the oldest first: the catalog takes the result recorded last for the present one."""
+    """Yield what can be read, a photo's oldest first: the result recorded last is taken for the present one."""
     for found in sidecars_by_age(work.store.list()):
         try:
             yield found, read_sidecar(work.store, found.key)
@@ -158,14 +149,8 @@ def _take(work: _Work, found: DatedSidecar, facts: SidecarFacts) -> None:
     except (UnstorableKeyError, ValueError) as error:
         work.complain(f"{found.key}: {error}")
         return
-    origin = _Origin.of(facts)
-    # A batch is of one recipe, so that order is kept, and holds each photo once: of two contents of one photo
-    # the later one comes in a later batch.
-    is_whole = len(work.waiting) >= BATCH or origin != work.origin
-    if is_whole or any(other.key == photo.key for other in work.waiting):
-        _record(work)
-    work.origin = origin
-    work.waiting.append(photo)
+    for batch in work.waiting.add(Origin.of(facts), photo):
+        _record(work, batch)
 
 
 def _is_deeper(store: Store, found: DatedSidecar, facts: SidecarFacts) -> bool:
@@ -176,10 +161,8 @@ def _is_deeper(store: Store, found: DatedSidecar, facts: SidecarFacts) -> bool:
     )
 
 
-def _record(work: _Work) -> None:
-    photos, work.waiting, origin = work.waiting, [], work.origin
-    if not photos or origin is None:
-        return
+def _record(work: _Work, batch: Batch) -> None:
+    origin, photos = batch
     if origin not in work.lost:
         collection = work.catalog.collection_id(origin.collection)
         document, models = _recipe(work, origin.recipe)
@@ -199,7 +182,7 @@ def _record(work: _Work) -> None:
         )
 
 
-def _parameters(origin: _Origin, document: str | None) -> dict[str, Any]:
+def _parameters(origin: Origin, document: str | None) -> dict[str, Any]:
     """Return what sidecars and recipe tell of the parameters of the runs that were lost; a redo needs them."""
     recipe = json.loads(document) if document is not None else {}
     config = recipe.get("parameters", {}).get("config")

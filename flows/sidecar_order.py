@@ -9,7 +9,8 @@ recipe below ``contents/`` there (:func:`schemas.naming.prefix_candidates`). So 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -28,15 +29,42 @@ class DatedSidecar(NamedTuple):
 
 
 def sidecars_by_age(stored: Iterable[StoredObject]) -> list[DatedSidecar]:
-    """Return the sidecars among what is stored, those of older results first."""
+    """Return the sidecars among what is stored, of each photo those of older results first.
+
+    So are those of different photos, where no time contradicts a place.
+    """
     times = {one.key: one.modified for one in stored if _SIDECAR.search(one.key)}
-    return sorted(_dated(key, times) for key in times)
+    dated = sorted(_dated(key, times) for key in times)
+    if all(one.at == times[one.key] for one in dated):
+        return dated
+    return _first_results_first(dated)
+
+
+def _first_results_first(dated: Sequence[DatedSidecar]) -> list[DatedSidecar]:
+    """Return the first sidecar of every photo, then the second of those that have one, and so on.
+
+    A copy's times say nothing of other photos. By them results of two recipes would come by turns, each photo's
+    second right after its first, and no two could be recorded together.
+    """
+    seen: Counter[str] = Counter()
+    places = []
+    for one in dated:
+        name = _name(one.key)
+        places.append(seen[name])
+        seen[name] += 1
+    return [one for _, one in sorted(zip(places, dated, strict=True))]
 
 
 def _dated(key: str, times: dict[str, datetime]) -> DatedSidecar:
     before = _before(key)
     moments = [times[one] for one in (key, *before) if one in times]
     return DatedSidecar(max(moments), len(before), key)
+
+
+def _name(key: str) -> str:
+    """Return what the keys of all sidecars of a photo end in, and of few other photos."""
+    place = _LATER.fullmatch(key)
+    return key if place is None else place["name"]
 
 
 def _before(key: str) -> list[str]:

@@ -15,7 +15,6 @@ from sqlalchemy import (
     Connection,
     Row,
     Select,
-    literal_column,
     or_,
     select,
     union,
@@ -32,9 +31,7 @@ from schemas.run_rows import RunCounts, RunRow
 from schemas.runs import live_counts
 from schemas.statements import MAX_PARAMETERS, batches
 from schemas.tables import Asset, Collection, QueueEntry, Recipe, Run, WorkItem
-
-TROUBLED: ColumnElement[bool] = literal_column(f"work_item.state IN ('{TROUBLES[0]}', '{TROUBLES[1]}')")
-"""Condition on work items in trouble; in literals, or neither database can tell that its partial index applies."""
+from schemas.troubles import TROUBLED, over
 
 
 def runs(
@@ -92,8 +89,9 @@ class FlaggedFilter:
     ``flag`` and ``minimum`` are for one and the same open flag; ``since`` is when the work item ended;
     ``recipe`` the beginning of a recipe's SHA-256; ``outcome`` a state, which lists work items without flags
     as well. Without ``run_id`` quarantined and failed ones are listed of the bytes seen last only (the trouble
-    of a scan that was replaced, or that could not be read for a night, is over), and of several results of a
-    photo the present one (:mod:`schemas.present`).
+    of a scan that was replaced, or that could not be read for a night, is over), without ``recipe`` too none that is
+    over otherwise (:mod:`schemas.troubles`), and of several results of a photo the present one
+    (:mod:`schemas.present`).
     """
 
     flag: str | None = None
@@ -187,7 +185,8 @@ def _of_work_items(wanted: FlaggedFilter) -> Select[Any]:
     if wanted.outcome in TROUBLES:
         query = query.where(TROUBLED)
         if wanted.run_id is None:
-            query = query.where(of_bytes_seen_last(WorkItem))
+            # Of one recipe it is what stands there, though another recipe restored the photo since.
+            query = query.where(~over(WorkItem) if wanted.recipe is None else of_bytes_seen_last(WorkItem))
     elif wanted.outcome in WITH_OUTPUT and wanted.run_id is None:
         query = query.where(~replaced(WorkItem))
     if wanted.run_id is not None:

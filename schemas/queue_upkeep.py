@@ -15,14 +15,18 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
+    bindparam,
     case,
     delete,
     func,
     insert,
     literal,
+    literal_column,
+    or_,
     select,
     text,
     union_all,
+    update,
 )
 from sqlalchemy.orm import aliased
 
@@ -34,6 +38,8 @@ from schemas.tables import Asset, Flag, QueueEntry, Review, Tally, WorkItem
 
 ITEM = ""
 """The code of the entry that stands for the item itself."""
+_PLACE = ("run_id", "code", "severity", "decision")
+"""By what entries are counted: the key of ``tally``."""
 
 
 def refresh(connection: Connection, items: Sequence[int]) -> None:
@@ -158,13 +164,53 @@ def _add_up(
         return
     statement = upsert(connection, Tally)
     new = statement.excluded
+    is_empty = Tally.photos == 0
     statement = statement.on_conflict_do_update(
-        index_elements=["run_id", "code", "severity", "decision"],
+        index_elements=_PLACE,
         set_={
             "photos": Tally.photos + new.photos,
             "value_sum": Tally.value_sum + new.value_sum,
-            "lowest": case((new.lowest < Tally.lowest, new.lowest), else_=Tally.lowest),
-            "highest": case((new.highest > Tally.highest, new.highest), else_=Tally.highest),
+            "lowest": case((or_(is_empty, new.lowest < Tally.lowest), new.lowest), else_=Tally.lowest),
+            "highest": case((or_(is_empty, new.highest > Tally.highest), new.highest), else_=Tally.highest),
         },
     )
     connection.execute(statement, rows)
+    _narrow(connection, [place for place in sorted(before) if after.get(place) != before[place]])
+
+
+def _narrow(connection: Connection, places: Sequence[tuple[Any, ...]]) -> None:
+    """Let the span of the values be that of the entries that are left at places that lost some.
+
+    Their rows are locked by whoever adds up, so that no other writer's entries come or go meanwhile.
+    """
+    if flags := [dict(zip(_PLACE, place, strict=True)) for place in places if place[1] != ITEM]:
+        here = (getattr(Tally, name) == bindparam(f"at_{name}") for name in _PLACE)
+        values = {"lowest": _next_value(Tally.lowest), "highest": _next_value(Tally.highest, down=True)}
+        connection.execute(
+            update(Tally).where(*here, Tally.photos > 0).values(values),
+            [{f"at_{name}": value for name, value in place.items()} for place in flags],
+        )
+
+
+def _next_value(bound: Any, *, down: bool = False) -> Any:
+    """Return the first value of a tally's entries from its bound on, else the bound.
+
+    A walk along the index of values, which mostly ends at once; sums are no columns, and so no index of runs: that
+    would have to be read whole for its least value.
+    """
+    value = QueueEntry.value
+    found = (
+        select(value)
+        .where(
+            QueueEntry.code == Tally.code,
+            QueueEntry.decision == Tally.decision,
+            literal_column("queue_entry.code <> ''"),
+            value <= bound if down else value >= bound,
+            QueueEntry.run_id + 0 == Tally.run_id,
+            QueueEntry.severity + 0 == Tally.severity,
+        )
+        .order_by(value.desc() if down else value)
+        .limit(1)
+        .correlate(Tally)
+    )
+    return func.coalesce(found.scalar_subquery(), bound)

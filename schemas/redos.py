@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, exists, insert, select, update
+from sqlalchemy import Connection, Row, and_, insert, select, update
 from sqlalchemy.orm import aliased
 
 from schemas import present, queue_upkeep, reviews
 from schemas.items import sources_of
 from schemas.listing import require_collection
 from schemas.records import DONE_AGAIN, FlagState
-from schemas.review_records import Decision, MaskEditRecord, RedoRecord
+from schemas.review_records import MaskEditRecord, RedoRecord
 from schemas.runs import require_run
-from schemas.standing import current_review
+from schemas.standing import current_review, overruled
 from schemas.statements import agent_ids, now, software_agent
 from schemas.tables import Asset, Flag, MaskEdit, Recipe, RedoRequest, Review, WorkItem
 
@@ -25,13 +25,6 @@ def pending(connection: Connection, collection: str, *, after: int, limit: int) 
     A request counts while its review is the item's current decision: one that was approved or rejected after
     all, or asked for anew, is not done.
     """
-    later, undo = aliased(Review), aliased(Review)
-    overruled = exists().where(
-        later.work_item_id == RedoRequest.work_item_id,
-        later.id > RedoRequest.review_id,
-        later.decision != Decision.UNDO.value,
-        ~exists().where(undo.undoes == later.id),
-    )
     query = (
         select(
             RedoRequest.review_id,
@@ -52,7 +45,7 @@ def pending(connection: Connection, collection: str, *, after: int, limit: int) 
             RedoRequest.collection_id == require_collection(connection, collection),
             RedoRequest.taken_at.is_(None),
             RedoRequest.review_id > after,
-            ~overruled,
+            ~overruled(Review),
         )
         .order_by(RedoRequest.review_id)
         .limit(limit)

@@ -8,6 +8,7 @@ needed nothing are not flagged by any rule.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -73,7 +74,8 @@ def in_force(connection: Connection) -> list[FlagRuleRecord]:
 
 
 def put(connection: Connection, rules: Sequence[FlagRuleRecord], actor: str) -> None:
-    """Set rules, for photos to come. Raises CatalogUseError for one that makes no sense."""
+    """Set rules, for photos to come. Raises CatalogUseError for those that make no sense."""
+    _require_each_once(rules)
     moment = now()
     rows = [_row(rule, actor, moment) for rule in rules]
     if not rows:
@@ -121,7 +123,11 @@ def reflag(
         engine: the catalog.
         rules: what to apply; flags of other codes are left alone.
         on_progress: told the last work item looked at and the last there is.
+
+    Raises:
+        CatalogUseError: two rules are of one code.
     """
+    _require_each_once(rules)
     with session.read(engine) as connection:
         last = connection.scalar(select(func.max(Measurement.work_item_id))) or 0
     for first in range(0, last + 1, CHUNK):
@@ -129,7 +135,7 @@ def reflag(
             _reflag_range(connection, rules, first, first + CHUNK)
         on_progress(min(first + CHUNK, last), last)
     with session.write(engine) as connection:
-        # What the tallies know of lowest and highest values may be of flags that are no more.
+        # What earlier versions counted as lowest and highest values may be of flags that are no more.
         queue_upkeep.recount(connection)
         return calibrate(connection, rules)[1]
 
@@ -165,6 +171,13 @@ def calibrate(
         FlagCount(rule.code, rule.measurement, rule.threshold, int(getattr(row, f"rule_{number}") or 0))
         for number, rule in enumerate(rules)
     ]
+
+
+def _require_each_once(rules: Sequence[FlagRuleRecord]) -> None:
+    """Raise CatalogUseError where two rules would each raise a flag of one code on the same photo."""
+    twice = sorted(code for code, times in Counter(rule.code for rule in rules).items() if times > 1)
+    if twice:
+        raise CatalogUseError(f"there are several rules for {', '.join(twice)}; give one for each flag")
 
 
 def _reflag_range(connection: Connection, rules: Sequence[FlagRuleRecord], first: int, end: int) -> None:

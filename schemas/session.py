@@ -261,6 +261,11 @@ def _remedy(error: DBAPIError, url: URL) -> str | None:
             "SQLite writes beside a catalog even to read it. Ask for leave to write the file and its folder, or copy "
             "the file to a folder of your own and name the copy."
         )
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return (
+            "Another program is writing to it (an open transaction in a database browser, a run). End that and try "
+            "again."
+        )
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return (
             "The file is damaged, or no catalog. Move it away (with its -wal and -shm), then put a backup in its "

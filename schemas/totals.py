@@ -24,12 +24,13 @@ from sqlalchemy import cast as sql_cast
 
 from schemas.errors import CatalogUseError
 from schemas.items import RowT, as_row
-from schemas.listing import of_bytes_seen_last, require_collection
-from schemas.queries import TROUBLED, runs
+from schemas.listing import require_collection
+from schemas.queries import runs
 from schemas.records import WorkState
 from schemas.review_records import SEVERITY_RANKS, Standing
 from schemas.run_rows import CollectionTotal, FlagTotal, OutcomeTotal, RunColumns, RunRow, RunTotal, Total
 from schemas.tables import Collection, OutcomeTally, Recipe, Run, Tally, WorkItem
+from schemas.troubles import TROUBLED, over
 
 
 def by_run(connection: Connection, collection: str | None) -> list[RunTotal]:
@@ -83,8 +84,7 @@ def _with_speed(run: RunRow) -> RunTotal:
 def _by_outcome() -> Select[Any]:
     """Ended work from its tally; what is pending or running is little, and found by its run.
 
-    Taken away is trouble that is over (:func:`schemas.listing.of_bytes_seen_last`): troubles are few, and have an
-    index.
+    Taken away is trouble that is over (:mod:`schemas.troubles`): troubles are few, and have an index.
     """
     open_states = [WorkState.PENDING.value, WorkState.RUNNING.value]
     waiting = (
@@ -96,12 +96,12 @@ def _by_outcome() -> Select[Any]:
         OutcomeTally.photos > 0
     )
     seconds = func.sum(func.coalesce(WorkItem.seconds, 0.0))
-    over = (
+    past = (
         select(WorkItem.run_id, WorkItem.state, -func.count(), -seconds)
-        .where(TROUBLED, WorkItem.run_id.is_not(None), ~of_bytes_seen_last(WorkItem))
+        .where(TROUBLED, WorkItem.run_id.is_not(None), over(WorkItem))
         .group_by(WorkItem.run_id, WorkItem.state)
     )
-    each = union_all(ended, waiting, over).subquery()
+    each = union_all(ended, waiting, past).subquery()
     photos, seconds = func.sum(each.c.photos), func.sum(each.c.seconds)
     return (
         select(

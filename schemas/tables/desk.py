@@ -54,7 +54,7 @@ class QueueEntry(Base):
 class Tally(Base):
     """How many queue entries there are of each kind, and the sum and span of their values.
 
-    ``lowest`` and ``highest`` are of all values that were ever counted here; re-flagging counts anew.
+    ``lowest`` and ``highest`` are of the entries that are counted; where there are none, of those that were.
     """
 
     __tablename__ = "tally"

@@ -92,6 +92,7 @@ def test_calibrating_by_hand_tells_what_is_in_force(destination: Path) -> None:
         ["catalog", "reflag", "--threshold", "mask-share"],
         ["catalog", "reflag", "--threshold", "mask-share=much"],
         ["catalog", "reflag", "--threshold", "moon=1"],
+        ["catalog", "reflag", "--threshold", "mask-share=0", "--threshold", " mask-share =0.5"],
         ["catalog", "calibrate", "--threshold", "=1"],
         ["catalog", "shell", "--sql", "DROP TABLE asset"],
         ["catalog", "shell", "--sql", "SELEKT 1"],

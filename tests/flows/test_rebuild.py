@@ -11,7 +11,9 @@ from typing import Any
 
 import cv2
 import pytest
+from typer.testing import CliRunner
 
+from cli.main import build_app
 from flows import rebuild
 from flows.fixity import check_files
 from flows.rebuild import rebuild_catalog
@@ -118,14 +120,56 @@ def test_a_copy_with_times_of_its_own_has_the_same_present_result(
         assert cv2.imwrite(str(scans / "a.png"), aged_photo(seed))
         restore_inline(request_)
     destination = Path(request_.destination)
-    for second, path in enumerate(sorted(destination.rglob("*"))):
-        os.utime(path, (1.7e9 + second, 1.7e9 + second))
+    _copy_without_times(destination)
     (before,) = _told(request_.catalog_url())
     copied = f"sqlite:///{destination.parent / 'copied.db'}"
     assert rebuild_catalog(request_.destination, copied)["photos"] == 3
     (after,) = _told(copied)
     assert (after["restored"], after["sha256"]) == (before["restored"], before["sha256"])
     assert [place["sha256"] for place in after["locations"]] == [before["sha256"]], "the last scan lies there"
+
+
+def _copy_without_times(destination: Path) -> None:
+    """Give each file the time of its copying, one after the other by name."""
+    for second, path in enumerate(sorted(destination.rglob("*"))):
+        os.utime(path, (1.7e9 + second, 1.7e9 + second))
+
+
+def _batches(url: str) -> list[int]:
+    """How many photos each entry of the audit chain tells of."""
+    with Catalog.open(url, create=False) as catalog:
+        return sorted(entry["detail"]["photos"] for entry in catalog.audit_entries())
+
+
+def test_results_of_two_recipes_are_recorded_in_whole_batches_from_a_copy_without_times(
+    tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = small_archive(tmp_path, weights)
+    restore_inline(replace(request, tier="conserved"))
+    before = _told(request.catalog_url())
+    _copy_without_times(Path(request.destination))
+    for size, batches in ((200, [5, 5]), (2, [1, 1, 2, 2, 2, 2])):
+        monkeypatch.setattr(rebuild, "BATCH", size)
+        copied = f"sqlite:///{tmp_path / f'{size}.db'}"
+        assert rebuild_catalog(request.destination, copied)["photos"] == 10
+        assert _batches(copied) == batches
+        assert [row["restored"] for row in _told(copied)] == [row["restored"] for row in before]
+
+
+def test_results_of_two_collections_by_turns_are_recorded_in_whole_batches(
+    request_: RestoreRequest, scans: Path
+) -> None:
+    other = scans.with_name("other scans")
+    other.mkdir()
+    for number in range(6):
+        folder = (scans, other)[number % 2]
+        assert cv2.imwrite(str(folder / f"{number}.png"), aged_photo(number))
+    restore_inline(replace(request_, collection="one"))
+    restore_inline(replace(request_, collection="two", source=str(other)))
+    _copy_without_times(Path(request_.destination))
+    copied = f"sqlite:///{scans.parent / 'copied.db'}"
+    assert rebuild_catalog(request_.destination, copied)["collections"] == ["one", "two"]
+    assert _batches(copied) == [3, 3]
 
 
 def test_a_moved_archive_is_followed_with_its_reviews(tmp_path: Path, weights: Path) -> None:
@@ -224,6 +268,20 @@ def test_what_cannot_be_read_is_named_and_stops_nothing(tmp_path: Path, weights:
     assert len(found["problems"]) == 4
     assert any("backup" in problem for problem in found["problems"])
     assert any("recipe" in problem for problem in found["problems"])
+
+
+def test_all_problems_are_counted_though_not_all_are_named(
+    tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = small_archive(tmp_path, weights)
+    for path in (Path(request.destination) / "sidecars").rglob("*.json"):
+        path.write_text("{")
+    monkeypatch.setattr(rebuild, "NAMED", 2)
+    found = rebuild_catalog(request.destination, f"sqlite:///{tmp_path / 'new.db'}")
+    assert (found["photos"], len(found["problems"]), found["unnamed"]) == (0, 2, 3)
+    told = CliRunner().invoke(build_app(), ["catalog", "rebuild", request.destination])
+    assert told.exit_code == 3
+    assert "… and 3 more" in told.output.splitlines()
 
 
 def test_a_sidecar_of_the_first_version(tmp_path: Path, weights: Path) -> None:

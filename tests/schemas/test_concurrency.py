@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
 from threading import Barrier
 
+import pytest
 import sqlalchemy as sa
 
-from schemas.errors import TakenOverError
+from schemas import sqlite_files
+from schemas.errors import CatalogUnavailableError, TakenOverError
 from schemas.repository import Catalog
 from schemas.review_records import Decision, QueueFilter
 from schemas.rules import FlagRuleRecord
@@ -118,3 +124,17 @@ def test_runs_reviewers_and_a_new_threshold_at_once(catalog: Catalog) -> None:
             one.result()
     assert_true(catalog)
     assert catalog.verify_audit().problem is None
+
+
+def test_who_holds_the_lock_of_a_file_is_told_of(
+    tmp_path: Path, new_catalog: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As an open transaction in a database browser: neither server nor disk is to be looked at."""
+    path = Path(shutil.copy(new_catalog, tmp_path / "catalog.db"))
+    monkeypatch.setattr(sqlite_files, "BUSY_SECONDS", 0)
+    with Catalog.open(f"sqlite:///{path}") as catalog, closing(sqlite3.connect(path)) as browser:
+        browser.execute("BEGIN IMMEDIATE")
+        with pytest.raises(CatalogUnavailableError, match=r"is locked\. Another program is writing to it"):
+            catalog.collection_id("plates")
+        browser.rollback()
+        assert catalog.collection_id("plates") == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from schemas import rules
 from schemas.errors import CatalogUseError
 from schemas.records import OutcomeRecord, PendingItem
 from schemas.repository import Catalog
@@ -95,6 +96,17 @@ def test_calibrating_changes_nothing(archive: Archive) -> None:
     assert catalog.calibrate([rule(0.1)], collection=archive.name)[1][0].photos == 8
     assert catalog.flagged() == before
     assert catalog.flag_rules() == []
+
+
+def test_two_rules_for_one_flag_are_refused(archive: Archive) -> None:
+    """Both would raise it on the same photo, and only the later would be in force."""
+    catalog = archive.catalog
+    before = catalog.flagged()
+    with pytest.raises(CatalogUseError, match="several rules for mask-share"):
+        catalog.reflag([rule(0.1), rule(0.5), rule(1, "oddity", "oddness")])
+    with pytest.raises(CatalogUseError, match="several rules for mask-share"):
+        rules.reflag(catalog.engine, [rule(0.1), rule(0.5)])
+    assert (catalog.flagged(), catalog.flag_rules()) == (before, [])
 
 
 def test_senseless_rules_are_refused(catalog: Catalog) -> None:

@@ -23,8 +23,8 @@ KEPT_AND_COUNTED = {
         "WHERE state IN ('done', 'skipped', 'quarantined', 'failed') GROUP BY run_id, state",
     ),
     "tally": (
-        "SELECT run_id, code, severity, decision, photos FROM tally WHERE photos <> 0",
-        "SELECT run_id, code, severity, decision, COUNT(*) FROM queue_entry "
+        "SELECT run_id, code, severity, decision, photos, lowest, highest FROM tally WHERE photos <> 0",
+        "SELECT run_id, code, severity, decision, COUNT(*), MIN(value), MAX(value) FROM queue_entry "
         "GROUP BY run_id, code, severity, decision",
     ),
     "collection.photos": (
@@ -76,6 +76,35 @@ def test_every_kind_of_write_keeps_the_counts(catalog: Catalog) -> None:
     row = next(row for row in catalog.review_queue(QueueFilter(decision=None)).rows if row.last_review)
     catalog.undo(row.last_review or 0, "ada")
     assert_true(catalog)
+
+
+def test_the_span_of_values_is_that_of_what_counts(catalog: Catalog) -> None:
+    archive = Archive(catalog)
+    values = {"a.tif": 0.3, "b.tif": 0.5, "c.tif": 0.9, "d.tif": 0.4}
+
+    def verdict(item: PendingItem) -> OutcomeRecord:
+        return done(item, flags=(flag("mask-share", values[item.key]),))
+
+    def span() -> tuple[object, ...]:
+        assert_true(catalog)
+        (row,) = catalog.stats("flag")
+        return row["open"], row["closed"], row["lowest"], row["highest"]
+
+    archive.run([photo(key) for key in values], verdict)
+    assert span() == (4, 0, 0.3, 0.9)
+    # Better scans of the worst and the best take their places: nothing is to be flagged there.
+    archive.run([photo("a.tif", "again"), photo("b.tif"), photo("c.tif", "again"), photo("d.tif")], done)
+    assert span() == (2, 0, 0.4, 0.5)
+    rows = {row.key: row for row in catalog.review_queue().rows}
+    reviews = {}
+    for key, spans in (("b.tif", (1, 1, 0.4, 0.5)), ("d.tif", (0, 2, 0.4, 0.5))):
+        row = rows[key]
+        decided = catalog.decide(row.item_id, Decision.APPROVE, "", "ada", row.output_sha256, None)
+        reviews[key] = decided.review_id
+        assert span() == spans
+    # Where nothing is left, what was there says nothing of what comes back.
+    catalog.undo(reviews["b.tif"], "ada")
+    assert span() == (1, 1, 0.4, 0.5)
 
 
 def _at_once(jobs: list[Callable[[], object]]) -> list[object]:

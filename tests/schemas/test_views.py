@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from schemas.exports.approval import objection
 from schemas.records import EventRecord, EventType, OutcomeRecord, PendingItem
 from schemas.repository import Catalog
 from schemas.review_records import Decision, QueueFilter
-from tests.schemas.archive import Archive, failed, full, photo, refused
+from tests.schemas.archive import Archive, digest, failed, full, photo, refused
 
 PAGE = Path(__file__).parents[2] / "docs" / "catalog.md"
 EXAMPLES = re.findall(r"```sql\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
@@ -59,6 +60,22 @@ def test_a_photo_that_several_approved_is_published_once(archive: Archive) -> No
     with archive.catalog.engine.connect() as connection:
         rows = connection.execute(sa.text(example)).all()
     assert [(one.key, one.reviewer) for one in rows] == [(row.key, "ben")]
+
+
+def test_the_publication_list_has_what_an_export_for_publication_would_take(archive: Archive) -> None:
+    """Photos that needed nothing too: approved by their scan's digest, they have no restored file."""
+    catalog = archive.catalog
+    archive.run([photo("s.tif"), photo("t.tif")], lambda item: OutcomeRecord(item.work_item_id, "skipped"))
+    rows = {row.key: row for row in catalog.review_queue(QueueFilter(flagged_only=False)).rows}
+    row = rows["s.tif"]
+    catalog.decide(row.item_id, Decision.APPROVE, "", "ada", row.output_sha256, None)
+    (example,) = (one for one in EXAMPLES if "reviewer" in one)
+    with catalog.engine.connect() as connection:
+        listed = {row.key: row.approved_sha256 for row in connection.execute(sa.text(example))}
+    approved = [dossier for dossier in catalog.dossiers(limit=100) if objection(dossier) is None]
+    assert listed.keys() == {dossier["key"] for dossier in approved}
+    assert len(listed) == 2
+    assert listed["s.tif"] == digest("s.tif")
 
 
 def test_the_page_names_every_view(archive: Archive) -> None:
