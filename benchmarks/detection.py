@@ -6,8 +6,8 @@
 The data folder holds old/, annotated/, clean/ and defects/. *annotated* are the photographs of the validation half
 whose damage was marked by hand, *moderate* and *heavy* those that no training saw with damage of the synthesis on
 0.3–2 % and 2–20 % of the picture besides their own, which counts as false alarm; *losses* have corners, holes and
-patches of 0.5–15 % that are gone; *sound* are modern ones. The pictures of damage are those that training draws from. *In print* the dots of a book plate lie over the picture
-with its damage, *print* has the damage over the dots.
+patches of 0.5–15 % that are gone; *sound* are modern ones. *In print* the dots of a book plate lie over the picture
+with its damage, *print* has the damage over the dots. The pictures of damage are those that training draws from.
 """
 
 from __future__ import annotations

@@ -68,15 +68,15 @@ class RestoreSettings:
 
     tile: int = 768
     halo: int = 96
-    seed_probability: float = 0.8
-    grow_probability: float = 0.7
-    line_probability: float = 0.98
-    broad_probability: float = 0.45
+    seed_probability: float = 0.775
+    grow_probability: float = 0.75
+    line_probability: float = 0.99
+    broad_probability: float = 0.55
     broad_radius: int = 9
-    suspected_probability: float = 0.965
-    sparse_share: float = 4.3e-5
-    dense_share: float = 0.002
-    dense_probability: float = 0.31
+    suspected_probability: float = 0.981
+    sparse_share: float = 2e-5
+    dense_share: float = 0.0008
+    dense_probability: float = 0.43
     least_defect: int = 3
     dilation: int = 1
     codec_cancelling: float = 0.0
