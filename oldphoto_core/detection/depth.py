@@ -5,6 +5,8 @@ Taken on every n-th pixel, so that a scan of any size costs the same; a place is
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 
@@ -40,7 +42,9 @@ class DepthMeter:
         if self._mask.all():
             return 1.0
         distance = cv2.distanceTransform(self._mask.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-        return min(1.0, float(distance.max()) * self._step / self._longer)
+        # The last bit of what OpenCV says varies from call to call; the square of a distance between pixels does not.
+        exact = math.sqrt(round(float(distance.max()) ** 2))
+        return min(1.0, exact * self._step / self._longer)
 
 
 def fill_depth(mask: Mask) -> float:
