@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -12,7 +10,15 @@ from oldphoto_core.detection.masks import count_components, dilated, is_flock
 from oldphoto_core.raster import MemoryRaster
 from oldphoto_core.settings import RestoreSettings
 
-SETTINGS = RestoreSettings(seed_probability=0.8, grow_probability=0.5, least_defect=3, dense_probability=1.0)
+SETTINGS = RestoreSettings(
+    seed_probability=0.8,
+    grow_probability=0.5,
+    line_probability=0.98,
+    broad_probability=0.45,
+    broad_radius=9,
+    least_defect=3,
+    dense_probability=1.0,
+)
 """With the same thresholds for every photo; `test_prior` is about their change."""
 
 
@@ -160,12 +166,12 @@ def _corner(probability: float, side: int, height: int = 120, width: int = 100) 
 )
 def test_a_broad_region_may_be_less_likely(probability: float, side: int, reduction: int, kept: bool) -> None:
     """In a corner a square holds a disc whose radius is its side: it goes on beyond the border."""
-    photo, settings = _corner(probability, side), replace(SETTINGS, broad_probability=0.45, broad_radius=9)
+    photo = _corner(probability, side)
     masks = []
     for band_pixels in (1, 100 * 13, photo.size):
         mask = np.empty(photo.shape, bool)
         facts = hysteresis_into(
-            MemoryRaster(photo), MemoryRaster(mask), settings, reduction=reduction, band_pixels=band_pixels
+            MemoryRaster(photo), MemoryRaster(mask), SETTINGS, reduction=reduction, band_pixels=band_pixels
         )
         assert (facts.components, facts.masked) == ((1, side**2) if kept else (0, 0))
         masks.append(mask)
@@ -176,8 +182,7 @@ def test_a_sure_mark_in_a_broad_region_is_part_of_it() -> None:
     photo = _corner(0.6, 30)
     photo[100, 90:93] = photo[10, 10:13] = 0.9
     mask = np.empty(photo.shape, bool)
-    settings = replace(SETTINGS, broad_probability=0.45, broad_radius=9)
-    assert hysteresis_into(MemoryRaster(photo), MemoryRaster(mask), settings).components == 2
+    assert hysteresis_into(MemoryRaster(photo), MemoryRaster(mask), SETTINGS).components == 2
     assert mask.sum() == 30**2 + 3
 
 
