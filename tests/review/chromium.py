@@ -98,3 +98,12 @@ def open_editor(page: Page, item: int) -> tuple[float, float]:
     page.wait_for_selector("[data-mask-page][data-ready=yes]")
     page.wait_for_selector("[data-busy]", state="hidden")
     return middle(page, "[data-ink]")
+
+
+def sent_strokes(page: Page) -> list[dict[str, Any]]:
+    """Save the mask and return the strokes that were sent."""
+    with page.expect_request("**/mask") as sent:
+        page.get_by_role("button", name="Save and redo").click()
+    page.wait_for_url(lambda url: not url.endswith("/mask"))
+    strokes: list[dict[str, Any]] = sent.value.post_data_json["strokes"]
+    return strokes

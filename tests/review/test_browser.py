@@ -18,7 +18,7 @@ from PIL import Image
 from schemas.repository import Catalog
 from schemas.review_records import Standing
 from tests.review.archive import COLLECTION, item_of
-from tests.review.chromium import drag, middle, open_editor, open_photo, tab
+from tests.review.chromium import drag, middle, open_editor, open_photo, sent_strokes, tab
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Dialog, Page
@@ -178,15 +178,6 @@ def test_marked_photos_are_rejected_with_a_reason_and_never_by_enter(
         page.wait_for_function("document.querySelectorAll('[data-mark]:checked').length === 0")
     found = [catalog.reviews(item)[0] for item in marked]
     assert [(one.decision.value, one.reason) for one in found] == [("reject", "Both blurred")] * 2
-
-
-def sent_strokes(page: Page) -> list[dict[str, Any]]:
-    """Save the mask and return the strokes that were sent."""
-    with page.expect_request("**/mask") as sent:
-        page.get_by_role("button", name="Save and redo").click()
-    page.wait_for_url(lambda url: not url.endswith("/mask"))
-    strokes: list[dict[str, Any]] = sent.value.post_data_json["strokes"]
-    return strokes
 
 
 def test_what_was_drawn_is_not_lost_by_leaving(browser: Browser, address: str, catalog: Catalog) -> None:

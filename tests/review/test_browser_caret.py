@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from schemas.repository import Catalog
 from tests.review.archive import item_of
-from tests.review.chromium import open_editor, tab
+from tests.review.chromium import open_editor, sent_strokes, tab
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -27,14 +27,6 @@ def press(page: Page, *keys: str) -> None:
         page.keyboard.press(key)
 
 
-def sent(page: Page) -> list[dict[str, Any]]:
-    with page.expect_request("**/mask") as request:
-        page.get_by_role("button", name="Save and redo").click()
-    page.wait_for_url(lambda url: not url.endswith("/mask"))
-    strokes: list[dict[str, Any]] = request.value.post_data_json["strokes"]
-    return strokes
-
-
 def test_keys_alone_draw_what_a_pointer_draws(browser: Browser, address: str, catalog: Catalog) -> None:
     with tab(browser, address) as page:
         open_editor(page, item_of(catalog, "album/first.png"))
@@ -47,7 +39,7 @@ def test_keys_alone_draw_what_a_pointer_draws(browser: Browser, address: str, ca
         assert "down" in (said.text_content() or "")
         press(page, "e", "ArrowRight", "Escape", "ArrowRight", "Enter", "Enter")
         assert page.url.endswith("/mask"), "Escape put the brush away, and no more"
-        painted, erased, dot = sent(page)
+        painted, erased, dot = sent_strokes(page)
     assert [one["tool"] for one in (painted, erased, dot)] == ["paint", "erase", "erase"]
     step = max(1, painted["size"] / 4)
     start = 150 - 8 * step
@@ -74,5 +66,5 @@ def test_the_brush_stays_on_the_picture_and_the_picture_follows_it(
             }"""
         )
         assert seen, "the ring is in view"
-        (stroke,) = sent(page)
+        (stroke,) = sent_strokes(page)
     assert stroke["points"] == [[0, 0]]
