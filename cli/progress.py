@@ -32,7 +32,7 @@ def progress_bar(*, remaining: bool = True) -> Progress:
 
 @contextmanager
 def training_progress(network: str) -> Iterator[Callable[[Status], None]]:
-    """Yield a callback for the trainer: a bar with the smoothed losses, images a second and the time left."""
+    """Yield a callback for the trainer: a bar with the losses of late, images a second and the time left."""
     with progress_bar(remaining=False) as bar:
         task = bar.add_task(f"training {network}", total=1.0, note="")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
@@ -33,12 +34,12 @@ from oldphoto_core.weights.cards import read_card
 from oldphoto_core.weights.store import can_be_saved, save_weights, start_from
 
 _LOG_EVERY = 20
-"""Steps between two points of the curves: reading a loss off a GPU stops it."""
+"""Steps between two points of the curves, each the mean of these: reading a loss off a GPU stops it."""
 
 
 @dataclass(frozen=True)
 class Status:
-    """How a run stands: ``share`` done in [0, 1], smoothed losses, throughput, and the time it still needs."""
+    """How a run stands: ``share`` done in [0, 1], losses of late, throughput, and the time it still needs."""
 
     step: int
     share: float
@@ -90,7 +91,7 @@ class Trainer:
         self.step = 0
         self.seconds_before = 0.0
         self.started = time.monotonic()
-        self.smoothed: dict[str, float] = {}
+        self._recent: dict[str, list[torch.Tensor]] = defaultdict(list)
         self.curves = Curves(settings.out.with_suffix(".csv"), settings.tensorboard)
         self._logged = (self.step, self.started)
         self.checkpoint_path = settings.out.with_suffix(".checkpoint.pt")
@@ -134,9 +135,10 @@ class Trainer:
         try:
             with held_back() as asked:
                 while self.progress < 1.0 and self.step != until:
-                    losses = self._train_step(next(source))
+                    for name, value in self._train_step(next(source)).items():
+                        self._recent[name].append(value.detach())
                     if self.step % _LOG_EVERY == 0:
-                        self._log(losses, report)
+                        self._log(report)
                     if asked():
                         raise KeyboardInterrupt
                     if time.monotonic() - last_saved > self.settings.checkpoint_seconds:
@@ -247,21 +249,18 @@ class Trainer:
             "Resume from the checkpoint with a smaller --learning-rate."
         )
 
-    def _log(self, losses: Losses, report: Report | None) -> None:
-        latest = {name: value.item() for name, value in losses.items()}
-        if not math.isfinite(latest["total"]):
-            raise self._diverged(f"The loss is {latest['total']}")
-        for name, value in latest.items():
-            self.smoothed[name] = 0.9 * self.smoothed.get(name, value) + 0.1 * value
+    def _log(self, report: Report | None) -> None:
+        means = {name: torch.stack(values).mean().item() for name, values in self._recent.items()}
+        self._recent.clear()
+        if not math.isfinite(means["total"]):
+            raise self._diverged(f"The loss is {means['total']}")
         now, (step, then) = time.monotonic(), self._logged
         speed = (self.step - step) * self.settings.batch / max(1e-9, now - then)
         self._logged = (self.step, now)
-        self.curves.add(
-            self.step, {"seconds": self.seconds, "learning rate": self._learning_rate(), **latest}
-        )
+        self.curves.add(self.step, {"seconds": self.seconds, "learning rate": self._learning_rate(), **means})
         if report:
             left = self.seconds * (1 - self.progress) / max(1e-9, self.progress)
-            report(Status(self.step, self.progress, dict(self.smoothed), speed, left))
+            report(Status(self.step, self.progress, means, speed, left))
 
     def _resume(self) -> None:
         try:

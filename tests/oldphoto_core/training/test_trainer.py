@@ -305,6 +305,24 @@ def test_an_average_that_half_precision_cannot_hold_replaces_no_checkpoint(train
     assert {path.name: path.read_bytes() for path in settings.out.parent.iterdir()} == before
 
 
+def test_a_point_of_the_curves_is_the_mean_of_the_steps_since_the_one_before(
+    training_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = _settings("vae-clean", training_data, 40, batch=1, crop=32)
+    trainer, totals, said = Trainer(settings), list[float](), list[float]()
+    step = trainer._train_step
+
+    def noted(batch: Any) -> Any:
+        losses = step(batch)
+        totals.append(losses["total"].item())
+        return losses
+
+    monkeypatch.setattr(trainer, "_train_step", noted)
+    trainer.run(lambda status: said.append(status.losses["total"]))
+    assert said == pytest.approx([sum(totals[:20]) / 20, sum(totals[20:]) / 20])
+    assert trainer.curves.thinned()["total"] == pytest.approx(said, abs=1e-4)
+
+
 def test_curves_are_those_of_this_training(training_data: Path) -> None:
     settings = _settings("vae-clean", training_data, 60, batch=1, crop=32)
     first = Trainer(settings)
