@@ -18,7 +18,15 @@ import typer
 from cli.exit_codes import EXIT_INCOMPLETE
 from cli.export import TableForm, export_tables, user_name
 from cli.formats import Format, chosen_format
-from cli.options import CatalogOption, CollectionOption, FormatOption, JsonOption, catalog_url, storable
+from cli.options import (
+    CatalogOfDestinationOption,
+    CatalogOption,
+    CollectionOption,
+    FormatOption,
+    JsonOption,
+    catalog_url,
+    storable,
+)
 from oldphoto_core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -153,7 +161,7 @@ def rebuild(
     destination: Annotated[
         str, typer.Argument(metavar="DESTINATION", help="Folder or s3://bucket/prefix with sidecars.")
     ],
-    catalog: CatalogOption = None,
+    catalog: CatalogOfDestinationOption = None,
     verify: Annotated[
         bool, typer.Option("--verify/--no-verify", help="Read every file and compare its digest.")
     ] = False,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer.main
 from typer.testing import CliRunner, Result
 
 from cli.main import build_app
@@ -237,6 +238,13 @@ def test_show_prints_a_tree(destination: Path) -> None:
         "faces (1)",
     ):
         assert word in result.stdout, word
+
+
+def test_rebuild_says_which_catalog_it_takes_where_none_is_named() -> None:
+    """The one beside the sidecars; the other commands take the one in the current folder."""
+    named = typer.main.get_command(build_app()).commands["catalog"].commands["rebuild"].params  # type: ignore[attr-defined]
+    (catalog,) = [one for one in named if one.name == "catalog"]
+    assert catalog.help == "Default: catalog.db in DESTINATION."
 
 
 def test_a_catalog_of_an_older_version_is_upgraded_without_restoring_anything(destination: Path) -> None:
