@@ -169,7 +169,11 @@ class AnnotatedSamples:
         paths = [p for p in self.photos.paths if p.stem in marked]
         self.items = [_marked(folder, p.stem, self.photos.read(p)) for p in paths]
         if not self.items:
-            raise UsageError(f"{folder} holds no masks for the training photographs beside it.")
+            raise UsageError(
+                f"{folder} holds no masks for training photographs in {data / 'old'}. The detector learns from marks "
+                "made by hand as well: add NAME_mask.png (255 = damage) there for some dozen NAME.jpg, of which half "
+                "are kept for measuring."
+            )
         self.damaged = [item for item in self.items if item[1].any()]
         self.size = size
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import cv2
@@ -131,6 +132,12 @@ def test_a_screen_changes_pictures_and_not_what_is_taught(
 
 def _roughness(picture: np.ndarray) -> float:
     return float(np.abs(np.diff(picture.astype(int), axis=1)).mean())
+
+
+def test_without_masks_the_message_says_what_the_detector_needs(training_data: Path) -> None:
+    shutil.rmtree(training_data / "annotated")
+    with pytest.raises(UsageError, match=r"add NAME_mask\.png \(255 = damage\)"):
+        AnnotatedSamples(training_data, 64)
 
 
 def test_undamaged_annotated_photographs_alone_can_be_learnt_from(training_data: Path) -> None:
