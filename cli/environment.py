@@ -2,7 +2,7 @@
 
 Prefect reads its settings at import, talks to its makers' server by default, and fills a terminal with messages
 that mean nothing to the person who started a restoration. Every value here is only a default: what the user
-has set stays. (`actors.ray_engine` does the same for Ray.)
+has set stays. (`actors.ray_session` does the same for Ray.)
 """
 
 from __future__ import annotations

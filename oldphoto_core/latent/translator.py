@@ -83,7 +83,7 @@ class LatentTranslator:
         return Grid(height, width, tile or self.settings.tile, self.settings.halo, MULTIPLE, border=MULTIPLE)
 
     def translate(self, unit: NDArray[np.float32], mask: Mask) -> NDArray[np.float32]:
-        """Return the restored photo, ``H×W×3`` in [0, 1] (not clipped), of ``unit`` and its damage mask."""
+        """Return the restored photo, ``H×W×3`` in [0, 1] (not clipped), of ``unit`` and its defect mask."""
         result = np.empty_like(unit)
         grid = self.grid(*mask.shape)
         for top, left, block in self.patches(MemoryRaster(unit), MemoryRaster(mask), grid, grid.windows()):

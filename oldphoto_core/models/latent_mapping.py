@@ -19,7 +19,7 @@ from oldphoto_core.models.partial_nonlocal import PartialNonlocal
 
 
 class LatentMapping(nn.Module):
-    """T: ``z_x`` and the damage mask to ``z_y``.
+    """T: ``z_x`` and the defect mask to ``z_y``.
 
     Args:
         latent: channels of the latents.
