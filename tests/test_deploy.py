@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import tomllib
+from inspect import signature
 from pathlib import Path
 
 import yaml
@@ -11,6 +13,7 @@ import yaml
 ROOT = Path(__file__).parents[1]
 DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text(encoding="utf-8")
 COMPOSE = (ROOT / "deploy" / "compose.yaml").read_text(encoding="utf-8")
+DEPLOYMENTS = yaml.safe_load((ROOT / "deploy" / "prefect.yaml").read_text(encoding="utf-8"))["deployments"]
 
 
 def test_the_image_has_every_package() -> None:
@@ -41,3 +44,13 @@ def test_the_worker_finds_the_catalog_and_tells_nobody_its_password() -> None:
     # What compose does not read, it does not unescape either: in a shell `$$` is a process id.
     written_out = "".join(line for line in COMPOSE.splitlines() if line.startswith("#"))
     assert "$" not in written_out
+
+
+def test_what_prefect_can_schedule_is_deployed_with_parameters_that_it_has() -> None:
+    deployed = set()
+    for one in DEPLOYMENTS:
+        path, _, name = one["entrypoint"].partition(":")
+        flow = getattr(importlib.import_module(path.removesuffix(".py").replace("/", ".")), name)
+        assert one["parameters"].keys() <= signature(flow.fn).parameters.keys()
+        deployed.add(flow.name)
+    assert deployed == {"restore-archive", "verify-fixity", "publish"}
