@@ -97,7 +97,7 @@ def export(
     if as_json:
         typer.echo(json.dumps(summary))
     else:
-        print_summary(summary)
+        print_summary(summary, all_or_nothing=request.all_or_nothing)
     if not summary["written"] or summary["unavailable"]:
         raise typer.Exit(EXIT_INCOMPLETE)
 
@@ -152,21 +152,29 @@ def export_tables(url: str, form: str, destination: Path, *, as_json: bool, ever
             typer.echo(f"{file.path}  {file.rows:,} rows")
 
 
-def print_summary(summary: PackageSummary) -> None:
-    """Print what was written, what was left out of it and why, or who was refused and what to do."""
+def print_summary(summary: PackageSummary, *, all_or_nothing: bool) -> None:
+    """Print what was written, what was left out of it and why, or who was refused and what to do.
+
+    ``all_or_nothing`` says that one photo which is not approved kept back all others.
+    """
     from cli.formats import printable
 
-    what = "left out" if summary["written"] else "not approved"
+    held_back = all_or_nothing and summary["left_out"] > summary["unavailable"]
+    what = "not approved" if held_back else "left out"
     for one in summary["refused"][:_SHOWN]:
         typer.echo(printable(f"{what}: {one['key']} [{one['collection']}]: {one['reason']}"))
     if summary["left_out"] > _SHOWN:
         typer.echo(f"… and {summary['left_out'] - _SHOWN:,} more")
     if not summary["written"]:
-        typer.echo(
-            f"Nothing was written: {summary['left_out']:,} photos are not approved. Decide on those that were "
-            "restored (oldphoto review), see to the others (oldphoto show KEY), or leave them all out with "
-            "--approved-only."
-        )
+        because = "there is no photo."
+        if held_back:
+            because = (
+                f"{summary['left_out']:,} photos are not approved. Decide on those that were restored (oldphoto "
+                "review), see to the others (oldphoto show KEY), or leave them all out with --approved-only."
+            )
+        elif summary["left_out"]:
+            because = f"all {summary['left_out']:,} photos were left out."
+        typer.echo(f"Nothing was written: {because}")
         return
     left = f", {summary['left_out']:,} left out" if summary["left_out"] else ""
     typer.echo(f"{summary['photos']:,} photos, {summary['files']:,} files in {summary['destination']}{left}")

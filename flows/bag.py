@@ -98,8 +98,7 @@ class BagPackage:
         try:
             # The library hashes what lies on disk, not what was meant to be written.
             bagit.make_bag(str(self.folder.resolve()), info, checksums=["sha256", "sha512"])
-            if self.files:
-                bagit.Bag(str(self.folder)).validate(completeness_only=True)
+            bagit.Bag(str(self.folder)).validate(completeness_only=True)
         except (OSError, bagit.BagError) as error:
             raise StorageError(
                 f"The bag cannot be finished: {error}. See to the disk and export again."

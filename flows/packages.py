@@ -4,7 +4,7 @@ For publication everything must be approved (`schemas.exports.approval`), and st
 written; otherwise nothing is written and the photos are named. Photos are taken from the catalog a page at a time,
 files are streamed and compared with their recorded digests on the way; nothing that exists is overwritten. A photo
 that has no result to show, or a file of which is missing, is left out and named; a package holds photos whole, and
-is there whole or not at all.
+is there whole or not at all. One of no photo is not written: a bag of nothing is none that programs accept.
 """
 
 from __future__ import annotations
@@ -151,6 +151,8 @@ def export_photos(catalog: Catalog, request: PackageRequest) -> PackageSummary:
     except _NotApprovedError as error:
         judged.refuse(error.dossier, error.reason)
         return _summary(request, judged, photos=0, files=0, written=False)
+    except _NoPhotoError as error:
+        return error.summary
     if request.publishing:
         catalog.record_publication(request.actor, request.form, str(request.destination), summary["photos"])
     return summary
@@ -164,8 +166,19 @@ class _NotApprovedError(Exception):
         self.dossier, self.reason = dossier, reason
 
 
+class _NoPhotoError(Exception):
+    """Ends an export that has no photo, so that nothing of it is left."""
+
+    def __init__(self, summary: PackageSummary) -> None:
+        super().__init__(summary)
+        self.summary = summary
+
+
 def _written(catalog: Catalog, request: PackageRequest) -> PackageSummary:
-    """Write the package. Raises _NotApprovedError where a photo keeps back all others."""
+    """Write the package.
+
+    Raises _NotApprovedError where a photo keeps back all others, _NoPhotoError where all were left out.
+    """
     judged = _Judged()
     total, photos, unavailable = catalog.photo_count(request.collection), 0, 0
     with under_construction(request.destination) as folder:
@@ -182,6 +195,10 @@ def _written(catalog: Catalog, request: PackageRequest) -> PackageSummary:
                 judged.refuse(dossier, reason)
                 unavailable += refusal is None
             listener().progress(Progress("export", photos + judged.count, total, dossier["key"]))
+        if not photos:
+            raise _NoPhotoError(
+                _summary(request, judged, photos=0, files=0, written=False, unavailable=unavailable)
+            )
         package.finish()
     return _summary(
         request, judged, photos=photos, files=package.files, written=True, unavailable=unavailable

@@ -36,8 +36,8 @@ def publish(
         base_url: where a IIIF tree will be published, for example ``https://archive.example/iiif``.
 
     Raises:
-        UsageError: the request is impossible, no catalog is named, or photos are not approved; the message names
-            the first.
+        UsageError: the request is impossible, no catalog is named, photos are not approved, or none is left to
+            publish; the message names the first.
     """
     request = PackageRequest(
         form,
@@ -52,13 +52,27 @@ def publish(
     with Catalog.open(known_catalog_url(catalog), create=False) as opened:
         summary = task(name="export", cache_policy=NO_CACHE)(export_photos)(opened, request)
     if not summary["written"]:
-        first = ", ".join(one["key"] for one in summary["refused"][:10])
-        raise UsageError(
-            f"{summary['left_out']} photos are not approved, so nothing was published: {first} … "
-            "Decide on them at the review desk, see to those that were not restored, or set approved_only."
-        )
+        raise UsageError(_told(summary, request))
     if summary["unavailable"]:
         get_run_logger().warning(
             "%d photos could not be exported: %s", summary["unavailable"], summary["refused"][:10]
         )
     return summary
+
+
+def _told(summary: PackageSummary, request: PackageRequest) -> str:
+    """Return why nothing was published, and the remedy."""
+    named, left_out = summary["refused"][:10], summary["left_out"]
+    if not left_out:
+        return "There is no photo, so nothing was published. Name another collection, or none."
+    if request.all_or_nothing and left_out > summary["unavailable"]:
+        first = ", ".join(one["key"] for one in named)
+        return (
+            f"{left_out} photos are not approved, so nothing was published: {first} … Decide on them at the review "
+            "desk, see to those that were not restored, or set approved_only."
+        )
+    first = ", ".join(f"{one['key']} ({one['reason']})" for one in named)
+    return (
+        f"None of {left_out} photos could be published: {first} … Decide on them at the review desk, see to those "
+        "that were not restored or of which files are missing."
+    )

@@ -170,6 +170,16 @@ def test_publishing_what_is_not_approved_is_refused(destination: Path, tmp_path:
     assert not (tmp_path / "bag").exists()
 
 
+def test_an_export_that_leaves_all_out_says_that_nothing_was_written(
+    destination: Path, tmp_path: Path
+) -> None:
+    result = oldphoto(destination, "export", "bag", tmp_path / "bag", "--approved-only")
+    assert result.exit_code == 3
+    assert "left out: a.tif" in result.stdout
+    assert "Nothing was written: all 4 photos were left out." in result.stdout
+    assert not (tmp_path / "bag").exists()
+
+
 def test_photos_that_cannot_be_exported_are_named(destination: Path, tmp_path: Path) -> None:
     result = oldphoto(destination, "export", "bag", tmp_path / "bag")
     assert result.exit_code == 3

@@ -91,6 +91,8 @@ def test_the_flows_do_the_same_under_prefect(
     assert (checked["photos"], checked["problems"]) == (7, [])
     with pytest.raises(UsageError, match="not approved"):
         publish(catalog=url, destination=str(tmp_path / "all"))
+    with pytest.raises(UsageError, match=r"None of 7 photos .*\(nobody has decided on it\)"):
+        publish(catalog=url, destination=str(tmp_path / "all"), approved_only=True)
     approve(archive)
     done = publish(destination=str(tmp_path / "bag"), approved_only=True)
     assert (done["photos"], done["left_out"]) == (5, 2)

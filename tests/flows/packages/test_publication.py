@@ -32,8 +32,19 @@ def test_publishing_refuses_what_nobody_approved(archive: Catalog, tmp_path: Pat
 def test_a_rejected_photo_is_not_published(archive: Catalog, tmp_path: Path) -> None:
     row = archive.review_queue(EVERYTHING).rows[0]
     archive.decide(row.item_id, Decision.REJECT, "", "ada", row.output_sha256, row.last_review)
+    approve(archive, limit=1)
     found = export(archive, tmp_path / "bag", "bag", approved_only=True)
-    assert (found["written"], found["photos"], found["left_out"]) == (True, 0, 7)
+    assert (found["written"], found["photos"], found["left_out"]) == (True, 1, 6)
+
+
+@pytest.mark.parametrize("form", ["bag", "premis", "iiif"])
+def test_a_package_of_no_photo_is_not_written(archive: Catalog, tmp_path: Path, form: str) -> None:
+    """A bag without a payload is none that other programs accept, and who publishes is told that nothing was."""
+    before = archive.verify_audit().entries
+    found = export(archive, tmp_path / form, form, approved_only=True, base_url="https://archive.example")
+    assert (found["written"], found["photos"], found["left_out"]) == (False, 0, 7)
+    assert list(tmp_path.iterdir()) == []
+    assert archive.verify_audit().entries == before
 
 
 def test_a_wholly_approved_collection_is_published_without_the_others(tmp_path: Path, weights: Path) -> None:
