@@ -109,6 +109,28 @@ def test_dense_dust_is_no_writing() -> None:
     assert letters(pixels, mask > 0) < THRESHOLD
 
 
+def hooks(places: list[tuple[int, int]]) -> float:
+    """Measure a photo with a bent mark, as large as a letter, at each (x, y); all of them are masked."""
+    pixels, mask = photo(), np.zeros((300, 420), np.uint8)
+    for x, y in places:
+        hook = np.array([(x, y), (x, y + 13), (x + 9, y + 13), (x + 9, y + 5)], np.int32)
+        cv2.polylines(pixels, [hook], False, (245, 245, 245), 2)
+        cv2.polylines(mask, [hook], False, 255, 3)
+    return letters(pixels, mask > 0)
+
+
+def test_a_row_among_marks_that_stand_in_none_is_chance() -> None:
+    row = [(120 + 16 * number, 150) for number in range(6)]
+    strewn = [(100 + 45 * number, 150 + down) for number in range(4) for down in (-20, 20)]
+    assert hooks(row) == 6
+    assert hooks(row + strewn) == 0
+
+
+def test_marks_that_line_up_across_and_down_alike_have_no_direction_of_reading() -> None:
+    grid = [(100 + 17 * column, 60 + 21 * row) for row in range(6) for column in range(6)]
+    assert hooks(grid[:-3]) == 0
+
+
 def test_squares_and_rasters_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     """A scan on disk gives the answer of one in memory; a line that crosses squares is not counted twice."""
     monkeypatch.setattr(lettering, "WINDOW", 150)
