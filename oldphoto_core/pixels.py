@@ -96,3 +96,8 @@ def to_unit(pixels: Pixels) -> NDArray[np.float32]:
     """Return ``H×W×3`` ``float32`` in [0, 1]."""
     unit = pixels.astype(np.float32) / np.float32(full_scale(pixels))
     return np.repeat(unit[..., None], 3, axis=2) if unit.ndim == 2 else unit
+
+
+def to_bytes(unit: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Return shares of the full scale, clipped to [0, 1], as ``uint8`` of the same shape."""
+    return np.rint(np.clip(unit, 0, 1) * 255).astype(np.uint8)

@@ -42,7 +42,7 @@ def unit_of_sent(sent: Tensor) -> Tensor:
 
 
 def luminance_of(unit: Tensor) -> Tensor:
-    """Return ``B×1×h×w`` of ``B×3×h×w``, on its device."""
+    """Return ``B×1×h×w`` of ``B×3×h×w`` in any range, in that range and on its device."""
     red, green, blue = (share * unit[:, n : n + 1] for n, share in enumerate(LUMINANCE))
     return red + green + blue
 

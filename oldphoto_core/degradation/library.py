@@ -61,6 +61,12 @@ class DefectLibrary:
         """Return a library that needs no files: every shape is drawn."""
         return cls({})
 
+    @classmethod
+    def of_data(cls, data: Path) -> DefectLibrary:
+        """Return the scanned damage in ``data/defects``; without it everything is drawn, with less variety."""
+        defects = data / "defects"
+        return cls.from_directory(defects) if defects.is_dir() else cls.procedural()
+
     def has(self, kind: str) -> bool:
         """Tell whether there are files of ``kind`` (a film kind, holes, stains or paper)."""
         return kind in self._files

@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oldphoto_core.degradation.recipe import Number
+from oldphoto_core.pixels import LUMINANCE
 
 FloatImage = NDArray[np.float32]
 Params = Mapping[str, Number]
 Operator = Callable[[FloatImage, Params, np.random.Generator], FloatImage]
 
-_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+_LUMA = np.array(LUMINANCE, dtype=np.float32)
 _RESAMPLE_FILTERS = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_AREA)
 
 

@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from oldphoto_core.pixels import to_bytes
+
 Tile = NDArray[np.uint8]
 _GAP = 4
 
@@ -19,8 +21,7 @@ def to_uint8(pixels: NDArray[np.float32] | NDArray[np.uint8] | NDArray[np.bool_]
     elif pixels.dtype == np.uint8:
         out = np.asarray(pixels, dtype=np.uint8)
     else:
-        scaled = np.clip(np.asarray(pixels, dtype=np.float32), 0.0, 1.0) * np.float32(255.0)
-        out = np.rint(scaled).astype(np.uint8)
+        out = to_bytes(np.asarray(pixels, dtype=np.float32))
     return np.repeat(out[..., None], 3, axis=2) if out.ndim == 2 else np.ascontiguousarray(out)
 
 

@@ -11,12 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from oldphoto_core.detection.depth import DepthMeter
-from oldphoto_core.detection.masks import discs, is_broad, is_defect, is_flock, wider_probability
+from oldphoto_core.detection.masks import dilated, discs, is_broad, is_defect, is_flock, wider_probability
 from oldphoto_core.detection.prior import adjusted, suspected_pixels
 from oldphoto_core.detection.regions import BandRegions, Flags, JoinedRegions, Labelled, Labels
 from oldphoto_core.photo import Mask, Probability
@@ -122,12 +121,9 @@ def hysteresis_into(
 def dilate_into(mask: Raster, grown: Raster, pixels: int, *, band_pixels: int = BAND_PIXELS) -> None:
     """Write ``mask`` (``H×W`` bool) grown by a disc of so many pixels."""
     height, width = mask.shape
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * pixels + 1, 2 * pixels + 1))
     for top, bottom in bands(height, width, band_pixels):
         first, last = max(0, top - pixels), min(height, bottom + pixels)
-        part = mask.read(first, 0, last, width)
-        if pixels > 0 and part.any():
-            part = cv2.dilate(part.astype(np.uint8), disc).astype(bool)
+        part = dilated(mask.read(first, 0, last, width), pixels)
         grown.write(top, 0, part[top - first : bottom - first])
 
 

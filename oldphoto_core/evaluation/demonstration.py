@@ -17,6 +17,7 @@ from skimage import data
 from oldphoto_core.degradation.profiles import PROFILES, sample_recipe
 from oldphoto_core.degradation.synthesize import age
 from oldphoto_core.evaluation.metrics import psnr, ssim
+from oldphoto_core.pixels import to_bytes
 
 Photo = NDArray[np.uint8]
 
@@ -98,6 +99,5 @@ def _read(path: Path) -> NDArray[np.float32]:
 
 def _write(path: Path, unit: NDArray[np.float32]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    stored = np.clip(np.rint(unit * 255), 0, 255).astype(np.uint8)
-    if not cv2.imwrite(str(path), stored[..., ::-1]):
+    if not cv2.imwrite(str(path), to_bytes(unit)[..., ::-1]):
         raise OSError(f"{path} could not be written.")

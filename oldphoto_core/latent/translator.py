@@ -126,8 +126,7 @@ class LatentTranslator:
         )
         shape = (len(stacked) // len(generators), *posterior.mean.shape[1:])
         noise = torch.cat([torch.randn(shape, generator=one) for one in generators]).to(posterior.mean)
-        latents = posterior.mean + (0.5 * posterior.log_variance).exp() * noise
-        return self._decoded(latents, damaged if damaged_here else None)
+        return self._decoded(posterior.sample(noise), damaged if damaged_here else None)
 
     @torch.inference_mode()
     def _tiles(self, stacked: Tensor) -> Tensor:

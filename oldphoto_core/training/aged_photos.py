@@ -22,8 +22,9 @@ from oldphoto_core.degradation.profiles import PROFILES, sample_recipe
 from oldphoto_core.degradation.synthesize import age
 from oldphoto_core.errors import UsageError
 from oldphoto_core.latent.overview import overview
+from oldphoto_core.pixels import to_bytes
 from oldphoto_core.raster import MemoryRaster
-from oldphoto_core.training.samples import PhotoFolder
+from oldphoto_core.training.samples import PhotoFolder, read_photo
 from oldphoto_core.training.split import in_validation
 
 SOUND = "sound"
@@ -131,8 +132,7 @@ class Ageing(Generic[Example]):
         recipe = sample_recipe(int(rng.integers(1 << 40)), PROFILES[kind])
         pair = age(photo, recipe, _library)
         toned = any(step.name == "tone" for step in recipe.operations)
-        aged, clean = (np.asarray(np.rint(np.clip(p, 0, 1) * 255), np.uint8) for p in (pair.aged, pair.clean))
-        return self.describe(AgedPhoto(path, aged, clean, kind, toned), rng)
+        return self.describe(AgedPhoto(path, to_bytes(pair.aged), to_bytes(pair.clean), kind, toned), rng)
 
 
 _Job = tuple[Path, int, str | None]
@@ -142,8 +142,7 @@ _library: DefectLibrary | None = None
 
 def _open(data: Path) -> None:
     global _library
-    defects = data / "defects"
-    _library = DefectLibrary.from_directory(defects) if defects.is_dir() else DefectLibrary.procedural()
+    _library = DefectLibrary.of_data(data)
     cv2.setNumThreads(1)
 
 
@@ -162,11 +161,3 @@ def _cut(photo: Photo, rng: np.random.Generator) -> Photo:
     top, left = (int(rng.integers(0, max(1, length - side + 1))) for length in photo.shape[:2])
     part = photo[top : top + side, left : left + side]
     return np.ascontiguousarray(part[:, ::-1] if rng.random() < 0.5 else part)
-
-
-def read_photo(path: Path) -> Photo:
-    """Return a photograph of the training folder, ``h×w×3``. Raises UsageError if it cannot be decoded."""
-    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if picture is None:
-        raise UsageError(f"{path} cannot be decoded. Remove it from the training folder.")
-    return np.ascontiguousarray(picture[..., ::-1], np.uint8)

@@ -26,12 +26,12 @@ from oldphoto_core.latent.overview import overview
 from oldphoto_core.models.autoencoder import Encoder
 from oldphoto_core.models.build import build_autoencoder
 from oldphoto_core.models.latent_domain import LatentDomain, latent_features
+from oldphoto_core.pixels import to_bytes
 from oldphoto_core.raster import MemoryRaster
 from oldphoto_core.settings import Config, check_config
 from oldphoto_core.tensors import to_tensor
-from oldphoto_core.training.aged_photos import read_photo
 from oldphoto_core.training.card import collections, training_photographs
-from oldphoto_core.training.samples import PhotoFolder
+from oldphoto_core.training.samples import PhotoFolder, read_photo
 from oldphoto_core.weights.cards import LICENCE, beside_or_shipped, check_out
 from oldphoto_core.weights.store import load_weights, save_weights
 
@@ -102,12 +102,12 @@ def measure_domain(
 def _photographs(data: Path, old: list[Path], clean: list[Path], seed: int) -> Iterator[NDArray[np.uint8]]:
     """Yield the old photographs, then the clean ones, each aged by its own recipe."""
     yield from (read_photo(path) for path in old)
-    defects = data / "defects"
-    library = DefectLibrary.from_directory(defects) if defects.is_dir() else DefectLibrary.procedural()
+    library = DefectLibrary.of_data(data)
     for number, path in enumerate(clean):
         profile = PROFILES[_AGED_BY[number % len(_AGED_BY)]]
-        aged = age(read_photo(path), sample_recipe(seed * len(clean) + number, profile), library).aged
-        yield np.asarray(np.rint(np.clip(aged, 0, 1) * 255), np.uint8)
+        yield to_bytes(
+            age(read_photo(path), sample_recipe(seed * len(clean) + number, profile), library).aged
+        )
 
 
 @torch.inference_mode()

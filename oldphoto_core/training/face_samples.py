@@ -23,6 +23,7 @@ from oldphoto_core.faces.detect import FaceDetector
 from oldphoto_core.faces.enhance import BOX_IN_CROP
 from oldphoto_core.faces.grey import Box, GreyView
 from oldphoto_core.faces.landmarks import EyeFinder
+from oldphoto_core.pixels import to_bytes
 from oldphoto_core.restore import Restorer, load_restorer
 from oldphoto_core.settings import Config
 from oldphoto_core.training.samples import PhotoFolder, Sample
@@ -63,10 +64,7 @@ class FaceSamples:
     def __init__(self, data: Path, size: int, stage: StageBefore) -> None:
         self.photos = PhotoFolder(data / "faces")
         self.boxes = read_boxes(data / "faces" / "boxes.csv")
-        defects = data / "defects"
-        self.library = (
-            DefectLibrary.from_directory(defects) if defects.is_dir() else DefectLibrary.procedural()
-        )
+        self.library = DefectLibrary.of_data(data)
         self.size, self.stage_share = size, stage.share
         self.restorer = stage.open()
         self._finder = EyeFinder()
@@ -80,14 +78,14 @@ class FaceSamples:
             path, photo = self.photos.draw(rng)
         alignment = _unsteady(placed, rng)
         side = round(self.size * float(np.exp(rng.uniform(np.log(_SMALLEST), 0.0))))
-        small = _bytes(_zoomed(alignment, side).to_crop(photo))
+        small = to_bytes(_zoomed(alignment, side).to_crop(photo))
         profile = PROFILES["seed" if rng.random() < 0.5 else "archive"]
         recipe = sample_recipe(int(rng.integers(2**31)), profile)
-        degraded = _bytes(age(small, recipe, self.library).aged)
+        degraded = to_bytes(age(small, recipe, self.library).aged)
         if self.restorer is not None and rng.random() < self.stage_share:
             degraded = restored_by(self.restorer, degraded)
         enlarged = _enlarged(degraded, self.size)
-        clean = _target(_bytes(alignment.to_crop(photo)), recipe)
+        clean = _target(to_bytes(alignment.to_crop(photo)), recipe)
         return {"aged": enlarged, "clean": retoned(clean, enlarged)}
 
     def _alignment(self, path: Path, photo: NDArray[np.uint8]) -> Alignment | None:
@@ -206,14 +204,10 @@ def _zoomed(alignment: Alignment, side: int) -> Alignment:
 def _target(clean: NDArray[np.uint8], recipe: DegradationRecipe) -> NDArray[np.uint8]:
     """Return the clean face as the recipe wants it: grey where the recipe made the photo grey."""
     grey = tuple(step for step in recipe.operations[:1] if step.name == "grey")
-    return _bytes(age(clean, DegradationRecipe(recipe.seed, recipe.profile, grey)).clean)
+    return to_bytes(age(clean, DegradationRecipe(recipe.seed, recipe.profile, grey)).clean)
 
 
 def _enlarged(face: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     if face.shape[0] == size:
         return face
     return np.asarray(cv2.resize(face, (size, size), interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
-
-
-def _bytes(unit: NDArray[np.float32]) -> NDArray[np.uint8]:
-    return np.clip(np.rint(unit * 255), 0, 255).astype(np.uint8)

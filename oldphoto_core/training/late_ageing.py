@@ -55,10 +55,8 @@ class LateAgeing:
     """
 
     def __init__(self, data: Path, *, side: int, seed: int, device: torch.device) -> None:
-        defects = data / "defects"
-        library = DefectLibrary.from_directory(defects) if defects.is_dir() else DefectLibrary.procedural()
         bank = DamageBank(
-            library,
+            DefectLibrary.of_data(data),
             ARCHIVE_PROFILE,
             per_kind=_LAYERS_PER_KIND,
             side=max(256, side),

@@ -28,10 +28,19 @@ from oldphoto_core.degradation.profiles import (
 )
 from oldphoto_core.degradation.synthesize import age
 from oldphoto_core.errors import UsageError
+from oldphoto_core.pixels import to_bytes
 from oldphoto_core.training.split import held_out_of_wear, in_annotated_validation, in_validation
 from oldphoto_core.training.verdicts import UNCERTAIN, read_verdicts, weights
 
 Sample = dict[str, NDArray[np.uint8]]
+
+
+def read_photo(path: Path) -> NDArray[np.uint8]:
+    """Return a photograph of the training folder, ``H×W×3`` RGB. Raises UsageError if it cannot be decoded."""
+    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise UsageError(f"{path} cannot be decoded. Remove it from the training folder.")
+    return np.ascontiguousarray(picture[..., ::-1], np.uint8)
 
 
 class PhotoFolder:
@@ -48,10 +57,7 @@ class PhotoFolder:
     def read(self, path: Path) -> NDArray[np.uint8]:
         """Return ``H×W×3`` RGB."""
         if path not in self._cache:
-            picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
-            if picture is None:
-                raise UsageError(f"{path} cannot be decoded. Remove it from the training folder.")
-            self._cache[path] = np.ascontiguousarray(picture[..., ::-1])
+            self._cache[path] = read_photo(path)
         return self._cache[path]
 
     def draw(self, rng: np.random.Generator) -> tuple[Path, NDArray[np.uint8]]:
@@ -81,7 +87,7 @@ class AgedSamples:
 
     def __init__(self, data: Path, size: int) -> None:
         self.clean = PhotoFolder(data / "clean")
-        self.library = _library(data)
+        self.library = DefectLibrary.of_data(data)
         self.size = size
 
     def draw(self, rng: np.random.Generator) -> Sample:
@@ -94,8 +100,8 @@ class AgedSamples:
             recipe = replace(recipe, operations=())
         aged = age(patch, recipe, self.library)
         return {
-            "aged": _bytes(aged.aged),
-            "clean": _bytes(aged.clean),
+            "aged": to_bytes(aged.aged),
+            "clean": to_bytes(aged.clean),
             "mask": aged.mask.astype(np.uint8),
             "weight": (~aged.faint).astype(np.uint8),
         }
@@ -126,7 +132,7 @@ class WornSamples:
 
     def __init__(self, data: Path, size: int) -> None:
         self.photos = PhotoFolder(data / "old", held_out_of_wear(data / "annotated"))
-        self.library = _library(data)
+        self.library = DefectLibrary.of_data(data)
         self.size = size
         places = read_verdicts()
         self.looked_at = [(path, places[path.stem]) for path in self.photos.paths if path.stem in places]
@@ -144,7 +150,7 @@ class WornSamples:
             before = screened(before, rng)
         profile = WEAR[rng.choice(len(WEAR), p=[share for _, share in WEAR])][0]
         worn = age(before, sample_recipe(int(rng.integers(2**31)), profile), self.library)
-        after = screened(_bytes(worn.aged), rng) if in_print and damaged_first else _bytes(worn.aged)
+        after = screened(to_bytes(worn.aged), rng) if in_print and damaged_first else to_bytes(worn.aged)
         mask = worn.mask.astype(np.uint8)
         weight = np.where(mask > 0, ~worn.faint, patch["weight"]).astype(np.uint8)
         return {"aged": after, "clean": before, "mask": mask, "weight": weight}
@@ -267,12 +273,12 @@ def _retoned(patch: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.u
     if rng.random() < 0.25:
         values = 1 - values
     values += rng.normal(0, rng.uniform(0, 0.02), patch.shape[:2])[..., None]
-    return _bytes(values)
+    return to_bytes(values)
 
 
 def screened(patch: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     """Return a photograph printed as dots, by a screen of its own."""
-    return _bytes(halftone(patch.astype(np.float32) / np.float32(255), halftone_parameters(rng), rng))
+    return to_bytes(halftone(patch.astype(np.float32) / np.float32(255), halftone_parameters(rng), rng))
 
 
 def _marked(
@@ -290,13 +296,3 @@ def _marked(
             f"{photo.shape[:2]}. Give masks of its size."
         )
     return photo, (mask > 127).astype(np.uint8), weight
-
-
-def _library(data: Path) -> DefectLibrary:
-    """Return the scanned damage; without any the synthesis draws its own: training works, on less variety."""
-    defects = data / "defects"
-    return DefectLibrary.from_directory(defects) if defects.is_dir() else DefectLibrary.procedural()
-
-
-def _bytes(values: NDArray[np.floating]) -> NDArray[np.uint8]:
-    return np.clip(np.rint(values * 255), 0, 255).astype(np.uint8)

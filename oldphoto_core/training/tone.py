@@ -24,9 +24,9 @@ from oldphoto_core.models.build import build_tone_estimator
 from oldphoto_core.models.tone_estimator import ToneEstimator
 from oldphoto_core.raster import MemoryRaster
 from oldphoto_core.settings import Config, check_config
-from oldphoto_core.training.aged_photos import SOUND, AgedPhoto, Ageing, Report, read_photo
+from oldphoto_core.training.aged_photos import SOUND, AgedPhoto, Ageing, Report
 from oldphoto_core.training.estimators import estimator_card, fit
-from oldphoto_core.training.samples import PhotoFolder
+from oldphoto_core.training.samples import PhotoFolder, read_photo
 from oldphoto_core.weights.cards import check_out
 from oldphoto_core.weights.store import save_weights
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from oldphoto_core.degradation.batched.jpeg import compressed
+from oldphoto_core.pixels import LUMINANCE
 
 Params = Mapping[str, Tensor]
 Operator = Callable[[Tensor, Params, torch.Generator], Tensor]
@@ -25,7 +26,7 @@ _RESAMPLE_MODES = ("bilinear", "bicubic", "area")
 
 
 def _luma(pixels: Tensor) -> Tensor:
-    weights = pixels.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
+    weights = pixels.new_tensor(LUMINANCE).view(1, 3, 1, 1)
     return (pixels * weights).sum(dim=1, keepdim=True)
 
 

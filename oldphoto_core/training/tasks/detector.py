@@ -7,6 +7,7 @@ import torch.nn.functional as functional
 from torch import Tensor
 
 from oldphoto_core.models.build import build_detector
+from oldphoto_core.tensors import luminance_of
 from oldphoto_core.training.losses import segmentation
 from oldphoto_core.training.settings import TrainingSettings
 from oldphoto_core.training.stream import Batch
@@ -27,7 +28,7 @@ class DetectorTask(Task):
 
     def losses(self, batch: Batch, *, adversarial: bool) -> Losses:
         """Return eq 15 on the batch's luminance; there is no adversarial term."""
-        logits = self.network(luminance(batch["aged"]))
+        logits = self.network(luminance_of(batch["aged"]))
         weight = without_rims(batch["mask"], batch["weight"])
         target, weight = believed(batch["mask"], weight, logits)
         total = segmentation(
@@ -70,9 +71,3 @@ def without_rims(mask: Tensor, weight: Tensor) -> Tensor:
     People mark with a pixel of margin, the synthesis marks what it changed: where a mark ends is not taught.
     """
     return weight.masked_fill((functional.max_pool2d(mask, 3, stride=1, padding=1) > 0) & (mask == 0), 0.0)
-
-
-def luminance(pictures: Tensor) -> Tensor:
-    """Return Rec. 601 luminance ``B×1×H×W`` of RGB ``B×3×H×W``, in the same range."""
-    red, green, blue = pictures[:, :1], pictures[:, 1:2], pictures[:, 2:]
-    return 0.299 * red + 0.587 * green + 0.114 * blue

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from oldphoto_core.training.tasks.detector import believed, luminance, without_rims
+from oldphoto_core.tensors import luminance_of
+from oldphoto_core.training.tasks.detector import believed, without_rims
 from oldphoto_core.training.verdicts import CONFIRMED, UNCERTAIN
 
 
@@ -35,5 +36,5 @@ def test_the_pixels_that_touch_a_mark_do_not_count() -> None:
 
 def test_luminance_of_grey_is_grey() -> None:
     grey = torch.full((1, 3, 2, 2), 0.25)
-    assert torch.allclose(luminance(grey), grey[:, :1])
-    assert luminance(torch.tensor([[[[1.0]], [[0.0]], [[0.0]]]])).item() == torch.tensor(0.299).item()
+    assert torch.allclose(luminance_of(grey), grey[:, :1])
+    assert luminance_of(torch.tensor([[[[1.0]], [[0.0]], [[0.0]]]])).item() == torch.tensor(0.299).item()
