@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,11 +11,11 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from oldphoto_core.degradation import PROFILES, DefectLibrary, age, sample_recipe
+from oldphoto_core.degradation import DefectLibrary, age
 from oldphoto_core.errors import UsageError
 from oldphoto_core.evaluation.haarpsi import haarpsi
 from oldphoto_core.evaluation.metrics import gmsd, psnr
-from oldphoto_core.evaluation.pairs import Keep, Photo, list_photos, read_photo, to_bytes
+from oldphoto_core.evaluation.pairs import Keep, Photo, check_profile, list_photos, read_photo, recipe_of
 from oldphoto_core.evaluation.report import (
     AGED_FACE,
     ENHANCED_FACE,
@@ -27,6 +26,7 @@ from oldphoto_core.evaluation.report import (
 from oldphoto_core.faces.align import Alignment
 from oldphoto_core.faces.checks import examine
 from oldphoto_core.photo import DefectDetection, Face, Pixels
+from oldphoto_core.pixels import to_bytes
 
 _STAGES = (AGED_FACE, RESTORED_FACE, ENHANCED_FACE)
 _CROP = 256
@@ -93,15 +93,13 @@ def evaluate_faces(
     Raises:
         UsageError: no portraits, or an unknown profile.
     """
-    if profile not in PROFILES:
-        raise UsageError(f"There is no profile {profile!r}. Choose one of {', '.join(sorted(PROFILES))}.")
+    check_profile(profile)
     if not folder.is_dir() or not (paths := list_photos(folder, keep, limit)):
         raise UsageError(f"{folder} holds no portraits to measure on. Name a folder of faces.")
     judged: list[_Judged] = []
     measured: list[dict[str, float]] = []
     for done, path in enumerate(paths, start=1):
-        number = int.from_bytes(hashlib.sha256(f"{seed}/{path.stem}".encode()).digest()[:4], "big")
-        pair = age(_reduced(read_photo(path), side), sample_recipe(number, PROFILES[profile]), library)
+        pair = age(_reduced(read_photo(path), side), recipe_of(path, profile, seed), library)
         seen, found = _restored(path.name, to_bytes(pair.aged), to_bytes(pair.clean), restorer)
         measured.append(found)
         if seen.face is not None:

@@ -11,9 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from oldphoto_core.degradation import PROFILES, DefectLibrary, age, sample_recipe
+from oldphoto_core.degradation import PROFILES, DefectLibrary, DegradationRecipe, age, sample_recipe
 from oldphoto_core.errors import UsageError
 from oldphoto_core.photo import Mask
+from oldphoto_core.pixels import to_bytes
 
 Photo = NDArray[np.uint8]
 Keep = Callable[[str], bool]
@@ -62,6 +63,23 @@ def list_photos(folder: Path, keep: Keep | None = None, limit: int | None = None
     return paths[:limit]
 
 
+def check_profile(name: str) -> None:
+    """Raise :class:`UsageError` unless photographs can be aged by a profile of that name."""
+    if name not in PROFILES:
+        raise UsageError(f"There is no profile {name!r}. Choose one of {', '.join(sorted(PROFILES))}.")
+
+
+def recipe_of(path: Path, profile: str, seed: int) -> DegradationRecipe:
+    """Return the recipe that ages a photograph: ``seed`` and its name decide it, whatever lies beside it."""
+    digest = hashlib.sha256(f"{seed}/{path.stem}".encode()).digest()
+    return sample_recipe(int.from_bytes(digest[:4], "big"), PROFILES[profile])
+
+
+def holds_pairs(directory: Path) -> bool:
+    """Say whether a folder gives ready pairs, and not photographs to be aged."""
+    return (directory / "aged").is_dir() and (directory / "clean").is_dir()
+
+
 def find_pairs(
     directory: Path, *, profile: str, limit: int | None, size: int, seed: int, keep: Keep | None
 ) -> tuple[int, Iterator[Pair]]:
@@ -74,18 +92,16 @@ def find_pairs(
     Raises:
         UsageError: no photographs, or an unknown profile.
     """
-    if profile not in PROFILES:
-        raise UsageError(f"There is no profile {profile!r}. Choose one of {', '.join(sorted(PROFILES))}.")
+    check_profile(profile)
     if not directory.is_dir():
         raise UsageError(
             f"{directory} is not a folder. Name one with clean photographs, or with clean/ and aged/."
         )
-    ready = (directory / "aged").is_dir() and (directory / "clean").is_dir()
     clean = directory / "clean" if (directory / "clean").is_dir() else directory
     paths = list_photos(clean, keep, limit)
     if not paths:
         raise UsageError(f"{clean} holds no photographs to measure on ({', '.join(SUFFIXES)}).")
-    if ready:
+    if holds_pairs(directory):
         return len(paths), _ready_pairs(directory, paths)
     return len(paths), _aged_pairs(paths, damage_library(directory), profile, size, seed)
 
@@ -115,8 +131,7 @@ def _aged_pairs(
     paths: list[Path], library: DefectLibrary, profile: str, size: int, seed: int
 ) -> Iterator[Pair]:
     for path in paths:
-        number = int.from_bytes(hashlib.sha256(f"{seed}/{path.stem}".encode()).digest()[:4], "big")
-        pair = age(middle(read_photo(path), size), sample_recipe(number, PROFILES[profile]), library)
+        pair = age(middle(read_photo(path), size), recipe_of(path, profile, seed), library)
         yield Pair(path.name, to_bytes(pair.aged), to_bytes(pair.clean), pair.mask)
 
 
@@ -132,8 +147,3 @@ def middle(photo: Photo, size: int) -> Photo:
     """Return the middle ``size``×``size`` pixels, or fewer where the photo is smaller."""
     top, left = max(0, (photo.shape[0] - size) // 2), max(0, (photo.shape[1] - size) // 2)
     return np.ascontiguousarray(photo[top : top + size, left : left + size])
-
-
-def to_bytes(picture: NDArray[np.float32]) -> Photo:
-    """Return ``uint8`` of ``float32`` in [0, 1]."""
-    return np.asarray(np.rint(np.clip(picture, 0.0, 1.0) * 255.0), dtype=np.uint8)

@@ -20,7 +20,7 @@ from oldphoto_core.evaluation.baseline import OpenCvChain
 from oldphoto_core.evaluation.haarpsi import haarpsi
 from oldphoto_core.evaluation.methods import Restores, check_names, telea
 from oldphoto_core.evaluation.metrics import DetectionTally, gmsd, psnr, ssim
-from oldphoto_core.evaluation.pairs import Keep, Pair, Photo, find_pairs
+from oldphoto_core.evaluation.pairs import Keep, Pair, Photo, find_pairs, holds_pairs
 from oldphoto_core.evaluation.report import (
     CHAIN,
     INPUT,
@@ -72,7 +72,7 @@ def evaluate_directory(
             another method is.
     """
     check_names(ablations or ())
-    total, pairs = find_pairs(Path(directory), profile=profile, limit=limit, size=size, seed=seed, keep=keep)
+    total, pairs = find_pairs(directory, profile=profile, limit=limit, size=size, seed=seed, keep=keep)
     tally = _Tally()
     for done, pair in enumerate(pairs, start=1):
         compared = _compare(pair, restorer, ablations or {}, tally)
@@ -80,7 +80,7 @@ def evaluate_directory(
             watch(compared, done, total)
     return EvaluationReport(
         directory=str(directory),
-        profile="pairs" if (Path(directory) / "aged").is_dir() else profile,
+        profile="pairs" if holds_pairs(directory) else profile,
         photos=total,
         size=size,
         seed=seed,
@@ -153,8 +153,10 @@ def _run_guided(tally: _Tally, restorer: Restores, pair: Pair) -> None:
 
 def _run_grey(tally: _Tally, restorer: Restores, pair: Pair) -> None:
     """Restore the aged photo without its colours and measure how much colour comes back."""
+    if OURS not in tally.pictures:
+        return
     chroma = tally.grey.setdefault(OURS, [])
-    if len(chroma) >= _GREY_PHOTOS or OURS not in tally.pictures:
+    if len(chroma) >= _GREY_PHOTOS:
         return
     grey = np.asarray(cv2.cvtColor(pair.aged, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
     image = _bytes(restorer.restore(np.repeat(grey[..., None], 3, axis=2)).image).astype(np.int16)

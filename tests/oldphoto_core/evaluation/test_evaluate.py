@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from oldphoto_core.errors import UsageError
+from oldphoto_core.errors import UsageError, WeightsError
 from oldphoto_core.evaluation import (
     ComparedPhoto,
     OpenCvChain,
@@ -67,6 +67,26 @@ def test_colour_in_grey_photographs_is_measured(clean_folder: Path) -> None:
     grey = evaluate_directory(clean_folder, _Tints(), size=48).grey[OURS]
     assert (grey.photos, grey.chroma, grey.worst_chroma) == (3, 3.0, 3.0)
     assert evaluate_directory(clean_folder, _DoesNothing(), size=48).grey[OURS].worst_chroma == 0.0
+
+
+class _Untrained(_DoesNothing):
+    """Has no weights to restore with."""
+
+    def restore(self, pixels: Pixels, *, mask: Mask | None = None) -> RestorationResult:
+        raise WeightsError("The latent translation has no trained weights.")
+
+
+def test_grey_photographs_that_nothing_restored_are_no_figure(clean_folder: Path) -> None:
+    report = evaluate_directory(clean_folder, _Untrained(), size=48)
+    assert report.notes == ("ours: restoring was left out. The latent translation has no trained weights.",)
+    assert report.grey == {}
+    assert "Grey photographs" not in report.to_text()
+
+
+def test_photographs_beside_a_folder_of_aged_ones_are_no_pairs(clean_folder: Path) -> None:
+    (clean_folder / "aged").mkdir()
+    report = evaluate_directory(clean_folder, None, profile="archive", size=48)
+    assert (report.photos, report.profile) == (3, "archive")
 
 
 def test_ablations_stand_beside_ours(scratched_pairs: Path) -> None:
