@@ -21,7 +21,7 @@ def measure_detection(detection: DefectDetection) -> dict[str, float]:
     return {
         "mask_share": detection.coverage,
         "mask_components": float(count_components(mask)),
-        "uncertain_share": np.count_nonzero(undecided) / undecided.size,
+        "uncertain_share": int(np.count_nonzero(undecided)) / undecided.size,
         "fill_depth": fill_depth(mask),
     }
 

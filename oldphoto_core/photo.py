@@ -97,7 +97,7 @@ class DefectDetection:
     @property
     def coverage(self) -> float:
         """Share of the photo that is masked, in [0, 1]."""
-        return np.count_nonzero(self.mask) / self.mask.size if self.mask.size else 0.0
+        return int(np.count_nonzero(self.mask)) / self.mask.size if self.mask.size else 0.0
 
 
 @dataclass(frozen=True)

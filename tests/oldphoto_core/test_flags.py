@@ -13,6 +13,8 @@ from oldphoto_core.errors import UsageError
 from oldphoto_core.flags import RULES, assess, with_thresholds
 from oldphoto_core.measure import ChangeMeter, measure_detection
 from oldphoto_core.photo import DefectDetection, Mask
+from oldphoto_core.settings import RestoreSettings
+from oldphoto_core.steps import is_reason
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
@@ -104,3 +106,12 @@ def test_detection_is_measured() -> None:
     assert measured == pytest.approx(
         {"mask_share": 0.03, "mask_components": 2.0, "uncertain_share": 0.05, "fill_depth": 0.1}
     )
+
+
+def test_what_is_measured_and_decided_are_plain_numbers() -> None:
+    """Whoever calls us writes them as JSON, which has none of NumPy's."""
+    mask = np.eye(6, dtype=bool)
+    detection = DefectDetection(np.full(mask.shape, 0.5, np.float32), mask)
+    assert {type(value) for value in measure_detection(detection).values()} == {float}
+    assert type(detection.coverage) is float
+    assert is_reason(detection.coverage, RestoreSettings()) is True
