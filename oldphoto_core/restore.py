@@ -116,20 +116,17 @@ class Restorer:
         faces: tuple[Face, ...] = ()
         measurements = {**measure_detection(detection), **translation.measurements}
         if translation.needed:
-            tiers = {Tier.CONSERVED: translation.conserved, Tier.RESTORED: translation.restored}
-            looked_at = translation.conserved if fill_only else translation.restored
+            tiers[Tier.CONSERVED] = looked_at = translation.conserved
+            if not fill_only:
+                tiers[Tier.RESTORED] = looked_at = translation.restored
             enhanced, faces, found = self.enhance(pixels, looked_at, refine=made is Tier.ENHANCED)
+            if made is Tier.ENHANCED:
+                tiers[made] = enhanced
             measurements |= found
-            tiers[Tier.ENHANCED] = enhanced
-        kept = (
-            {name: tiers[name] for name in list(Tier)[: list(Tier).index(made) + 1]}
-            if translation.needed
-            else {}
-        )
         return RestorationResult(
-            image=kept[made] if translation.needed else pixels,
+            image=tiers.get(made, pixels),
             tier=made if translation.needed else None,
-            tiers=kept,
+            tiers=tiers,
             defect_probability=detection.probability,
             defect_mask=detection.mask,
             faces=faces,

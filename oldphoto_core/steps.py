@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from itertools import islice
 from typing import NamedTuple
 
@@ -22,6 +21,7 @@ from oldphoto_core.latent.compose import REACH
 from oldphoto_core.latent.doubts import doubts
 from oldphoto_core.latent.fading import Levels, lost_levels
 from oldphoto_core.latent.overview import overview
+from oldphoto_core.latent.passage import Passage
 from oldphoto_core.latent.seams import fade_seams
 from oldphoto_core.latent.streamed import translate_streamed
 from oldphoto_core.latent.tone import lost_tone
@@ -130,20 +130,24 @@ def translate_into(
         return Change(needed=False, measurements=dict(_UNTOUCHED), complete=False)
     seen = overview(pixels, translator.link.workers)
     correction, toned = _correction(translator, settings, seen)
+    passage = Passage(translator, settings.strength, pixels, mask, correction)
     if not damaged and height * width >= _PROBED_FROM:
         grid = translator.grid(height, width, _PROBE_SIDE)
-        probed = _translated(translator, settings, pixels, correction, mask, None, grid, _spread(grid))[
-            "mean_change"
-        ]
+        probed = _translated(passage, grid, _spread(grid))["mean_change"]
         # Half the threshold, because probes see only some of the photo.
         if probed < settings.needed_change / 2:
             return Change(needed=False, measurements={"mean_change": probed, **toned}, complete=False)
     grid = translator.grid(height, width)
     chosen = _around_damage(grid, mask) if fill_only else list(grid.windows())
-    measured = _translated(translator, settings, pixels, correction, mask, restored, grid, chosen)
+    measured = _translated(passage, grid, chosen, restored)
     if damaged:
-        made = partial(_parts, translator, settings, pixels, correction, mask, grid)
-        fade_seams(grid, pixels, mask, restored, lambda windows: (part.after for part in made(windows)))
+        fade_seams(
+            grid,
+            pixels,
+            mask,
+            restored,
+            lambda windows: (part.after for part in _parts(passage, grid, windows)),
+        )
     needed = damaged or measured["mean_change"] >= settings.needed_change
     # Of the tones that are given back nothing stays in a fill: it has those of its surroundings.
     measured |= _UNTOUCHED if fill_only else toned
@@ -174,30 +178,21 @@ def _correction(
 
 
 def _translated(
-    translator: LatentTranslator,
-    settings: RestoreSettings,
-    pixels: Raster,
-    correction: ToneCorrection,
-    mask: Raster,
-    restored: Raster | None,
-    grid: Grid,
-    chosen: list[Window],
+    passage: Passage, grid: Grid, chosen: list[Window], restored: Raster | None = None
 ) -> dict[str, float]:
     """Translate the chosen windows, write them where a target is given, and return what was measured.
 
     The networks see the photo with its tones corrected; measured is the change from the photo as stored.
     """
     meter = ChangeMeter(grid.height, grid.width)
-    if translator.link.streamed:
-        translate_streamed(
-            translator, settings.strength, pixels, correction, mask, restored, grid, chosen, meter
-        )
-    else:
-        kind = PixelKind.of(pixels) if restored is not None else None
-        for part in _parts(translator, settings, pixels, correction, mask, grid, chosen):
-            meter.add(part.top, part.left, part.before, part.after, part.damaged)
-            if restored is not None and kind is not None:
-                restored.write(part.top, part.left, kind.stored(part.after))
+    if passage.translator.link.streamed:
+        translate_streamed(passage, grid, chosen, restored, meter)
+        return meter.measurements()
+    kind = PixelKind.of(passage.pixels) if restored is not None else None
+    for part in _parts(passage, grid, chosen):
+        meter.add(part.top, part.left, part.before, part.after, part.damaged)
+        if restored is not None and kind is not None:
+            restored.write(part.top, part.left, kind.stored(part.after))
     return meter.measurements()
 
 
@@ -211,22 +206,15 @@ class _Part(NamedTuple):
     damaged: Mask
 
 
-def _parts(
-    translator: LatentTranslator,
-    settings: RestoreSettings,
-    pixels: Raster,
-    correction: ToneCorrection,
-    mask: Raster,
-    grid: Grid,
-    chosen: Iterable[Window],
-) -> Iterator[_Part]:
+def _parts(passage: Passage, grid: Grid, chosen: Iterable[Window]) -> Iterator[_Part]:
     """Yield what each of the chosen windows keeps, translated."""
-    seen = Corrected(pixels, correction) if correction.changes else pixels
-    for top, left, translated in translator.patches(seen, mask, grid, chosen):
+    pixels, mask = passage.pixels, passage.mask
+    seen = Corrected(pixels, passage.correction) if passage.correction.changes else pixels
+    for top, left, translated in passage.translator.patches(seen, mask, grid, chosen):
         bottom, right = top + translated.shape[0], left + translated.shape[1]
         unit = to_unit(pixels.read(top, left, bottom, right))
         damaged = mask.read(top, left, bottom, right)
-        strength = np.where(damaged, np.float32(1), np.float32(settings.strength))[..., None]
+        strength = np.where(damaged, np.float32(1), np.float32(passage.strength))[..., None]
         yield _Part(top, left, unit, unit + strength * (translated - unit), damaged)
 
 

@@ -12,8 +12,7 @@ from torch import Tensor
 
 from oldphoto_core.device import BATCH_PIXELS, Fetch
 from oldphoto_core.latent.batches import Batch, batches
-from oldphoto_core.latent.tone_correction import ToneCorrection
-from oldphoto_core.latent.translator import LatentTranslator
+from oldphoto_core.latent.passage import Passage
 from oldphoto_core.measure import ChangeMeter
 from oldphoto_core.pixels import PixelKind, to_unit
 from oldphoto_core.raster import Raster
@@ -23,52 +22,30 @@ from oldphoto_core.tiling import Grid, Window
 
 
 def translate_streamed(
-    translator: LatentTranslator,
-    strength: float,
-    pixels: Raster,
-    correction: ToneCorrection,
-    mask: Raster,
-    restored: Raster | None,
-    grid: Grid,
-    chosen: list[Window],
-    meter: ChangeMeter,
+    passage: Passage, grid: Grid, chosen: list[Window], restored: Raster | None, meter: ChangeMeter
 ) -> None:
     """Translate the chosen windows, write them where a target is given, and measure them.
 
     Args:
-        translator: the networks.
-        strength: how much of the translation is applied outside the mask.
-        pixels: the photo as stored.
-        correction: of the photo's tones, made before the networks see it.
-        mask: the dilated mask, ``H×W`` bool.
-        restored: shaped and typed like ``pixels``, or None.
+        passage: the photo and the networks.
         grid, chosen: the tiles' geometry, and which of them.
+        restored: shaped and typed like the photo, or None.
         meter: takes in what changed.
     """
-    stream = _Stream(translator, strength, pixels, correction, mask, restored, grid, meter)
-    done_in_threads(stream.do, batches(grid, mask, chosen, BATCH_PIXELS), translator.link.lanes)
+    link = passage.translator.link
+    stream = _Stream(passage, grid, restored, meter)
+    done_in_threads(stream.do, batches(grid, passage.mask, chosen, BATCH_PIXELS), link.lanes)
 
 
 class _Stream:
     """What all batches of one photo share."""
 
-    def __init__(
-        self,
-        translator: LatentTranslator,
-        strength: float,
-        pixels: Raster,
-        correction: ToneCorrection,
-        mask: Raster,
-        restored: Raster | None,
-        grid: Grid,
-        meter: ChangeMeter,
-    ) -> None:
-        self.translator, self.link, self.strength = translator, translator.link, strength
-        self.pixels, self.mask, self.restored = pixels, mask, restored
-        self.grid, self.meter = grid, meter
-        self.correction = correction
-        self.offset = torch.from_numpy(correction.offset).view(1, 3, 1, 1).to(self.link.device)
-        self.kind = PixelKind.of(pixels) if restored is not None else None
+    def __init__(self, passage: Passage, grid: Grid, restored: Raster | None, meter: ChangeMeter) -> None:
+        self.passage, self.grid, self.restored, self.meter = passage, grid, restored, meter
+        self.translator, self.link = passage.translator, passage.translator.link
+        self.pixels, self.mask = passage.pixels, passage.mask
+        self.offset = torch.from_numpy(passage.correction.offset).view(1, 3, 1, 1).to(self.link.device)
+        self.kind = PixelKind.of(self.pixels) if restored is not None else None
 
     def do(self, batch: Batch) -> None:
         """Take one batch all the way."""
@@ -101,10 +78,10 @@ class _Stream:
         """Begin all that the device has to do; return the stored result, and what is measured of each window."""
         unit = unit_of_sent(self.link.sent(stored))
         damaged = self.link.sent(masks)[:, None].float()
-        seen = self._corrected(unit) if self.correction.changes else unit
+        seen = self._corrected(unit) if self.passage.correction.changes else unit
         stacked = torch.cat((seen * 2 - 1, damaged), dim=1)
         translated = (self.translator.on_device(stacked, damaged_here=batch.damaged).float() + 1) / 2
-        applied = self.strength + (1 - self.strength) * damaged
+        applied = self.passage.strength + (1 - self.passage.strength) * damaged
         done = unit + applied * (translated - unit)
         levels = self.link.fetch(to_be_fetched(done, self.kind)) if self.kind is not None else None
         samples = []
@@ -116,7 +93,7 @@ class _Stream:
 
     def _corrected(self, unit: Tensor) -> Tensor:
         """Do what `ToneCorrection.applied` does."""
-        return (self.correction.gain * unit + self.offset).clamp(0, 1)
+        return (self.passage.correction.gain * unit + self.offset).clamp(0, 1)
 
     def _kept(self, window: Window) -> tuple[slice, slice]:
         """Return which part of a window's result is kept."""
