@@ -94,7 +94,6 @@ class DerivativeKind(StrEnum):
     """A lower tier, kept on request."""
     MASK = "mask"
     PROBABILITY = "probability"
-    FACE = "face"
     SIDECAR = "sidecar"
 
 

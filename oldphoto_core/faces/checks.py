@@ -69,7 +69,6 @@ class Verdict:
     """The outcome of all checks. ``refusal`` is None for a face that may be used."""
 
     drift: float
-    low_pass: float
     refusal: Refusal | None
 
     @property
@@ -98,7 +97,7 @@ def examine(
         refusal = Refusal.DRIFT
     elif mean > settings.low_pass_mean or worst > settings.low_pass_worst:
         refusal = Refusal.LOW_PASS
-    return Verdict(largest, mean, refusal)
+    return Verdict(largest, refusal)
 
 
 def landmark_drift(reference: FloatImage, enhanced: FloatImage, settings: CheckSettings) -> Drift:

@@ -42,8 +42,6 @@ class DetectorSettings:
     working_side: int = 1024
     smallest_share: float = 0.025
     smallest_side: int = 24
-    propose_profiles: bool = False
-    """Let the profile cascade propose boxes too: slower by a half, and for recording only (no landmarks)."""
 
 
 class _Method(Protocol):
@@ -133,7 +131,6 @@ class _CascadeMethod:
         # Their mistakes differ: alt2 misses small and tilted faces that default has, default's false boxes
         # are thrown out by the evidence.
         self._proposers = (Cascade("frontalface_alt2"), Cascade("frontalface_default"))
-        self._profile = Cascade("profileface")
 
     def find(self, pixels: Pixels, settings: DetectorSettings) -> list[Face]:
         view = GreyView(pixels, settings.working_side)
@@ -161,21 +158,14 @@ class _CascadeMethod:
 
     def _proposals(self, view: GreyView, settings: DetectorSettings) -> list[Box]:
         smallest = max(settings.smallest_side, round(settings.smallest_share * min(view.image.shape)))
-        working = [
+        working = {
             (hit.x, hit.y, hit.width, hit.height)
             for cascade in self._proposers
             for hit in cascade.search(view.image, step=1.1, neighbours=2, smallest=smallest)
-        ]
-        if settings.propose_profiles:
-            mirrored = cv2.flip(view.image, 1).astype(np.uint8)
-            width = view.image.shape[1]
-            for image, mirror in ((view.image, False), (mirrored, True)):
-                for hit in self._profile.search(image, step=1.1, neighbours=3, smallest=smallest):
-                    x = width - hit.x - hit.width if mirror else hit.x
-                    working.append((x, hit.y, hit.width, hit.height))
+        }
         return [
             (x / view.scale, y / view.scale, width / view.scale, height / view.scale)
-            for x, y, width, height in sorted(set(working))
+            for x, y, width, height in sorted(working)
         ]
 
 

@@ -28,7 +28,7 @@ from oldphoto_core.faces.detect import FaceDetector
 from oldphoto_core.faces.settings import FaceSettings
 from oldphoto_core.models.face_generator import FaceGenerator
 from oldphoto_core.photo import Face, Pixels
-from oldphoto_core.pixels import check_pixels
+from oldphoto_core.pixels import check_pixels, to_bytes
 from oldphoto_core.tensors import to_array, to_tensor
 
 BOX_IN_CROP = (0.095, 0.105, 0.81, 0.81)
@@ -192,7 +192,7 @@ class FaceEnhancer:
         crop = alignment.to_crop(canvas)
         generated = self._generate(generator, crop)
         if not np.isfinite(generated).all():
-            return Verdict(drift=0.0, low_pass=0.0, refusal=Refusal.INVALID)
+            return Verdict(drift=0.0, refusal=Refusal.INVALID)
         matched = match_statistics(generated, crop, self.settings.blend)
         change = change_of(matched, crop, luminance_only=luminance_only)
         # Judged is what the photo would get: the crop with this change, not the generator's raw output.
@@ -226,7 +226,7 @@ class FaceEnhancer:
     def _seen(self, crop: FloatImage) -> tuple[tuple[float, float], ...]:
         side = crop.shape[0]
         x, y, width, height = (share * side for share in BOX_IN_CROP)
-        return self.detector.landmarks_within(np.rint(crop * 255).astype(np.uint8), (x, y, width, height))
+        return self.detector.landmarks_within(to_bytes(crop), (x, y, width, height))
 
 
 def _restored(original: Pixels, restored: Pixels, alignment: Alignment) -> float:

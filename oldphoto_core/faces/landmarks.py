@@ -38,19 +38,14 @@ _FACE_SIDE = _SIDE / (1 + 2 * _MARGIN)
 _SMALLEST_FACE = 40.0
 
 
-@dataclass(frozen=True)
-class EyeGeometry:
-    """Where eyes may lie, in fractions of the face box's side; roll in degrees."""
-
-    highest: float = 0.20
-    lowest: float = 0.55
-    nearest: float = 0.27
-    farthest: float = 0.55
-    off_centre: float = 0.13
-    roll: float = 20.0
-    same_eye: float = 0.09
-    votes: int = 3
-    """How many cascade hits the two eyes need together; each eye needs at least one."""
+# Where eyes may lie, in fractions of the face box's side; roll in degrees.
+_HIGHEST, _LOWEST = 0.20, 0.55
+_NEAREST, _FARTHEST = 0.27, 0.55
+_OFF_CENTRE = 0.13
+_ROLL = 20.0
+_SAME_EYE = 0.09
+_VOTES = 3
+"""How many cascade hits the two eyes need together; each eye needs at least one."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +67,7 @@ class _Eye:
 class EyeFinder:
     """Finds the eyes, and from them the five landmarks, of a face whose box is known."""
 
-    def __init__(self, geometry: EyeGeometry | None = None) -> None:
-        self.geometry = geometry or EyeGeometry()
+    def __init__(self) -> None:
         self._cascades = tuple(Cascade(name) for name in _EYE_CASCADES)
 
     def pair(self, view: GreyView, box: Box) -> EyePair | None:
@@ -95,20 +89,19 @@ class EyeFinder:
         return view.close_up(box, margin=_MARGIN, side=_SIDE)
 
     def _pair_in(self, close: CloseUp) -> EyePair | None:
-        rules = self.geometry
         eyes = self._eyes(close)
         best: EyePair | None = None
         best_merit = -math.inf
         for left in eyes:
             for right in eyes:
-                strain = _strain(left, right, rules)
+                strain = _strain(left, right)
                 if strain is None:
                     continue
                 merit = left.votes + right.votes - 2.0 * strain
                 if merit > best_merit:
                     best_merit = merit
                     best = EyePair((left.x, left.y), (right.x, right.y), left.votes + right.votes)
-        return best if best is not None and best.votes >= rules.votes else None
+        return best if best is not None and best.votes >= _VOTES else None
 
     def _eyes(self, close: CloseUp) -> list[_Eye]:
         """Return every hit, moved to the mean of the hits around it; one cascade has one vote an eye."""
@@ -122,7 +115,7 @@ class EyeFinder:
                 seen.append((number, x, y))
         eyes = []
         for _, x, y in seen:
-            near = [s for s in seen if math.hypot(s[1] - x, s[2] - y) < self.geometry.same_eye]
+            near = [s for s in seen if math.hypot(s[1] - x, s[2] - y) < _SAME_EYE]
             votes = len({s[0] for s in near})
             eyes.append(
                 _Eye(float(np.mean([s[1] for s in near])), float(np.mean([s[2] for s in near])), votes)
@@ -139,21 +132,21 @@ def landmarks_from_eyes(left: Point, right: Point) -> Landmarks:
     return tuple((float(x), float(y)) for x, y in carried)
 
 
-def _strain(left: _Eye, right: _Eye, rules: EyeGeometry) -> float | None:
+def _strain(left: _Eye, right: _Eye) -> float | None:
     """Return how far the pair is from an ideal one: 0 ideal, about 3 at the limits, None beyond them."""
     dx, dy = right.x - left.x, right.y - left.y
     distance = math.hypot(dx, dy)
     level = abs(math.degrees(math.atan2(dy, dx)))
     centre_x, centre_y = (left.x + right.x) / 2, (left.y + right.y) / 2
     plausible = (
-        rules.nearest <= distance <= rules.farthest
-        and level <= rules.roll
-        and abs(centre_x - 0.5) <= rules.off_centre
-        and rules.highest <= centre_y <= rules.lowest
+        _NEAREST <= distance <= _FARTHEST
+        and level <= _ROLL
+        and abs(centre_x - 0.5) <= _OFF_CENTRE
+        and _HIGHEST <= centre_y <= _LOWEST
     )
     if not plausible:
         return None
-    return level / rules.roll + abs(centre_x - 0.5) / rules.off_centre + abs(distance - 0.4) / 0.15
+    return level / _ROLL + abs(centre_x - 0.5) / _OFF_CENTRE + abs(distance - 0.4) / 0.15
 
 
 def _in_photo(close: CloseUp, eye: Point) -> Point:

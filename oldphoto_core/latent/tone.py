@@ -36,8 +36,6 @@ _DIFFERENCE_BINS, _DIFFERENCE_WIDTH = 32, 6.0
 _SCALES = 3
 _PLACES = 6
 _NOISE = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
-FEATURES = 976
-"""Features a channel."""
 
 Array = NDArray[np.float32]
 
@@ -101,11 +99,14 @@ def _casts(small: Array) -> Array:
     order = np.argsort(flat.sum(axis=1), kind="stable")
     away = (flat - np.roll(flat, -1, axis=1)) / _DIFFERENCE_WIDTH + _DIFFERENCE_BINS / 2
     place = np.clip(away, 0, _DIFFERENCE_BINS - 1).astype(np.intp)
+    thirds = np.array_split(order, 3)
     rows = [
-        [np.bincount(place[third, channel], minlength=_DIFFERENCE_BINS) / max(1, len(third)) for third in
-         np.array_split(order, 3)]
+        [
+            np.bincount(place[third, channel], minlength=_DIFFERENCE_BINS) / max(1, len(third))
+            for third in thirds
+        ]
         for channel in range(3)
-    ]  # fmt: skip
+    ]
     return _and_others(2 * np.sqrt(np.array(rows)).reshape(3, -1))
 
 

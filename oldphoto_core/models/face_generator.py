@@ -40,7 +40,6 @@ class FaceGenerator(nn.Module):
         widths: output channels of each block, coarse to fine; one block a scale (k + 1 of them), or one more,
             then the second scale has two as in the reference.
         condition_width: width of the nets that read γ and β off the degraded face.
-        colour_channels: of the crop: 3, or 1.
         output: see above.
         cell: the network works on cells of ``cell × cell`` pixels, stacked as channels (pixel unshuffle), so its
             finest map has a side of ``crop / cell``. No pixel is lost, and wide maps of few cells cost a CPU
@@ -58,7 +57,6 @@ class FaceGenerator(nn.Module):
         crop: int,
         widths: tuple[int, ...],
         condition_width: int,
-        colour_channels: int = 3,
         *,
         output: Output = "residual",
         cell: int = 1,
@@ -67,11 +65,10 @@ class FaceGenerator(nn.Module):
     ) -> None:
         super().__init__()
         self.crop = crop
-        self.colour_channels = colour_channels
         self.output = output
         self.cell = cell
         self.sides = block_sides(crop // cell, len(widths))
-        stacked = colour_channels * cell**2
+        stacked = 3 * cell**2
         self.start = nn.Conv2d(stacked, widths[0], 3, padding=1)
         inputs = (widths[0], *widths[:-1])
         self.blocks = nn.ModuleList(
@@ -98,7 +95,7 @@ class FaceGenerator(nn.Module):
                 nn.init.zeros_(self.head.bias)
 
     def forward(self, degraded: Tensor) -> Tensor:
-        """Map the degraded face ``B×C×crop×crop`` in [-1, 1] to the refined one, same shape.
+        """Map the degraded face ``B×3×crop×crop`` in [-1, 1] to the refined one, same shape.
 
         With ``tanh`` the result is in [-1, 1]; with ``residual`` it may leave that range a little: it is not
         clipped, so that training has a gradient there.

@@ -7,6 +7,7 @@ from functools import partial
 import torch
 
 from oldphoto_core.models.build import build_face_generator, build_picture_judge
+from oldphoto_core.models.vgg import load_vgg
 from oldphoto_core.training.face_samples import FaceSamples, StageBefore
 from oldphoto_core.training.losses import feature_matching, pyramid_l1
 from oldphoto_core.training.perceptual import VGG, PerceptualNetwork
@@ -34,11 +35,13 @@ class FaceTask(Task):
         self.perceptual: PerceptualNetwork | None = None
         if self.wants_adversaries:
             # The discriminator sees pairs: refined and degraded face.
-            judge = build_picture_judge(settings.config, channels=2 * generator.colour_channels)
+            judge = build_picture_judge(settings.config, channels=6)
             self.picture = PictureAdversary(judge, "hinge")
             self.adversaries["picture"] = self.picture
             if settings.vgg is not None:
-                self._use_vgg()
+                self.perceptual = PerceptualNetwork(load_vgg(settings.vgg), VGG)
+                self.frozen.append(self.perceptual)
+                self.features = self.perceptual.name
 
     def losses(self, batch: Batch, *, adversarial: bool) -> Losses:
         """Return λ_p · L1 of the refined face and the clean one, band by band, + the adversarial part."""
@@ -56,11 +59,3 @@ class FaceTask(Task):
             total = total + self.settings.adversarial_weight * fooled.adversarial
             total = total + self.settings.feature_weight * matching
         return {"total": total, **terms}
-
-    def _use_vgg(self) -> None:
-        from oldphoto_core.models.vgg import load_vgg
-
-        assert self.settings.vgg is not None
-        self.perceptual = PerceptualNetwork(load_vgg(self.settings.vgg), VGG)
-        self.frozen.append(self.perceptual)
-        self.features = self.perceptual.name

@@ -10,7 +10,7 @@ import torch
 
 from oldphoto_core.device import DeviceLink
 from oldphoto_core.latent.overview import overview
-from oldphoto_core.latent.tone import FEATURES, decided, lost_tone, tone_features
+from oldphoto_core.latent.tone import decided, lost_tone, tone_features
 from oldphoto_core.models.build import build_tone_estimator
 from oldphoto_core.models.tone_estimator import ToneEstimator
 from oldphoto_core.photo import Tier
@@ -21,6 +21,8 @@ from oldphoto_core.settings import RestoreSettings
 from tests.flows.material import aged_photo, write_weights
 
 SHIFT = (12 / 255, -6 / 255, 3 / 255)
+FEATURES = build_tone_estimator("compact").centre.numel()
+"""What the estimator takes of a channel."""
 
 
 @pytest.fixture(scope="module")
