@@ -24,6 +24,7 @@ from schemas.errors import CatalogUseError
 from schemas.items import item_rows
 from schemas.listing import of_bytes_seen_last, require_collection, within_unsorted
 from schemas.present import replaced
+from schemas.queue_upkeep import ITEM
 from schemas.records import COUNTS, TROUBLES, WITH_OUTPUT, RunState, WorkState
 from schemas.review_records import SEVERITY_RANKS, Standing
 from schemas.rows import ItemRow
@@ -154,9 +155,9 @@ def _of_queue(wanted: FlaggedFilter) -> Select[Any]:
     if wanted.flag is not None:
         query = query.where(QueueEntry.code == wanted.flag)
     elif wanted.minimum is None:
-        query = query.where(QueueEntry.code == "")
+        query = query.where(QueueEntry.code == ITEM)
     else:
-        query = query.where(QueueEntry.code != "").distinct()
+        query = query.where(QueueEntry.code != ITEM).distinct()
     if wanted.minimum is not None:
         query = query.where(QueueEntry.value >= wanted.minimum)
     if wanted.run_id is not None:

@@ -28,7 +28,14 @@ from schemas.folding import fold, folded
 from schemas.listing import require_collection
 from schemas.queue_upkeep import ITEM
 from schemas.records import LARGEST_NUMBER
-from schemas.review_records import SEVERITY_RANKS, QueueCount, QueueFilter, QueueOrder, Standing
+from schemas.review_records import (
+    SEVERITY_NAMES,
+    SEVERITY_RANKS,
+    QueueCount,
+    QueueFilter,
+    QueueOrder,
+    Standing,
+)
 from schemas.tables import Asset, QueueEntry, Tally, WorkItem
 
 SEARCH_WINDOW = 5_000
@@ -36,7 +43,6 @@ SEARCH_WINDOW = 5_000
 
 _HIGHEST = {True: sys.float_info.max, False: max(SEVERITY_RANKS.values())}
 """The highest place there can be, in a queue by value or by severity; PostgreSQL refuses larger numbers."""
-_RANK_NAMES = {rank: name for name, rank in SEVERITY_RANKS.items()}
 
 
 def count(connection: Connection, wanted: QueueFilter) -> list[QueueCount]:
@@ -56,7 +62,9 @@ def count(connection: Connection, wanted: QueueFilter) -> list[QueueCount]:
         query = query.where(Tally.collection_id == require_collection(connection, wanted.collection))
     query = query.group_by(Tally.code, Tally.severity, Tally.decision).having(func.sum(Tally.photos) > 0)
     return [
-        QueueCount(row.code or None, _RANK_NAMES.get(row.severity), Standing(row.decision), int(row.photos))
+        QueueCount(
+            row.code or None, SEVERITY_NAMES.get(row.severity), Standing(row.decision), int(row.photos)
+        )
         for row in connection.execute(query.order_by(Tally.code, Tally.severity.desc(), Tally.decision))
     ]
 
@@ -76,11 +84,6 @@ def page(
         more = len(rows) == limit
         return [(row[0], row[2]) for row in rows], _cursor(rows[-1]) if more else None
     return _searched(connection, walk, wanted.text, limit, window)
-
-
-def severity_name(rank: int) -> str | None:
-    """Return the word for a severity's rank; None for 0."""
-    return _RANK_NAMES.get(rank)
 
 
 def _searched(

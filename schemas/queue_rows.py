@@ -14,6 +14,7 @@ from schemas.items import files_of, item_rows
 from schemas.queue_upkeep import ITEM
 from schemas.records import DerivativeKind
 from schemas.review_records import (
+    SEVERITY_NAMES,
     DecisionRequest,
     QueueFilter,
     QueueFlag,
@@ -88,7 +89,7 @@ def _row(fact: ItemRow, entry: Any, files: dict[str, str], output: str, value: f
         sha256=sha256,
         output_sha256=output,
         outcome=fact["outcome"],
-        severity=queue.severity_name(entry.severity),
+        severity=SEVERITY_NAMES.get(entry.severity),
         value=value,
         flags=tuple(QueueFlag(**flag) for flag in fact["flags"]),
         restored=fact["restored"],

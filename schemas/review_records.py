@@ -57,6 +57,8 @@ class QueueOrder(StrEnum):
 
 SEVERITY_RANKS = {"notice": 1, "warning": 2, "serious": 3}
 """Severities from light to grave; 0 is an item without flags."""
+SEVERITY_NAMES = {rank: name for name, rank in SEVERITY_RANKS.items()}
+"""The word for each rank but 0."""
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,9 @@ from schemas.errors import CatalogUseError
 from schemas.items import RowT, as_row
 from schemas.listing import require_collection
 from schemas.queries import runs
+from schemas.queue_upkeep import ITEM
 from schemas.records import WorkState
-from schemas.review_records import SEVERITY_RANKS, Standing
+from schemas.review_records import SEVERITY_NAMES, Standing
 from schemas.run_rows import CollectionTotal, FlagTotal, OutcomeTotal, RunColumns, RunRow, RunTotal, Total
 from schemas.tables import Collection, OutcomeTally, Recipe, Run, Tally, WorkItem
 from schemas.troubles import TROUBLED, over
@@ -136,9 +137,7 @@ def _by_flag() -> Select[Any]:
     is_open = Tally.decision == Standing.UNDECIDED.value
     counts = Tally.decision != Standing.REPLACED.value
     photos = func.sum(Tally.photos)
-    severity: ColumnElement[str] = case(
-        {rank: name for name, rank in SEVERITY_RANKS.items()}, value=Tally.severity
-    )
+    severity: ColumnElement[str] = case(SEVERITY_NAMES, value=Tally.severity)
     return (
         select(
             Collection.name.label("collection"),
@@ -151,7 +150,7 @@ def _by_flag() -> Select[Any]:
             func.max(Tally.highest).label("highest"),
         )
         .join(Collection, Collection.id == Tally.collection_id)
-        .where(Tally.code != "", Tally.photos > 0, counts)
+        .where(Tally.code != ITEM, Tally.photos > 0, counts)
         .group_by(Collection.name, Tally.code, Tally.severity)
         .order_by(Collection.name, Tally.code, Tally.severity)
     )
