@@ -89,6 +89,24 @@ def test_removed_grain_is_no_colour_drift_but_a_cast_is() -> None:
     assert drift[0] < 1.0 < drift[1]
 
 
+def test_colours_that_changed_in_the_mask_are_no_drift() -> None:
+    before = np.full((256, 256, 3), 0.5, np.float32)
+    after, left, nothing = before.copy(), np.zeros((256, 256), bool), np.zeros((256, 256), bool)
+    left[:, :128] = True
+    after[left] += np.array([0.2, 0, -0.2], np.float32)
+    # Blurred, a little of it lies on the other side of the border.
+    assert (
+        _change(before, after, left)["colour_drift"] < 0.1 * _change(before, after, nothing)["colour_drift"]
+    )
+
+
+def test_what_lies_beyond_black_and_white_is_no_change() -> None:
+    ends = np.zeros((40, 40, 3), np.float32)
+    ends[20:] = 1
+    measured = _change(ends, 1.5 * ends - 0.25, np.zeros((40, 40), bool))
+    assert measured == {"mean_change": 0.0, "colour_drift": 0.0}
+
+
 def test_everything_masked_measures_no_change() -> None:
     before = np.zeros((8, 8, 3), np.float32)
     assert _change(before, before + 1, np.ones((8, 8), bool)) == {
