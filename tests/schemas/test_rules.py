@@ -56,8 +56,8 @@ def test_reflagging_raises_and_takes_back(archive: Archive) -> None:
 def test_a_rule_that_was_set_holds_for_photos_to_come(archive: Archive) -> None:
     catalog = archive.catalog
     catalog.reflag([rule(0.85), rule(5, "oddity", "oddness")])
-    archive.run([photo("8b.tif"), photo("3b.tif")], lambda item: _measured(item))
-    assert _flagged(catalog) == []
+    archive.run([photo("8b.tif"), photo("3b.tif"), photo("9b.tif")], _measured)
+    assert _flagged(catalog) == [], "nor one that needed nothing, though its mask share is 0.9"
     assert _flagged(catalog, "oddity") == ["5", "6", "7", "8", "8"], (
         "measurements without column of their own too"
     )
