@@ -15,11 +15,11 @@ from schemas import session
 from schemas.errors import CatalogUseError
 from schemas.exports import tabular
 from schemas.exports.premis import NAMESPACE, premis_document
-from schemas.records import EventRecord, EventType
+from schemas.records import DerivativeRecord, EventRecord, EventType
 from schemas.repository import Catalog
 from schemas.review_records import Decision, Role
 from schemas.views import VIEWS
-from tests.schemas.archive import Archive, done, full, photo, refused
+from tests.schemas.archive import Archive, digest, done, full, photo, refused
 
 HOSTILE = [
     "=1+1.tif",
@@ -135,3 +135,25 @@ def test_a_premis_document_has_the_same_bytes_whatever_the_database(catalog: Cat
     archive.run([photo("a.tif")], lambda item: done(item, events=(event,)))
     told = '{"b": {"a": 2, "longer": 1}, "decision": "d", "reason": "r"}'
     assert told in premis_document(catalog.dossiers()[0]).decode()
+
+
+def test_files_of_equal_bytes_are_one_object_be_it_the_master(catalog: Catalog) -> None:
+    archive = Archive(catalog)
+    archive.run(
+        [photo("a.tif")],
+        lambda item: done(
+            item,
+            derivatives=tuple(
+                DerivativeRecord(kind, tier, f"file:///out/{tier}.tif", sha256, 9, "image/tiff")
+                for kind, tier, sha256 in (
+                    ("restored", "enhanced", "e" * 64),
+                    ("tier", "restored", "e" * 64),
+                    ("tier", "conserved", item.sha256),
+                )
+            ),
+        ),
+    )
+    root = etree.fromstring(premis_document(catalog.dossiers()[0]))
+    objects = root.iterfind(f"{{{NAMESPACE}}}object/{{{NAMESPACE}}}objectIdentifier")
+    names = [one.findtext(f"{{{NAMESPACE}}}objectIdentifierValue", "") for one in objects]
+    assert sorted(name[:6] for name in names) == ["asset/", "file/" + digest("a.tif")[0], "file/e"]
