@@ -151,11 +151,13 @@ class S3Store:
         """Return 0: a put is whole or absent, so nothing unfinished is left behind."""
         return 0
 
-    def get_from(self, key: str, position: int) -> Any:
-        """Return the response to a get of ``key`` from byte ``position`` on."""
-        start = {"Range": f"bytes={position}-"} if position else {}
+    def get_from(self, key: str, position: int, etag: str | None = None) -> Any:
+        """Return the response to a get of ``key`` from byte ``position`` on; with ``etag``, of that object only."""
+        asked = {"Range": f"bytes={position}-"} if position else {}
+        if etag:
+            asked["IfMatch"] = etag
         try:
-            return self._client.get_object(Bucket=self.bucket, Key=self._full(key), **start)
+            return self._client.get_object(Bucket=self.bucket, Key=self._full(key), **asked)
         except self._errors as error:
             self._refuse(error, self.uri_of(key), "read")
 
@@ -216,6 +218,7 @@ class _ObjectReader(io.RawIOBase):
         self._position = 0
         response = store.get_from(key, 0)
         self._body, self._size = response["Body"], int(response["ContentLength"])
+        self._etag: str | None = response.get("ETag")
 
     def readable(self) -> bool:
         return True
@@ -248,7 +251,8 @@ class _ObjectReader(io.RawIOBase):
 
     def _resume(self) -> None:
         self._body.close()
-        self._body = self._store.get_from(self._key, self._position)["Body"]
+        # Of the same object: the rest of one that was put in its place meanwhile would make a file that never was.
+        self._body = self._store.get_from(self._key, self._position, self._etag)["Body"]
 
 
 def _status(error: Exception) -> int:

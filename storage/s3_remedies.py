@@ -44,6 +44,8 @@ def _remedy_of(code: str, bucket: str) -> str:
         )
     if code in ("NoSuchKey", "404"):
         return "It was moved or deleted after it had been listed: put it back, or run again."
+    if code in ("PreconditionFailed", "412"):
+        return "It was replaced while it was read: run again."
     if code == "InvalidObjectState":
         return "It lies in an archive (Glacier): have the service restore it, then run again."
     if code in _REGION:

@@ -113,8 +113,8 @@ class _BreakingBody:
 
 
 class _BreakingStore(S3Store):
-    def get_from(self, key: str, position: int) -> Any:
-        response = super().get_from(key, position)
+    def get_from(self, key: str, position: int, etag: str | None = None) -> Any:
+        response = super().get_from(key, position, etag)
         return response | {"Body": _BreakingBody(response["Body"], self.after)}
 
     after = 4000
@@ -125,6 +125,16 @@ def test_a_broken_connection_is_resumed_where_it_broke(bucket: str) -> None:
     store = _BreakingStore(bucket)
     store.create("x", data, "text/plain")
     assert store.read("x") == data
+
+
+def test_an_object_that_was_replaced_is_not_resumed(bucket: str) -> None:
+    store = _BreakingStore(bucket)
+    store.create("x", b"a" * 9000, "text/plain")
+    with store.open("x") as stream:
+        assert stream.read(4000) == b"a" * 4000
+        boto3.client("s3").put_object(Bucket=bucket, Key="x", Body=b"b" * 9000)
+        with pytest.raises(StorageError, match="replaced while it was read"):
+            stream.read()
 
 
 def test_a_connection_that_never_delivers_is_an_error(bucket: str) -> None:
