@@ -17,13 +17,15 @@ from schemas.types import clean_text
 SQLITE_FUNCTION = "oldphoto_fold"
 """Under this name :mod:`schemas.session` makes :func:`fold` known to SQLite."""
 
+_SIGMAS = ("ς", "σ")
+"""Which of the two a capital becomes depends on the letters around it, and those are others in a part of a name."""
 _EVERY_LANGUAGE = "und-x-icu"
 """PostgreSQL's collation with the capitals of all scripts, where it was built with ICU."""
 
 
 def fold(text: str) -> str:
-    """Return ``text`` composed (NFC) and in small letters."""
-    return unicodedata.normalize("NFC", clean_text(text)).lower()
+    """Return ``text`` composed (NFC) and in small letters, with one form of the sigma."""
+    return unicodedata.normalize("NFC", clean_text(text)).lower().replace(*_SIGMAS)
 
 
 def folded(connection: Connection, column: Any) -> ColumnElement[str]:
@@ -34,5 +36,5 @@ def folded(connection: Connection, column: Any) -> ColumnElement[str]:
         ).first()
         cased = collate(column, _EVERY_LANGUAGE if found else "default")
         composed = func.normalize(cased, literal_column("NFC"), type_=Text)
-        return func.lower(composed, type_=Text)
+        return func.replace(func.lower(composed), *_SIGMAS, type_=Text)
     return getattr(func, SQLITE_FUNCTION)(column, type_=Text)

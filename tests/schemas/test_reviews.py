@@ -424,6 +424,15 @@ def test_searching_makes_no_difference_between_capitals_or_ways_to_write_an_acce
     assert found == set(keys[:2])
 
 
+@pytest.mark.parametrize("text", ["ΑΘΗΝΑΣ", "αθηνας", "αθηνασ", "ηνας_1"])
+def test_a_sigma_is_found_wherever_its_word_ends(catalog: Catalog, text: str) -> None:
+    """Greek writes it as ς at the end of a word; whether a word ends there depends on what follows."""
+    keys = ["ΑΘΗΝΑΣ.tif", "αθηνας_1.tif", "ΑΘΗΝΑΣ_1.tif"]
+    Archive(catalog).run([photo(key) for key in keys], lambda item: done(item, flags=(flag("a", 1.0),)))
+    found = {row.key for row in catalog.review_queue(QueueFilter(text=text)).rows}
+    assert found == set(keys[1:] if text.endswith("_1") else keys)
+
+
 @pytest.mark.parametrize("text", ["\x00", "a\x00b", "\ud800", "_", "/", "\\"])
 def test_what_no_key_can_hold_is_looked_for_and_not_found(archive: Archive, text: str) -> None:
     assert archive.catalog.review_queue(QueueFilter(text=text)).rows == ()
