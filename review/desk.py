@@ -9,7 +9,7 @@ import threading
 from functools import cached_property
 
 from review.files import DeskFiles
-from review.layers import PhotoLayers, layers_of
+from review.layers import Layer, PhotoLayers, layers_of
 from review.passwords import is_right
 from review.pictures import PictureShelf
 from review.recent import Recent
@@ -61,6 +61,10 @@ class Desk:
     def layers(self, item: int) -> PhotoLayers:
         """Return a work item's pictures, as they were up to a minute ago. Raises UnknownItemError."""
         return self._pictured.get(item)[0]
+
+    def layer(self, item: int, name: str) -> Layer | None:
+        """Return one of a work item's pictures; a mask may have been edited a moment ago, at another process."""
+        return self.layers(item).get(name) or layers_of(self.history(item)).get(name)
 
     def faces(self, item: int) -> list[Box]:
         """Return the boxes of a work item's faces, in pixels of the upright picture."""

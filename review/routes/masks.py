@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from review.desk import Desk
 from review.filters import Wanted
 from review.identity import CurrentPerson, desk_of, needs
-from review.layers import PhotoLayers
+from review.layers import PhotoLayers, layers_of
 from review.masks import MaskDrawing, draw, save
 from review.numbers import ItemNumber
 from review.pages import page
@@ -64,7 +64,7 @@ def submit(
     row = desk.catalog.queue_row(item)
     _require_seen(desk, row, drawn)
     following = next_item(desk, row, wanted)
-    layers = desk.layers(item)
+    layers = layers_of(desk.history(item))
     mask = draw(drawn, layers, desk.shelf)
     file = save(mask, layers, desk.files)
     seen = DecisionRequest(item, drawn.output_sha256, drawn.seen_review)

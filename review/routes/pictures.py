@@ -74,7 +74,7 @@ def face(request: Request, item: ItemNumber, layer: str, version: str, position:
 
 
 def _layer(desk: Desk, item: int, name: str, version: str) -> Layer:
-    layer = desk.layers(item).get(name)
+    layer = desk.layer(item, name)
     if layer is None or layer.version != version:
         raise HTTPException(404, "There is no such picture.")
     return layer

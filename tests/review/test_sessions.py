@@ -23,6 +23,7 @@ from schemas.review_records import Role
 from schemas.tables import DeskSession, DeskStep
 from tests.review.archive import PASSWORD, SAMPLES, item_of, make_archive
 from tests.review.conftest import TOKEN, Visitor, running
+from tests.review.test_masks import stroke, submit
 
 IDLE = timedelta(hours=10)
 
@@ -81,6 +82,22 @@ def test_a_page_of_one_is_sent_to_the_other_and_taken_back_at_the_first(
     assert here.post("/undo").status_code == 303
     assert [one.decision for one in catalog.reviews(item)] == ["approve", "undo"]
     assert there.post("/undo").status_code == 409
+
+
+def test_a_mask_that_was_edited_at_one_can_be_edited_on_at_the_other(
+    catalog: Catalog, both: Callable[..., tuple[Visitor, Visitor]]
+) -> None:
+    here, there = both("reviewer")
+    item = item_of(catalog, "album/first.png")
+    there.get(f"/photo/{item}")
+    assert submit(here, item, strokes=[stroke("paint", 5, (9, 9))]).status_code == 200
+    (edit,) = catalog.history(item)["mask_edits"]
+    tile = f"/pictures/{item}/edit-{edit.mask_edit_id}/{edit.sha256[:16]}/values/0/0_0"
+    assert there.get(tile).status_code == 200
+    again = submit(here, item, strokes=[stroke("paint", 5, (90, 90))]).json()
+    (_, second) = catalog.history(item)["mask_edits"]
+    assert second.sha256 == again["sha256"]
+    assert submit(there, item, base=f"edit-{second.mask_edit_id}").json()["sha256"] == second.sha256
 
 
 def test_what_is_sent_without_a_session_is_told_to_be_lost_and_leads_back(
