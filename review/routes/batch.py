@@ -26,6 +26,8 @@ router = APIRouter()
 MOST = 2000
 """Photos that one press of a button decides on."""
 _MOST_MARKED = 500
+_FIRST, _LAST = datetime(2, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
+"""Around them no calendar holds an instant in every zone."""
 
 
 @router.get("/batch", dependencies=[needs(Role.CURATOR)])
@@ -41,7 +43,7 @@ def decide_all(
     person: CurrentPerson,
     decision: Annotated[str, Form()],
     expected: Annotated[int, Form(ge=1)],
-    until: Annotated[AwareDatetime, Form()],
+    until: Annotated[AwareDatetime, Form(gt=_FIRST, lt=_LAST)],
     reason: Annotated[Reason, Form()] = "",
 ) -> Response:
     """Decide on the first photos of a queue, as many as the page said, and on none that came since."""

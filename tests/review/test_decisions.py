@@ -180,6 +180,13 @@ def test_a_batch_decides_on_no_more_than_it_said(
     )
 
 
+def test_a_batch_of_a_time_that_no_calendar_holds_is_refused(signed_in: Callable[[str], Visitor]) -> None:
+    curator = signed_in("curator")
+    fields = {**batch_fields(curator.get("/batch").text), "decision": "approve"}
+    for until in ("9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59"):
+        assert curator.post("/batch", **{**fields, "until": until}).status_code == 400
+
+
 def test_a_batch_leaves_alone_what_came_after_its_page(
     catalog: Catalog, signed_in: Callable[[str], Visitor]
 ) -> None:
