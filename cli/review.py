@@ -107,7 +107,7 @@ def _settings(
     proxy_from: list[str] | None,
 ) -> DeskSettings:
     from review.places import known_roots
-    from review.settings import DeskSettings, ProxySignIn, networks
+    from review.settings import DeskSettings, ProxySignIn, host_name, networks
 
     if proxy_header is not None and not proxy_from:
         raise UsageError("A proxy that signs people in needs both --proxy-header and --proxy-from.")
@@ -118,7 +118,7 @@ def _settings(
         roots=known_roots(catalog, places),
         cache=Path(os.path.expanduser(cache or default_cache())).resolve(),
         cache_bytes=int(cache_gb * 1e9),
-        hosts=tuple(dict.fromkeys((*usual, host, *(names or ())))),
+        hosts=tuple(dict.fromkeys((*usual, host, *map(host_name, names or ())))),
         proxy=proxy,
         forwarders=in_front,
         https=https,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from oldphoto_core.errors import UsageError
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+_HOST_NAME = re.compile(r"\*|(\*\.)?[\w-]+(\.[\w-]+)*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,28 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def host_name(text: str) -> str:
+    """Return a name of the desk as browsers send it, which is in ASCII. Raises UsageError."""
+    try:
+        name = text.encode("idna").decode()
+    except UnicodeError:
+        name = ""
+    if not _HOST_NAME.fullmatch(name) and not _is_address(name.strip("[]")):
+        raise UsageError(
+            f"{text!r} is not a name of a host. Write photos.museum.example, without https:// and port; "
+            "*.museum.example stands for every name below."
+        )
+    return name
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def is_within(address: str | None, networks: tuple[Network, ...]) -> bool:

@@ -20,7 +20,7 @@ from oldphoto_core.errors import UsageError
 from review.passwords import is_right
 from review.places import known_roots
 from review.serve import bind, open_desk
-from review.settings import DeskSettings, ProxySignIn, is_loopback, networks
+from review.settings import DeskSettings, ProxySignIn, host_name, is_loopback, networks
 from schemas.repository import Catalog
 from schemas.review_records import Role
 
@@ -108,6 +108,23 @@ def test_a_taken_port_is_told() -> None:
 
 def test_a_proxy_needs_header_and_address(empty: Path) -> None:
     assert "needs both" in add(empty, "--proxy-header", "X-Remote-User", password=None)
+
+
+def test_a_name_is_what_browsers_send(empty: Path) -> None:
+    told = {"photos.museum.example": "photos.museum.example", "fotos.münchen.de": "fotos.xn--mnchen-3ya.de"}
+    told |= {
+        name: name for name in ("*", "*.museum.example", "archive_1", "10.0.0.7", "fd00::7", "[fd00::7]")
+    }
+    assert {name: host_name(name) for name in told} == told
+    for name in (
+        "https://museum.example",
+        "museum.example:8474",
+        "museum.example/desk",
+        "*museum",
+        "a..b",
+        "",
+    ):
+        assert "without https:// and port" in add(empty, f"--name={name}", password=None), name
 
 
 def test_a_web_server_in_front_is_no_proxy_that_signs_people_in(catalog: Catalog) -> None:
