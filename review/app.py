@@ -17,7 +17,7 @@ from review.desk import Desk
 from review.identity import SignInNeeded, desk_of
 from review.pages import bare_page, is_fragment, page, wants_json
 from review.routes import ROUTERS
-from review.security import HEADERS, SameOriginOnly, SecurityHeaders
+from review.security import HEADERS, SameOriginOnly, SecurityHeaders, netloc_of
 from schemas.errors import (
     CatalogError,
     CatalogUseError,
@@ -74,10 +74,12 @@ def _to_sign_in(request: Request, error: Exception) -> Response:
 
 def _page_before(request: Request) -> str:
     """Return the page that a form or script was on, as far as it can be looked at again; else nothing."""
-    page_before = URL(request.headers.get("referer", ""))
+    referer = request.headers.get("referer", "")
+    if netloc_of(referer) != request.headers.get("host"):
+        return ""
+    page_before = URL(referer)
     answers_to_forms = page_before.path.endswith(("/decide", "/marked", "/undo"))
-    is_ours = page_before.netloc == request.headers.get("host")
-    return _in_site(page_before) if is_ours and not answers_to_forms else ""
+    return "" if answers_to_forms else _in_site(page_before)
 
 
 def _in_site(address: URL) -> str:

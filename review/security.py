@@ -78,11 +78,19 @@ class SameOriginOnly:
         return None
 
 
+def netloc_of(address: str) -> str | None:
+    """Return host and port of an address that a browser, or whoever, sent; None where it is no address."""
+    try:
+        return urlsplit(address).netloc
+    except ValueError:
+        return None
+
+
 def _foreign(headers: Headers) -> PlainTextResponse | None:
     site = headers.get("sec-fetch-site")
     origin = headers.get("origin")
     foreign_site = site is not None and site not in ("same-origin", "none")
-    foreign_origin = origin is not None and urlsplit(origin).netloc != headers.get("host")
+    foreign_origin = origin is not None and netloc_of(origin) != headers.get("host")
     if foreign_site or foreign_origin:
         return PlainTextResponse("This request came from another site and was refused.", 403)
     return None

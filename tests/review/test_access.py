@@ -156,6 +156,13 @@ def test_a_request_from_another_site_is_refused(signed_in: Callable[[str], Visit
         assert "another site" in answer.text
 
 
+def test_a_header_that_is_no_address_is_of_no_site(visitor: Visitor) -> None:
+    for address in ("http://[", "//[::1", "http://[::1]x/"):
+        assert visitor.client.post("/undo", headers={"Origin": address}).status_code == 403
+        answer = visitor.client.post("/undo", headers={"Referer": address})
+        assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?lost=1")
+
+
 def test_every_answer_carries_the_policy(visitor: Visitor) -> None:
     for path in ("/sign-in", "/queue", "/nothing", "/health"):
         answer = visitor.get(path)
