@@ -19,6 +19,8 @@ export class Comparison {
     this.overlays = new Map();
     this.others = [];
     this.release = () => {};
+    this.turn = null;
+    this.added = new Map();
     viewer.addHandler("update-viewport", () => this.clip());
   }
 
@@ -46,8 +48,8 @@ export class Comparison {
   async setTier(name) {
     const wanted = this.stage.results.find((one) => one.name === name);
     if (!wanted) return;
-    if (!this.results.has(name)) this.results.set(name, await addPicture(this.viewer, this.stage, wanted.url, { index: 0 }));
     this.tier = name;
+    if (!this.results.has(name)) this.results.set(name, await this.add(name, wanted.url, { index: 0 }));
     this.draw();
   }
 
@@ -66,8 +68,14 @@ export class Comparison {
     if (!this.stage[name]) return;
     if (this.shown.has(name)) this.shown.delete(name);
     else this.shown.add(name);
-    if (!this.overlays.has(name)) this.overlays.set(name, await addPicture(this.viewer, this.stage, this.stage[name], { opacity: 0 }));
+    if (!this.overlays.has(name)) this.overlays.set(name, await this.add(name, this.stage[name], { opacity: 0 }));
     this.draw();
+  }
+
+  /** Add a picture once, however often it is asked for before it is there. */
+  add(name, url, options) {
+    if (!this.added.has(name)) this.added.set(name, addPicture(this.viewer, this.stage, url, options));
+    return this.added.get(name);
   }
 
   draw() {
@@ -111,6 +119,7 @@ export class Comparison {
   async beginSide() {
     const views = this.root.querySelector("[data-views]");
     this.keepPlace();
+    const turn = (this.turn = {});
     for (const result of this.stage.results) {
       const view = document.createElement("div");
       view.className = "view";
@@ -119,8 +128,10 @@ export class Comparison {
       view.querySelector(".view-label").textContent = result.label;
       views.append(view);
       const viewer = makeViewer(view.querySelector(".view-canvas"));
-      await addPicture(viewer, this.stage, result.url);
       this.others.push({ view, viewer });
+      await addPicture(viewer, this.stage, result.url);
+      // Somebody looks at it in another way by now.
+      if (turn !== this.turn) return;
     }
     const all = [this.viewer, ...this.others.map((one) => one.viewer)];
     this.release = keepTogether(all);
@@ -140,6 +151,8 @@ export class Comparison {
   endSide() {
     this.keepPlace();
     this.release();
+    this.release = () => {};
+    this.turn = null;
     for (const { view, viewer } of this.others) {
       viewer.destroy();
       view.remove();
