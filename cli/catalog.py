@@ -10,7 +10,6 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -72,13 +71,16 @@ def shell(
 
 
 def export_catalog(
-    destination: Annotated[Path, typer.Argument(metavar="DEST", help="A folder.")],
+    destination: Annotated[str, typer.Argument(metavar="DEST", help="A folder.")],
     catalog: CatalogOption = None,
     form: Annotated[TableForm, typer.Option("--format", help="What kind of files.")] = TableForm.PARQUET,
     as_json: JsonOption = False,
 ) -> None:
     """Write every table (accounts without passwords) to a file each."""
-    export_tables(catalog_url(catalog), form, destination, as_json=as_json, everything=True)
+    from storage.places import folder_here
+
+    folder = folder_here(destination)
+    export_tables(catalog_url(catalog), form, folder, as_json=as_json, everything=True)
 
 
 def calibrate(

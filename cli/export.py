@@ -51,7 +51,7 @@ def export(
     form: Annotated[
         Form, typer.Argument(metavar="FORM", help="parquet and csv: the documented views; else the photos.")
     ],
-    destination: Annotated[Path, typer.Argument(metavar="DEST", help="A new or empty folder.")],
+    destination: Annotated[str, typer.Argument(metavar="DEST", help="A new or empty folder.")],
     catalog: CatalogOption = None,
     collection: CollectionOption = None,
     for_publication: Annotated[
@@ -74,17 +74,19 @@ def export(
     """Export the catalog as tables, or photos as PREMIS documents, a bag or a IIIF tree."""
     from flows.packages import Form as PackageForm
     from flows.packages import PackageRequest
+    from storage.places import folder_here
 
     _require_form(form, Form.BAG, {"--with-masters": with_masters or None})
     _require_form(form, Form.IIIF, {"--base-url": base_url, "--max-side": max_side})
+    folder = folder_here(destination)
     if form.value in list(TableForm):
         if for_publication or approved_only or collection:
             raise UsageError(f"{form} exports the whole catalog. Leave out the options that choose photos.")
-        export_tables(catalog_url(catalog), form, destination, as_json=as_json)
+        export_tables(catalog_url(catalog), form, folder, as_json=as_json)
         return
     request = PackageRequest(
         cast(PackageForm, form.value),
-        destination,
+        folder,
         collection,
         for_publication=for_publication,
         approved_only=approved_only,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
@@ -11,6 +9,7 @@ from flows.catalog_urls import known_catalog_url
 from flows.packages import Form, PackageRequest, PackageSummary, export_photos
 from oldphoto_core.errors import UsageError
 from schemas.repository import Catalog
+from storage.places import folder_here
 
 
 @flow(name="publish", persist_result=False)
@@ -41,7 +40,7 @@ def publish(
     """
     request = PackageRequest(
         form,
-        Path(destination),
+        folder_here(destination),
         collection,
         for_publication=True,
         approved_only=approved_only,

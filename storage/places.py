@@ -40,6 +40,16 @@ def path_of(place: str) -> Path:
     return Path(os.path.expanduser(unquote(urlsplit(place).path) if place.startswith("file://") else place))
 
 
+def folder_here(place: str) -> Path:
+    """Return the path of a folder on this machine. Raises as :func:`path_of`, and UsageError for a bucket."""
+    if is_bucket(place):
+        raise UsageError(
+            f"{place} is no folder on this machine, and exports go to such a one only. Name a folder, and copy it to "
+            "the bucket afterwards."
+        )
+    return path_of(place)
+
+
 def local_path(place: str) -> Path:
     """Return the absolute path of a local place, links followed. Raises as :func:`path_of`; ValueError for a NUL."""
     # Not Path.resolve, which raises on links that lead in a circle.

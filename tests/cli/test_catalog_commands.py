@@ -162,6 +162,18 @@ def test_exporting_tables(destination: Path, tmp_path: Path) -> None:
     assert {Path(file["path"]).stem: file["rows"] for file in tables["files"]}["asset"] == 4
 
 
+def test_nothing_is_exported_into_a_bucket(
+    destination: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A path that begins with s3: would be a new folder of that name, and the export seem to be in the bucket."""
+    monkeypatch.chdir(tmp_path)
+    for command in (("export", "csv"), ("export", "bag"), ("catalog", "export")):
+        result = oldphoto(destination, *command, "s3://bucket/out")
+        assert isinstance(result.exception, UsageError), command
+        assert "copy it to the bucket" in str(result.exception)
+    assert not (tmp_path / "s3:").exists()
+
+
 def test_publishing_what_is_not_approved_is_refused(destination: Path, tmp_path: Path) -> None:
     result = oldphoto(destination, "export", "bag", tmp_path / "bag", "--for-publication")
     assert result.exit_code == 3

@@ -93,6 +93,8 @@ def test_the_flows_do_the_same_under_prefect(
         publish(catalog=url, destination=str(tmp_path / "all"))
     with pytest.raises(UsageError, match=r"None of 7 photos .*\(nobody has decided on it\)"):
         publish(catalog=url, destination=str(tmp_path / "all"), approved_only=True)
+    with pytest.raises(UsageError, match="no folder on this machine"):
+        publish.fn(catalog=url, destination="s3://bucket/all")
     approve(archive)
     done = publish(destination=str(tmp_path / "bag"), approved_only=True)
     assert (done["photos"], done["left_out"]) == (5, 2)
