@@ -12,7 +12,7 @@ from review.desk import Desk
 from review.filters import Wanted
 from review.identity import CurrentPerson, desk_of, needs
 from review.numbers import ItemNumber, whole_number
-from review.pages import wants_json
+from review.pages import page, wants_json
 from review.roles import Role
 from review.routes.photo import next_item
 from review.sessions import Session
@@ -24,6 +24,8 @@ router = APIRouter()
 
 REASON_NEEDED = (Decision.REJECT, Decision.REDO)
 MAX_REASON = 2000
+_NAMED = 10
+"""So many decisions that could not be taken back are named."""
 
 
 def _one_line_end(text: object) -> object:
@@ -84,7 +86,15 @@ def undo(request: Request, wanted: Wanted, person: CurrentPerson) -> Response:
     address = wanted.address(f"/photo/{single}") if single else wanted.address()
     if wants_json(request):
         return JSONResponse({"next": address, "problems": [str(one) for one in problems]})
+    if problems:
+        return page(request, "error.html", status=409, problem=_not_all(last, problems), code=409)
     return RedirectResponse(address, 303)
+
+
+def _not_all(last: StepRecord, problems: list[CatalogError]) -> str:
+    every, left = len(last.reviews), len(problems)
+    named = "; ".join(map(str, problems[:_NAMED])) + (" …" if left > _NAMED else "")
+    return f"Of {every} decisions {every - left} were taken back; {left} could not be: {named}."
 
 
 def take_back(desk: Desk, name: str, last: StepRecord) -> list[CatalogError]:

@@ -157,6 +157,22 @@ def test_a_batch_decides_on_what_the_filter_shows_and_is_undone_as_one(
     assert all(standing(catalog, item) is Standing.UNDECIDED for item in wanted)
 
 
+def test_what_of_a_batch_cannot_be_undone_is_told(
+    catalog: Catalog, signed_in: Callable[[str], Visitor]
+) -> None:
+    curator, other = signed_in("curator"), signed_in("reviewer")
+    fields = batch_fields(curator.get("/batch?flag=mask-share").text)
+    assert curator.post("/batch?flag=mask-share", decision="approve", **fields).status_code == 200
+    first = item_of(catalog, "album/first.png")
+    seen = other.fields(f"/photo/{first}")
+    assert other.post(PATH.format(first), decision="reject", reason="soft", **seen).status_code == 303
+    answer = curator.post("/undo")
+    assert answer.status_code == 409
+    assert "4 decisions 3 were taken back; 1 could not be" in answer.text
+    assert "first.png" in answer.text
+    assert standing(catalog, first) is Standing.REJECT
+
+
 def test_a_batch_without_its_reason_is_asked_for_it_and_loses_nothing(
     catalog: Catalog, signed_in: Callable[[str], Visitor]
 ) -> None:
