@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from pydantic import Field
 from starlette.responses import JSONResponse, Response
 
+from oldphoto_core.errors import StorageError
 from review.desk import Desk
 from review.filters import Wanted
 from review.identity import CurrentPerson, desk_of, needs
@@ -93,14 +94,17 @@ def _require_seen(desk: Desk, row: QueueRow, drawn: MaskSubmission) -> None:
 
 
 def canvas_of(layers: PhotoLayers) -> dict[str, object]:
-    """Return what the editor's script works on."""
+    """Return what the editor's script works on. Raises StorageError where there is no picture to draw on."""
     probability, scan = layers.get("probability"), layers.get("scan")
     bases = {
         layer.name: tiles(layers, layer, Paint.VALUES)
         for layer in (layers.mask_source(), *([probability] if probability else []), *layers.edits)
     }
-    shown = scan or layers["restored"]
     result = next(iter(layers.results), None)
+    if (shown := scan or result) is None:
+        raise StorageError(
+            "There is no picture to draw on: nothing was made of this scan, and another took its place."
+        )
     return {
         "width": layers.width,
         "height": layers.height,

@@ -103,15 +103,18 @@ def item_of(catalog: Catalog, key: str) -> int:
     return int(found["work_item"])
 
 
-def restored_anew(catalog: Catalog, key: str) -> int:
-    """Let a run with another recipe find that a photo needs nothing; return the work item, its present result."""
+def restored_anew(catalog: Catalog, key: str, *files: DerivativeRecord) -> int:
+    """Let a run with another recipe find that a photo needs nothing; return the work item, its present result.
+
+    ``files``: what is kept of it all the same, as a mask is.
+    """
     collection = catalog.collection_id(COLLECTION)
     recipe = catalog.recipe_id(hashlib.sha256(b"{ }").hexdigest(), "{ }")
     run = catalog.start_run(None, collection, recipe, {})
     catalog.record_assets(collection, catalog.known(collection, [key]).values(), run)
     catalog.plan(collection, recipe, run)
     (item,) = next(catalog.iter_pending(run, 1))
-    catalog.record_outcomes(run, [OutcomeRecord(item.work_item_id, "skipped")])
+    catalog.record_outcomes(run, [OutcomeRecord(item.work_item_id, "skipped", derivatives=files)])
     return item.work_item_id
 
 

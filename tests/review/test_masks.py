@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from oldphoto_core.image_io import to_upright
+from schemas.ingest_records import AssetRecord
+from schemas.records import DerivativeRecord
 from schemas.repository import Catalog
 from schemas.review_records import Decision
-from tests.review.archive import COLLECTION, damage, item_of
+from tests.review.archive import COLLECTION, damage, item_of, restored_anew
 from tests.review.conftest import Visitor
 
 
@@ -89,6 +91,26 @@ def test_a_turned_photos_mask_is_stored_as_its_master_is(catalog: Catalog, revie
     expected = damage((200, 300))
     assert mask[248:253, 150:190].all()
     assert np.array_equal(mask[:200], expected[:200])
+
+
+def test_where_no_picture_is_left_there_is_no_editor(catalog: Catalog, reviewer: Visitor) -> None:
+    """Of a photo that needed nothing the mask alone is kept, and then another scan came in the place of its own."""
+    key = "album/first.png"
+    mask = catalog.history(item_of(catalog, key))["derivatives"][1]
+    assert mask["kind"] == "mask"
+    kept = DerivativeRecord("mask", None, mask["uri"], mask["sha256"], mask["size"], "image/png")
+    item, link = restored_anew(catalog, key, kept), "Edit the mask"
+    assert link in reviewer.get(f"/photo/{item}").text
+    collection = catalog.collection_id(COLLECTION)
+    (known,) = catalog.known(collection, [key]).values()
+    run = catalog.start_run(None, collection, None, {})
+    catalog.record_assets(collection, [AssetRecord(key, known.uri, 9, "2", "9" * 64, format="PNG")], run)
+    page = reviewer.get(f"/photo/{item}")
+    assert page.status_code == 200
+    assert link not in page.text
+    answer = reviewer.get(f"/photo/{item}/mask")
+    assert answer.status_code == 422
+    assert "no picture" in answer.text
 
 
 def test_the_probability_is_cut_at_the_threshold(catalog: Catalog, reviewer: Visitor) -> None:
