@@ -76,6 +76,11 @@ def test_a_collections_folder_is_one_plain_name(name: str) -> None:
     assert len(folder) <= 80
 
 
+def test_no_flow_publishes_into_a_bucket() -> None:
+    with pytest.raises(UsageError, match="no folder on this machine"):
+        publish.fn("s3://bucket/all", catalog="sqlite:///none.db")
+
+
 @pytest.mark.usefixtures("prefect_server")
 def test_the_flows_do_the_same_under_prefect(
     archive: Catalog, made: RestoreRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -93,8 +98,6 @@ def test_the_flows_do_the_same_under_prefect(
         publish(catalog=url, destination=str(tmp_path / "all"))
     with pytest.raises(UsageError, match=r"None of 7 photos .*\(nobody has decided on it\)"):
         publish(catalog=url, destination=str(tmp_path / "all"), approved_only=True)
-    with pytest.raises(UsageError, match="no folder on this machine"):
-        publish.fn(catalog=url, destination="s3://bucket/all")
     approve(archive)
     done = publish(destination=str(tmp_path / "bag"), approved_only=True)
     assert (done["photos"], done["left_out"]) == (5, 2)
