@@ -7,7 +7,6 @@ import importlib
 import logging
 import os
 import re
-import signal
 import socket
 import sys
 import tempfile
@@ -19,11 +18,13 @@ from typing import Any
 
 import ray
 from ray._private import auto_init_hook
+from ray._private import utils as _ray_utils
 from ray._private import worker as _ray_worker
 
 from actors.errors import EngineError, EngineLostError
 from actors.processes import children, ended
 from actors.resources import EngineSettings, Machine
+from schemas.undisturbed import Undisturbed
 
 _log = logging.getLogger(__name__)
 _ENVIRONMENT = {
@@ -224,11 +225,18 @@ def _require_answer(address: str) -> None:
 
 @contextmanager
 def _own_handlers() -> Iterator[None]:
-    """Keep what this process does when it is asked to stop: Ray installs a handler that aborts it instead."""
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    if threading.current_thread() is threading.main_thread() and before is not None:
-        signal.signal(signal.SIGTERM, before)
+    """Keep what this process does when it is asked to stop, and let it do that once Ray has started.
+
+    Ray installs handlers that end the process without a word. And it forks: an exception from a handler at that
+    moment is lost, and leaves the lock of the logs taken, on which other threads wait for good.
+    """
+    utils: Any = _ray_utils
+    install, utils.set_sigterm_handler = utils.set_sigterm_handler, lambda handler: None
+    try:
+        with Undisturbed():
+            yield
+    finally:
+        utils.set_sigterm_handler = install
 
 
 @contextmanager

@@ -67,3 +67,39 @@ def test_memory_too_full_for_any_worker_is_told() -> None:
     assert done.returncode == 1
     assert "connected" not in done.stdout
     assert "EngineError: No worker of Ray stays alive: 1 worker(s) were killed" in done.stderr
+
+
+STOPPED = """
+import signal
+
+def stop(number, frame):
+    raise KeyboardInterrupt
+
+for one in (signal.SIGTERM, signal.SIGINT):
+    signal.signal(one, stop)
+from actors.ray_session import ray_session
+from actors.resources import EngineSettings
+try:
+    with ray_session(EngineSettings()):
+        print("connected")
+except KeyboardInterrupt:
+    print("stopped")
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="finds Ray's process through /proc")
+@pytest.mark.parametrize("part", ["gcs_server", "raylet"])
+def test_being_asked_to_stop_while_ray_starts_is_heard_by_who_listens(part: str) -> None:
+    """Ray's own handlers end the process without a word, or leave it hanging."""
+    there = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
+    command = [sys.executable, "-c", STOPPED]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=there
+    ) as one:
+        try:
+            child(one, part)
+            one.send_signal(signal.SIGTERM)
+            out, err = one.communicate(timeout=300)
+        finally:
+            one.kill()
+    assert (one.returncode, out) == (0, "stopped\n"), err
