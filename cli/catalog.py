@@ -170,11 +170,12 @@ def rebuild(
     as_json: JsonOption = False,
 ) -> None:
     """Make a lost catalog again from the sidecars of DESTINATION, or tell one that DESTINATION was moved there."""
+    from cli.interrupts import stopped_in_order
     from cli.watcher import Watcher
     from flows.progress import listening
     from flows.rebuild import rebuild_catalog
 
-    with Watcher() as watcher, listening(watcher):
+    with stopped_in_order("call it again: it does what is left"), Watcher() as watcher, listening(watcher):
         summary = rebuild_catalog(
             destination, catalog_url(catalog) if catalog else None, verify=verify, actor=user_name()
         )

@@ -113,13 +113,19 @@ def _require_form(form: Form, needed: Form, options: dict[str, object]) -> None:
 
 def run_export(url: str, request: PackageRequest) -> PackageSummary:
     """Export photos with a progress bar. Raises UsageError, StorageError, FixityError, CatalogError."""
+    from cli.interrupts import stopped_in_order
     from cli.watcher import Watcher
     from flows.packages import export_photos
     from flows.progress import listening
     from schemas.repository import Catalog
 
     request.check()
-    with Watcher() as watcher, listening(watcher), Catalog.open(url, create=False) as opened:
+    with (
+        stopped_in_order("nothing was exported"),
+        Watcher() as watcher,
+        listening(watcher),
+        Catalog.open(url, create=False) as opened,
+    ):
         return export_photos(opened, request)
 
 

@@ -1,4 +1,4 @@
-"""How a run is stopped in order: by Ctrl-C, by SIGTERM, or by a terminal that goes away (SIGHUP)."""
+"""How work is stopped in order: by Ctrl-C, by SIGTERM, or by a terminal that goes away (SIGHUP)."""
 
 from __future__ import annotations
 
@@ -12,14 +12,18 @@ import typer
 
 from cli.exit_codes import EXIT_INTERRUPTED
 
+RUN_LEFT = "the next run goes on where this one stopped"
 _STOPPING = (signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
-def stopped_in_order() -> Iterator[None]:
-    """Let each way of being stopped end the block as Ctrl-C does: what is done is recorded, the workers are stopped.
+def stopped_in_order(left: str = RUN_LEFT) -> Iterator[None]:
+    """Let each way of being stopped end the block as Ctrl-C does: what is done is recorded, nothing stays half done.
 
     A SIGHUP that is ignored stays so: whoever started the command with ``nohup`` wants it to go on.
+
+    Args:
+        left: says how things are then.
 
     Raises:
         typer.Exit: the block was stopped; that has been said.
@@ -33,7 +37,7 @@ def stopped_in_order() -> Iterator[None]:
         # Until the process is gone: at its very end Python takes back what it was told to do about signals itself.
         for number in _STOPPING:
             signal.signal(number, signal.SIG_IGN)
-        _say("interrupted; the next run goes on where this one stopped")
+        _say(f"interrupted; {left}")
         raise typer.Exit(EXIT_INTERRUPTED) from None
 
 

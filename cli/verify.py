@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from flows.fixity import FixitySummary
 
 _SHOWN = 50
+_LEFT = "what was found until then is in the photos' events, and the next check begins from the start"
 
 
 def register(app: typer.Typer) -> None:
@@ -37,13 +38,19 @@ def verify(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Compare the SHA-256 of masters and derivatives with the catalog, and record what was found."""
+    from cli.interrupts import stopped_in_order
     from cli.watcher import Watcher
     from flows.fixity import check_files
     from flows.progress import listening
     from schemas.repository import Catalog
 
     url = catalog_url(catalog)
-    with Watcher() as watcher, listening(watcher), Catalog.open(url, create=False) as opened:
+    with (
+        stopped_in_order(_LEFT),
+        Watcher() as watcher,
+        listening(watcher),
+        Catalog.open(url, create=False) as opened,
+    ):
         summary: FixitySummary = check_files(opened, collection, sample, seed, masters_only, threads)
     if as_json:
         typer.echo(json.dumps(summary))

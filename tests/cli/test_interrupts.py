@@ -5,8 +5,12 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from tests.flows.material import write_weights
+from tests.flows.restored import small_archive
 
 PROGRAM = """
 import signal, time
@@ -27,10 +31,27 @@ def work():
 app()
 """
 
+COMMAND = """
+import os, time
+from cli.main import main
+from cli.watcher import Watcher
+
+def stay(watcher, progress):
+    os.write(1, b"working\\n")
+    time.sleep(600)
+
+Watcher.progress = stay
+main()
+"""
+
 
 def stopped(*signals: signal.Signals, before: str = "") -> tuple[int, str, str]:
     """Return how a program ended that got the signals, and what it said."""
-    command = [sys.executable, "-c", PROGRAM.format(before=before)]
+    return ended([sys.executable, "-c", PROGRAM.format(before=before)], *signals)
+
+
+def ended(command: list[str], *signals: signal.Signals) -> tuple[int, str, str]:
+    """Return how a command ended that got the signals once it said that it is working, and what it said then."""
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as working:
         assert working.stdout is not None
         assert working.stdout.readline() == "working\n"
@@ -59,3 +80,29 @@ def test_it_is_recorded_and_said(signals: tuple[signal.Signals, ...]) -> None:
 def test_what_was_started_to_outlive_its_terminal_does() -> None:
     ignored = "signal.signal(signal.SIGHUP, signal.SIG_IGN)"
     assert stopped(signal.SIGHUP, before=ignored) == (0, "recorded\n", "")
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("small")
+    return small_archive(folder, write_weights(tmp_path_factory.mktemp("weights"))).destination
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("export", "bag", "{package}", "--catalog", "{archive}"), "nothing was exported"),
+        (("verify", "--catalog", "{archive}"), "the next check begins from the start"),
+        (("catalog", "rebuild", "{archive}", "--catalog", "{new}"), "it does what is left"),
+    ],
+)
+def test_other_long_commands_say_so_too_and_leave_nothing_half_done(
+    archive: str, tmp_path: Path, arguments: tuple[str, ...], said: str
+) -> None:
+    places = {"archive": archive, "package": tmp_path / "package", "new": f"sqlite:///{tmp_path}/new.db"}
+    given = [one.format(**places) for one in arguments]
+    code, out, err = ended([sys.executable, "-c", COMMAND, *given], signal.SIGTERM)
+    assert (code, out) == (130, "")
+    assert err.splitlines()[-1].startswith("interrupted; ")
+    assert err.rstrip().endswith(said)
+    assert not (tmp_path / "package").exists()
