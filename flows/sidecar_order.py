@@ -16,8 +16,11 @@ from typing import NamedTuple
 
 from storage import StoredObject
 
-_SIDECAR = re.compile(r"(?:^|/)sidecars/.+\.json$")
-_LATER = re.compile(r"(?P<recipe>recipes/[^/]+/)(?P<content>contents/[^/]+/)?(?P<name>sidecars/.+)")
+# A file's name may hold line breaks.
+_SIDECAR = re.compile(r"(?:^|/)sidecars/.+\.json\Z", re.DOTALL)
+_LATER = re.compile(
+    r"(?P<recipe>recipes/[^/]+/)(?P<content>contents/[^/]+/)?(?P<name>sidecars/.+)", re.DOTALL
+)
 
 
 class DatedSidecar(NamedTuple):

@@ -28,6 +28,11 @@ def test_times_that_no_place_contradicts_are_believed() -> None:
     assert ordered(dict(zip(keys, range(4), strict=True))) == keys
 
 
+def test_a_line_break_in_a_name_keeps_no_sidecar_out() -> None:
+    keys = [f"{prefix}sidecars/a\nb.json" for prefix in ("", SECOND, THIRD)]
+    assert ordered(dict(zip(keys, (3, 2, 1), strict=True))) == keys
+
+
 def test_of_a_copy_each_photos_own_order_is_kept_and_recipes_do_not_take_turns() -> None:
     prefixes = ("", SECOND, THIRD)
     keys = [f"{prefix}sidecars/{name}.json" for prefix in prefixes for name in ("a", "b", "c")]
