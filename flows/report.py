@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -232,8 +233,10 @@ def _replace(path: Path, data: bytes) -> str:
         partial.replace(path)
     except OSError as error:
         raise StorageError(
-            f"{path} cannot be written: {error.strerror}. Free space, then run again."
+            f"{path} cannot be written: {error.strerror}. Free space, or give leave to write there, then run again."
         ) from error
     finally:
-        partial.unlink(missing_ok=True)
+        # On a disk that may only be read even what is not there cannot be removed.
+        with suppress(OSError):
+            partial.unlink()
     return str(path)

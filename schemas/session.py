@@ -256,11 +256,14 @@ def _foreign(url: URL, problem: str) -> CatalogForeignError:
 def _remedy(error: DBAPIError, url: URL) -> str | None:
     """Return what a person can do; None where a statement of ours is to blame."""
     code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
-    if code == sqlite3.SQLITE_READONLY:
+    # On a disk that is mounted read-only it cannot open what it would write.
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
         return (
             "SQLite writes beside a catalog even to read it. Ask for leave to write the file and its folder, or copy "
             "the file to a folder of your own and name the copy."
         )
+    if code == sqlite3.SQLITE_FULL:
+        return "Free some space on its disk and try again."
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return (
             "Another program is writing to it (an open transaction in a database browser, a run). End that and try "

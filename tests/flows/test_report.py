@@ -221,6 +221,15 @@ def test_a_report_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
 
 
+def test_a_destination_in_which_nothing_can_be_removed_either_is_told(tmp_path: Path) -> None:
+    """As a disk that the system has made read-only in mid-run; here the folder became a file."""
+    destination = FolderStore(tmp_path / "archive", create=True)
+    destination.root.rmdir()
+    destination.root.touch()
+    with pytest.raises(StorageError, match=r"report\.html cannot be written"):
+        write_report(page(), destination)
+
+
 def test_what_a_killed_run_left_of_a_report_is_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

@@ -186,6 +186,26 @@ def test_a_catalog_that_may_not_be_written_is_to_be_copied(tmp_path: Path) -> No
     engine.dispose()
 
 
+def test_a_catalog_beside_which_nothing_can_be_written_is_to_be_copied(tmp_path: Path) -> None:
+    """As on a disk that is mounted read-only; here something else has the name of what SQLite would write."""
+    path = tmp_path / "catalog.db"
+    Catalog.open(f"sqlite:///{path}").close()
+    (tmp_path / "catalog.db-wal").mkdir()
+    with pytest.raises(CatalogUnavailableError, match=r"unable to open.*name the copy"):
+        Catalog.open(f"sqlite:///{path}", create=False)
+
+
+def test_of_a_full_disk_it_is_said_that_it_is_full(tmp_path: Path) -> None:
+    engine = session.create_engine(f"sqlite:///{tmp_path / 'catalog.db'}", create=True)
+    sa.event.listen(engine, "connect", lambda one, record: one.execute("PRAGMA max_page_count = 3"))
+    with (
+        pytest.raises(CatalogUnavailableError, match=r"disk is full\. Free some space"),
+        session.write(engine) as connection,
+    ):
+        connection.exec_driver_sql("CREATE TABLE too_much AS SELECT zeroblob(100000) AS one")
+    engine.dispose()
+
+
 @pytest.mark.integration
 def test_a_role_that_may_make_no_tables(postgres: PostgresServer) -> None:
     owner = session.create_engine(postgres.empty())
