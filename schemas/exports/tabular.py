@@ -94,7 +94,8 @@ def _write_parquet(connection: Connection, source: FromClause, path: Path) -> in
     schema = pa.schema([(column.name, _arrow_type(column.type)) for column in source.c])
     documents = {column.name for column in source.c if isinstance(column.type, SafeJson)}
     rows = 0
-    with parquet.ParquetWriter(path, schema) as writer:
+    # A relative path may look like an address: `s3:1910`.
+    with parquet.ParquetWriter(path.absolute(), schema) as writer:
         for batch in _batches(connection, source):
             columns = []
             for place, field in enumerate(schema):

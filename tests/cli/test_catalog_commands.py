@@ -174,6 +174,19 @@ def test_nothing_is_exported_into_a_bucket(
     assert not (tmp_path / "s3:").exists()
 
 
+def test_the_address_of_a_folder_is_that_folder(destination: Path, tmp_path: Path) -> None:
+    answer(oldphoto(destination, "export", "csv", f"file://{tmp_path}/a%20b", "--json"))
+    assert (tmp_path / "a b/photos.csv").is_file()
+
+
+def test_a_folder_whose_name_looks_like_an_address(
+    destination: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    answer(oldphoto(destination, "export", "parquet", "s3:1910", "--json"))
+    assert (tmp_path / "s3:1910/photos.parquet").is_file()
+
+
 def test_publishing_what_is_not_approved_is_refused(destination: Path, tmp_path: Path) -> None:
     result = oldphoto(destination, "export", "bag", tmp_path / "bag", "--for-publication")
     assert result.exit_code == 3
