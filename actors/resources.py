@@ -118,9 +118,10 @@ def plan_resources(
     settings = settings or EngineSettings()
     nodes = [machine for machine in machines if machine.cpus > 0]
     if not nodes:
-        # A cluster that starts its nodes on demand: one modest worker makes it start one.
-        most = min(settings.most_workers or 1, photos)
-        return (StageGroup(ALL_STAGES, Resources(1, 0, 1, 1, settings.worker_bytes, most)),)
+        # A cluster that starts its nodes on demand: modest workers make it start some.
+        workers = max(1, min(settings.workers or 1, photos))
+        most = min(settings.most_workers or workers, photos)
+        return (StageGroup(ALL_STAGES, Resources(1, 0, 1, workers, settings.worker_bytes, most)),)
     gpus = sum(int(node.gpus) for node in nodes) if device != "cpu" else 0
     return _gpu_plan(nodes, gpus, photos, settings) if gpus else _cpu_plan(nodes, photos, settings)
 

@@ -116,3 +116,12 @@ def test_a_cluster_that_has_no_node_yet_gets_a_worker_to_start_one() -> None:
     for photos, most in ((10, 6), (4, 4)):
         (group,) = plan_resources([], photos=photos, settings=EngineSettings(most_workers=6))
         assert (group.resources.concurrency, group.resources.most) == (1, most)
+
+
+@pytest.mark.parametrize(("photos", "workers"), [(100, 32), (5, 5)])
+def test_a_cluster_that_has_no_node_yet_starts_them_for_as_many_workers_as_were_asked_for(
+    photos: int, workers: int
+) -> None:
+    """A single one would work through the first five thousand photos alone."""
+    (group,) = plan_resources([], photos=photos, settings=EngineSettings(workers=32))
+    assert group.resources == Resources(1, 0, 1, workers, EngineSettings().worker_bytes, workers)
