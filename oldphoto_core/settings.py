@@ -73,7 +73,7 @@ class RestoreSettings:
     line_probability: float = 0.99
     broad_probability: float = 0.55
     broad_radius: int = 9
-    suspected_probability: float = 0.981
+    suspected_probability: float = 0.985
     sparse_share: float = 2e-5
     dense_share: float = 0.0008
     dense_probability: float = 0.43
