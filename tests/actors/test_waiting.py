@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 from collections.abc import Generator
 from threading import Event
@@ -119,7 +120,11 @@ def test_what_hangs_is_not_asked_to_stop() -> None:
     never.set()
 
 
-def test_what_cannot_be_stopped_is_closed_with_its_next_item(caplog: pytest.LogCaptureFixture) -> None:
+def test_what_cannot_be_stopped_is_closed_with_its_next_item(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Beside the root's: where Prefect sets up logging meanwhile, the root's handlers are replaced by its own.
+    monkeypatch.setattr(logging.getLogger("actors.waiting"), "handlers", [caplog.handler])
     go_on = Event()
 
     def waiting() -> Generator[int]:
