@@ -76,13 +76,7 @@ class PhotoRestorer(Protocol):
         """Take all steps on a photo that is too large for memory; ``mask`` replaces the detected one."""
         ...
 
-    def assess(
-        self,
-        detection: DefectDetection,
-        faces: tuple[Face, ...],
-        measurements: dict[str, float],
-        needed: bool,
-    ) -> tuple[Flag, ...]:
+    def assess(self, measurements: dict[str, float], *, needed: bool) -> tuple[Flag, ...]:
         """Return the reasons to look at the result; ``measurements`` are those of all stages."""
         ...
 

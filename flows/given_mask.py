@@ -104,12 +104,6 @@ class RedoRestorer:
         found = self.inner.restore_scan(pixels, workspace, tiers, given)
         return replace(found, flags=(*found.flags, REDONE))
 
-    def assess(
-        self,
-        detection: DefectDetection,
-        faces: tuple[Face, ...],
-        measurements: dict[str, float],
-        needed: bool,
-    ) -> tuple[Flag, ...]:
+    def assess(self, measurements: dict[str, float], *, needed: bool) -> tuple[Flag, ...]:
         """Return the reasons to look at the result; that it was redone is one."""
-        return (*self.inner.assess(detection, faces, measurements, needed), REDONE)
+        return (*self.inner.assess(measurements, needed=needed), REDONE)

@@ -21,6 +21,7 @@ from flows.request import RestoreRequest
 from oldphoto_core.errors import UsageError, WeightsError
 from oldphoto_core.photo import Tier
 from oldphoto_core.provision import find_provision
+from oldphoto_core.weights.cards import FACE_DETECTOR
 from oldphoto_core.weights.installed import REQUIRED
 from schemas.records import ModelRecord
 from schemas.repository import Catalog
@@ -58,7 +59,7 @@ class Decision:
     def digests(self) -> dict[str, str | None]:
         """The SHA-256 of the weights of each network that takes part; None where it has none."""
         models = self.recipe.models
-        return {name: models[name].sha256 if name in models else None for name in STAGES_OF_TIER[self.tier]}
+        return {name: models[name].sha256 if name in models else None for name in _taking_part(self.tier)}
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,7 @@ def decide(request: RestoreRequest) -> Decision:
             "of these. Choose another --profile or --tier."
         )
     weights: dict[str, WeightsLike] = {
-        stage: provision.weights[stage] for stage in STAGES_OF_TIER[tier] if stage in provision.weights
+        stage: provision.weights[stage] for stage in _taking_part(tier) if stage in provision.weights
     }
     recipe = build_recipe(
         parameters=provision.parameters(),
@@ -166,6 +167,11 @@ def decide(request: RestoreRequest) -> Decision:
     cap = min(wanted, profile.highest, key=TIER_ORDER.index)
     off = tuple(stage for stage in STAGES_OF_TIER[cap] if stage not in provision.weights)
     return Decision(profile, tier, recipe, off)
+
+
+def _taking_part(tier: Tier) -> tuple[str, ...]:
+    """Return the stages of ``tier``, and what finds the faces: at every tier they are looked for."""
+    return (*STAGES_OF_TIER[tier], FACE_DETECTOR)
 
 
 def _works_elsewhere(request: RestoreRequest) -> bool:

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from oldphoto_core.faces.detect import CASCADES
-from oldphoto_core.faces.settings import FaceSettings
+from oldphoto_core.faces.detect import CASCADES, YUNET
+from oldphoto_core.faces.settings import FaceSettings, settings_for
 from oldphoto_core.photo import Tier
 from oldphoto_core.settings import Config, RestoreSettings
-from oldphoto_core.weights.cards import WeightsIdentity
+from oldphoto_core.weights.cards import FACE_DETECTOR, WeightsIdentity
 from oldphoto_core.weights.installed import find_weights, tiers_with
 
 
@@ -59,4 +59,12 @@ def find_provision(
         UsageError: an unknown configuration.
     """
     found = find_weights(config, weights)
-    return Provision(config, settings or RestoreSettings(), found.identities)
+    return provision_of(config, settings or RestoreSettings(), found.identities)
+
+
+def provision_of(
+    config: Config, settings: RestoreSettings, weights: Mapping[str, WeightsIdentity]
+) -> Provision:
+    """Return what is made with these settings and weights: which of them are there decides how faces are found."""
+    found_by = YUNET if FACE_DETECTOR in weights else CASCADES
+    return Provision(config, settings, weights, settings_for(found_by), found_by)

@@ -16,6 +16,7 @@ from oldphoto_core.detection.detector import DefectDetector
 from oldphoto_core.detection.masks import dilated
 from oldphoto_core.device import pick_device
 from oldphoto_core.errors import UsageError, WeightsError
+from oldphoto_core.faces.detect import FaceDetector
 from oldphoto_core.faces.enhance import FaceEnhancer
 from oldphoto_core.faces.scan import enhance_into
 from oldphoto_core.latent.compose import conserved
@@ -23,7 +24,7 @@ from oldphoto_core.latent.translator import LatentTranslator
 from oldphoto_core.measure import measure_detection
 from oldphoto_core.photo import DefectDetection, Face, Flag, Mask, Pixels, RestorationResult, Tier
 from oldphoto_core.pixels import check_mask, check_pixels
-from oldphoto_core.provision import Provision
+from oldphoto_core.provision import Provision, provision_of
 from oldphoto_core.raster import MemoryRaster, Raster, Workspace
 from oldphoto_core.scan import ScanRestoration, restore_scan
 from oldphoto_core.settings import Config, RestoreSettings
@@ -130,7 +131,7 @@ class Restorer:
             defect_probability=detection.probability,
             defect_mask=detection.mask,
             faces=faces,
-            flags=self.assess(detection, faces, measurements, translation.needed),
+            flags=self.assess(measurements, needed=translation.needed),
             measurements=measurements,
             needed=translation.needed,
         )
@@ -196,13 +197,7 @@ class Restorer:
         )
         return restored if enhanced is None else enhanced, faces, measured
 
-    def assess(
-        self,
-        detection: DefectDetection,
-        faces: tuple[Face, ...],
-        measurements: dict[str, float],
-        needed: bool,
-    ) -> tuple[Flag, ...]:
+    def assess(self, measurements: dict[str, float], *, needed: bool) -> tuple[Flag, ...]:
         """Return the reasons for a curator to look, by all that was measured; none where nothing was needed."""
         return flags.assess(measurements) if needed else ()
 
@@ -256,16 +251,14 @@ def load_restorer(
         if networks.vae_old and networks.mapping and networks.vae_clean
         else None
     )
-    enhancer = (
-        FaceEnhancer.with_generator(networks.faces, device=where)
-        if networks.faces
-        else FaceEnhancer.without_generator()
-    )
+    provision = provision_of(config, chosen, networks.identities)
+    model, looked_for = networks.face_detector, provision.faces.detector
+    found_by = FaceDetector(looked_for) if model is None else FaceDetector.from_yunet(model, looked_for)
     return Restorer(
         detector=DefectDetector(networks.detector, chosen, where) if networks.detector else None,
         translator=translator,
-        enhancer=enhancer,
-        provision=Provision(config, chosen, networks.identities, enhancer.settings, enhancer.detector.name),
+        enhancer=FaceEnhancer.on_device(found_by, networks.faces, provision.faces, device=where),
+        provision=provision,
     )
 
 

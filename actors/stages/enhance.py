@@ -29,7 +29,7 @@ class EnhanceStage:
         """Return ``photo`` with the tiers that are written and nothing else, its faces and its flags."""
         if photo.needed:
             photo = self._enhance(photo)
-        flags = self.restorer.assess(photo.detection, photo.faces, dict(photo.measurements), photo.needed)
+        flags = self.restorer.assess(dict(photo.measurements), needed=photo.needed)
         return replace(photo, original=None, flags=(*photo.flags, *flags))
 
     def _enhance(self, photo: PhotoRow) -> PhotoRow:

@@ -68,19 +68,17 @@ class FaceEnhancer:
         self.device = torch.device(device)
 
     @classmethod
-    def with_generator(
-        cls, generator: FaceGenerator, settings: FaceSettings | None = None, *, device: torch.device
+    def on_device(
+        cls,
+        detector: FaceDetector,
+        generator: FaceGenerator | None,
+        settings: FaceSettings | None = None,
+        *,
+        device: torch.device,
     ) -> FaceEnhancer:
-        """Return an enhancer that refines with a trained ``generator``, which is moved to ``device``."""
-        settings = settings or FaceSettings()
-        moved = generator.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return cls(FaceDetector(settings.detector), moved, settings, device=device)
-
-    @classmethod
-    def without_generator(cls, settings: FaceSettings | None = None) -> FaceEnhancer:
-        """Return an enhancer that finds and records faces with OpenCV's cascades and refines none."""
-        settings = settings or FaceSettings()
-        return cls(FaceDetector(settings.detector), None, settings)
+        """Return an enhancer whose trained ``generator``, if there is one, is moved to ``device``."""
+        moved = generator and generator.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return cls(detector, moved, settings, device=device)
 
     def enhance(
         self, original: Pixels, restored: Pixels

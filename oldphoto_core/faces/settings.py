@@ -7,7 +7,7 @@ from typing import Any
 
 from oldphoto_core.faces.blend import BlendSettings
 from oldphoto_core.faces.checks import CheckSettings
-from oldphoto_core.faces.detect import DetectorSettings
+from oldphoto_core.faces.detect import YUNET, YUNET_SETTINGS, DetectorSettings
 
 
 @dataclass(frozen=True)
@@ -30,3 +30,8 @@ class FaceSettings:
     def parameters(self) -> dict[str, Any]:
         """Return every setting, JSON-safe."""
         return asdict(self)
+
+
+def settings_for(found_by: str) -> FaceSettings:
+    """Return the settings for faces found by ``CASCADES`` or by ``YUNET``: they score and frame differently."""
+    return FaceSettings(detector=YUNET_SETTINGS) if found_by == YUNET else FaceSettings()

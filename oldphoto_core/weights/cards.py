@@ -16,6 +16,8 @@ from oldphoto_core.errors import UsageError, WeightsError
 
 SHIPPED = Path(__file__).parent
 LICENCE = "Apache-2.0"
+FACE_DETECTOR = "face-detector"
+"""Not trained here: a YuNet model (ONNX) that a user puts there (`weights.face_detector`)."""
 _IDENTITY = ("name", "version", "sha256", "licence")
 """What every card says, in words."""
 AUTOENCODERS = {"vae-old": "vae_old_sha256", "vae-clean": "vae_clean_sha256"}
@@ -40,7 +42,8 @@ class WeightsIdentity:
 
 def shipped(config: str, network: str, folder: Path | None = None) -> Path:
     """Return where the weights of a network lie; the file need not exist."""
-    return (folder or SHIPPED / config) / f"{network}.safetensors"
+    suffix = "onnx" if network == FACE_DETECTOR else "safetensors"
+    return (folder or SHIPPED / config) / f"{network}.{suffix}"
 
 
 def beside_or_shipped(config: str, network: str, out: Path) -> Path:
@@ -63,7 +66,7 @@ def read_card(path: Path) -> dict[str, Any]:
     """
     card = path.with_suffix(".json")
     if not path.is_file() or not card.is_file():
-        raise WeightsError(f"{path} or its card {card.name} is missing. Train it with `oldphoto train`.")
+        raise WeightsError(f"{path} or its card {card.name} is missing. {_made_by(path)}")
     try:
         loaded: Any = json.loads(card.read_text(encoding="utf-8"))
     except ValueError as error:
@@ -76,6 +79,12 @@ def read_card(path: Path) -> dict[str, Any]:
     if lacking:
         raise WeightsError(f"{card} does not say what a model card says ({', '.join(lacking)}). {_RESTORE}")
     return loaded
+
+
+def _made_by(path: Path) -> str:
+    if path.stem == FACE_DETECTOR:
+        return f"Put it there with `python -m oldphoto_core.weights.face_detector MODEL {path.parent}`."
+    return "Train it with `oldphoto train`."
 
 
 def checked_card(path: Path) -> dict[str, Any]:

@@ -10,7 +10,14 @@ from types import MappingProxyType
 from oldphoto_core.errors import UsageError, WeightsError
 from oldphoto_core.photo import Tier
 from oldphoto_core.settings import Config, check_config
-from oldphoto_core.weights.cards import AUTOENCODERS, WeightsIdentity, checked_card, read_card, shipped
+from oldphoto_core.weights.cards import (
+    AUTOENCODERS,
+    FACE_DETECTOR,
+    WeightsIdentity,
+    checked_card,
+    read_card,
+    shipped,
+)
 
 NETWORKS = ("detector", "vae-old", "vae-clean", "mapping", "faces", "tone", "fading")
 REQUIRED = ("detector", "vae-old", "vae-clean", "mapping")
@@ -64,7 +71,7 @@ def find_weights(
     if folder is not None and not folder.is_dir():
         raise UsageError(f"{folder} is not a folder of weights. Leave it out to use the shipped ones.")
     paths: dict[str, Path] = {}
-    for name in NETWORKS:
+    for name in (*NETWORKS, FACE_DETECTOR):
         path = shipped(config, name, folder)
         if not path.is_file() and lacking is not None:
             path = shipped(config, name, lacking)

@@ -29,7 +29,7 @@ from oldphoto_core.models.latent_domain import LatentDomain
 from oldphoto_core.models.latent_mapping import LatentMapping
 from oldphoto_core.models.tone_estimator import ToneEstimator
 from oldphoto_core.settings import Config
-from oldphoto_core.weights.cards import WeightsIdentity, read_card
+from oldphoto_core.weights.cards import FACE_DETECTOR, WeightsIdentity, read_card
 from oldphoto_core.weights.installed import find_weights
 from oldphoto_core.weights.store import load_weights
 
@@ -38,7 +38,10 @@ AnyNetwork = TypeVar("AnyNetwork", bound=nn.Module)
 
 @dataclass
 class Networks:
-    """The trained networks of one configuration, on the CPU in float32, and whose weights they have."""
+    """The trained networks of one configuration, on the CPU in float32, and whose weights they have.
+
+    ``face_detector`` is where a YuNet model lies: OpenCV runs it.
+    """
 
     detector: DefectUNet | None = None
     vae_old: Autoencoder | None = None
@@ -48,6 +51,7 @@ class Networks:
     latent_domain: LatentDomain | None = None
     tone: ToneEstimator | None = None
     fading: FadingEstimator | None = None
+    face_detector: Path | None = None
     identities: Mapping[str, WeightsIdentity] = field(default_factory=dict)
 
 
@@ -68,7 +72,7 @@ def load_networks(config: Config, folder: Path | None = None, *, lacking: Path |
         load_weights(network, path)
         return network.eval().requires_grad_(False)
 
-    networks = Networks(identities=found.identities)
+    networks = Networks(identities=found.identities, face_detector=found.paths.get(FACE_DETECTOR))
     networks.detector = trained("detector", lambda path: build_detector(config))
     networks.vae_old = trained("vae-old", lambda path: build_autoencoder(config))
     networks.vae_clean = trained("vae-clean", lambda path: build_autoencoder(config))

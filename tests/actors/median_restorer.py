@@ -72,16 +72,12 @@ class MedianRestorer:
     ) -> ScanRestoration:
         raise NotImplementedError("the median filter wants the whole photo")
 
-    def assess(
-        self,
-        detection: DefectDetection,
-        faces: tuple[Face, ...],
-        measurements: dict[str, float],
-        needed: bool,
-    ) -> tuple[Flag, ...]:
+    def assess(self, measurements: dict[str, float], *, needed: bool) -> tuple[Flag, ...]:
         if not needed:
             return ()
-        return (Flag("mask-share", Severity.NOTICE, detection.coverage, 0.0, 1, "There is some damage."),)
+        return (
+            Flag("mask-share", Severity.NOTICE, measurements["mask_share"], 0.0, 1, "There is some damage."),
+        )
 
 
 def median_restorer(job: RestoreJob) -> MedianRestorer:

@@ -85,7 +85,7 @@ def test_all_else_is_the_restorers_own_and_the_photo_comes_back_to_the_desk() ->
         faces = [one.enhance(pixels, pixels, refine=refine)[1] for one in (redo, inner)]
         assert faces[0] == faces[1]
     measured = {"mask_share": 0.5}
-    assert redo.assess(found, (), measured, True) == (*inner.assess(found, (), measured, True), REDONE)
+    assert redo.assess(measured, needed=True) == (*inner.assess(measured, needed=True), REDONE)
 
 
 def test_a_photo_that_is_too_large_for_memory_gets_it_too(weights: Path) -> None:

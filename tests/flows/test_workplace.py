@@ -15,8 +15,10 @@ from flows.request import RestoreRequest
 from flows.workplace import decide, open_workplace
 from oldphoto_core.errors import UsageError
 from oldphoto_core.models.build import build
+from oldphoto_core.weights.face_detector import install
 from oldphoto_core.weights.installed import NETWORKS
 from oldphoto_core.weights.store import save_weights
+from tests.bright_faces import write_bright_faces
 
 CARD = {"name": "test", "version": "0", "licence": "none"}
 
@@ -54,6 +56,24 @@ def test_other_weights_for_faces_are_no_other_recipe_where_faces_are_left_alone(
     assert first.recipe.sha256 == second.recipe.sha256
 
 
+@pytest.mark.parametrize("tier", ["conserved", "enhanced"])
+def test_what_finds_the_faces_is_part_of_every_recipe(
+    request_: RestoreRequest, tmp_path: Path, tier: str
+) -> None:
+    model, decisions = write_bright_faces(tmp_path / "model.onnx"), []
+    for version in ("1", "2"):
+        install(model, tmp_path / "own", version=version, licence="MIT")
+        decisions.append(decide(replace(request_, weights=str(tmp_path / "own"), tier=tier)))
+    for part in ("face-detector.onnx", "face-detector.json"):
+        (tmp_path / "own" / part).unlink()
+    without = decide(replace(request_, weights=str(tmp_path / "own"), tier=tier))
+    assert len({one.recipe.sha256 for one in (*decisions, without)}) == 3
+    assert decisions[0].recipe.models["face-detector"].licence == "MIT"
+    assert decisions[0].stages_off == without.stages_off == ()
+    assert decisions[0].digests["face-detector"] is not None
+    assert without.digests["face-detector"] is None
+
+
 def test_a_gpu_that_is_not_there_is_told_before_anything_begins(request_: RestoreRequest) -> None:
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
@@ -80,3 +100,8 @@ def test_a_worker_with_other_software_or_weights_refuses_to_work(
     # The run was planned without a network that this worker has.
     with pytest.raises(EngineError, match="for mapping, and the run was planned with no weights"):
         shipped_restorer(replace(job, models={**job.models, "mapping": None}))
+    # … and with one that it lacks.
+    with pytest.raises(
+        EngineError, match="no weights for face-detector, and the run was planned with weights 0000"
+    ):
+        shipped_restorer(replace(job, models={**job.models, "face-detector": "0" * 64}))

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from oldphoto_core.errors import WeightsError
-from oldphoto_core.faces.detect import DetectorSettings, FaceDetector, _from_yunet_row
+from oldphoto_core.faces.detect import DetectorSettings, FaceDetector
 from oldphoto_core.faces.grey import GreyView
 from oldphoto_core.faces.landmarks import landmarks_from_eyes
 from oldphoto_core.photo import Face
@@ -117,11 +117,6 @@ def test_opencv_prints_nothing(
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_missing_yunet_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match=r"absent\.onnx"):
-        FaceDetector.from_yunet(tmp_path / "absent.onnx")
-
-
 def test_most_portraits_are_found_once(faces_folder: Path, detector: FaceDetector) -> None:
     """Every 52nd picture: one face each, known box; reduced and grainy, as in a scan."""
     rows = list(csv.DictReader((faces_folder / "boxes.csv").open()))[::52]
@@ -138,13 +133,3 @@ def test_most_portraits_are_found_once(faces_folder: Path, detector: FaceDetecto
         extra += len(faces) - min(hits, 1)
     assert found >= 0.9 * len(rows)
     assert extra <= 1
-
-
-def test_a_yunet_row_becomes_a_face_in_the_photos_pixels() -> None:
-    points = [30.0, 40.0, 50.0, 40.0, 40.0, 55.0, 33.0, 65.0, 47.0, 65.0]
-    face = _from_yunet_row(np.array([20.0, 25.0, 40.0, 50.0, *points, 0.93], np.float32), scale=0.5)
-    assert face.box == (40.0, 50.0, 80.0, 100.0)
-    assert face.score == pytest.approx(0.93)
-    # Pixel centres: the middle of working pixel 30 is the edge between photo pixels 60 and 61.
-    assert face.landmarks[0] == (60.5, 80.5)
-    assert face.landmarks[0][0] < face.landmarks[1][0], "the eye at the picture's left comes first"
