@@ -90,9 +90,10 @@ class FaceEnhancer:
         Returns:
             The picture (``restored`` itself where no face was refined; otherwise a copy, bit-identical
             outside the blend regions); every face found, the surest first; and the measurements
-            ``faces_found``, ``faces_enhanced``, ``faces_too_large``, ``faces_sound``, ``faces_without_landmarks``,
-            ``faces_refused``, ``faces_refused_<reason>`` for each reason met, ``face_drift_max`` (of the
-            refined ones, in eye distances), and those of :func:`compare_faces`, taken before anything was refined.
+            ``faces_found``, ``faces_enhanced``, ``faces_too_large``, ``faces_too_small``, ``faces_sound``,
+            ``faces_without_landmarks``, ``faces_refused``, ``faces_refused_<reason>`` for each reason met,
+            ``face_drift_max`` (of the refined ones, in eye distances), and those of :func:`compare_faces`, taken
+            before anything was refined.
 
         Raises:
             UsageError: pixels of another type, or two pictures that do not match.
@@ -161,9 +162,10 @@ class FaceEnhancer:
             return "faces_unsure"
         if len(face.landmarks) != 5:
             return "faces_without_landmarks"
-        if self._alignment(face).magnification < self.settings.smallest_magnification:
+        magnification = self._alignment(face).magnification
+        if magnification < self.settings.smallest_magnification:
             return "faces_too_large"
-        return ""
+        return "faces_too_small" if magnification > self.settings.largest_magnification else ""
 
     def _placed(self, face: Face, original: Pixels, restored: Pixels) -> tuple[Alignment | None, str]:
         """Return the alignment of a face to be refined, or None and the measurement that counts why it is not."""
@@ -241,6 +243,7 @@ def face_measurements(faces: tuple[Face, ...], counts: Counter[str]) -> dict[str
         "faces_found": float(len(faces)),
         "faces_enhanced": float(sum(face.applied for face in faces)),
         "faces_too_large": 0.0,
+        "faces_too_small": 0.0,
         "faces_sound": 0.0,
         "faces_without_landmarks": float(sum(not face.landmarks for face in faces)),
         "faces_refused": float(refused),

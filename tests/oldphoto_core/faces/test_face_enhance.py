@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -176,6 +178,21 @@ def test_a_face_larger_than_the_crop_is_left_alone(
     assert len(faces) == 1
     assert faces[0].drift is None
     assert measured["faces_too_large"] == 1.0
+
+
+@pytest.mark.parametrize(("eyes", "refined"), [(15.0, False), (17.0, True)])
+def test_a_face_of_too_few_pixels_is_left_alone(
+    portrait: NDArray[np.uint8], detector: FaceDetector, eyes: float, refined: bool
+) -> None:
+    """What is made of eyes that are nearer than 16 pixels gains nothing: 78 in the crop, five times as many."""
+    (face,) = detector.detect(portrait)
+    scale = eyes / math.dist(*face.landmarks[:2])
+    small = cv2.resize(portrait, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA).astype(np.uint8)
+    placed = tuple((scale * (x + 0.5) - 0.5, scale * (y + 0.5) - 0.5) for x, y in face.landmarks)
+    seen = replace(face, box=tuple(scale * side for side in face.box), landmarks=placed)
+    _, (recorded,), measured = _enhancer(detector, _Sharpen()).refine(small, small, (seen,))
+    assert recorded.applied == refined
+    assert measured["faces_too_small"] == float(not refined)
 
 
 def test_a_face_that_the_restoration_left_alone_is_left_alone(
