@@ -1,6 +1,6 @@
 """Put a YuNet model among the weights: faces are then found by it, in place of OpenCV's cascades (decision 0033).
 
-    python -m oldphoto_core.weights.face_detector MODEL.onnx FOLDER --version 2023mar --licence MIT
+    python -m oldphoto_core.weights.face_detector MODEL.onnx FOLDER --version n-640 --licence Apache-2.0
 
 A FOLDER without weights gets the shipped ones. Name it as ``--weights`` then.
 """
