@@ -97,11 +97,13 @@ def check_files(
         threads: how many files are read at once.
 
     Raises:
-        UsageError: a sample outside (0, 1].
+        UsageError: a sample outside (0, 1], or no thread.
         CatalogError: the catalog cannot be used.
     """
     if not 0 < sample <= 1:
         raise UsageError(f"A sample of {sample:g} of the photos makes no sense. Give a share such as 0.05.")
+    if threads < 1:
+        raise UsageError(f"With {threads} threads nothing is read. Give 1 or more.")
     began, report, files = time.monotonic(), FixityReport(), Anywhere()
     total = catalog.photo_count(collection)
     drawn = random.Random(seed)

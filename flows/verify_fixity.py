@@ -37,7 +37,7 @@ def verify_fixity(
         threads: how many files are read at once.
 
     Raises:
-        UsageError: no catalog is named.
+        UsageError: no catalog is named, or a number makes no sense.
         FilesWrongError: files are missing, changed or unreadable. Whoever scheduled the check reads no summary, but
             hears of a flow run that failed.
     """

@@ -135,6 +135,11 @@ def test_samples_are_drawn(files: Files) -> None:
         files.check(sample=0)
 
 
+def test_without_a_thread_nothing_can_be_read(files: Files) -> None:
+    with pytest.raises(UsageError, match="0 threads"):
+        check_files(files.catalog, None, 1.0, None, False, 0)
+
+
 @pytest.mark.integration
 def test_files_in_a_bucket(catalog: Catalog, bucket: str) -> None:
     client = boto3.client("s3")
