@@ -36,21 +36,28 @@ from oldphoto_core.weights.load import load_networks
 class Translation:
     """The two lower tiers of one photo, and whether it needed them at all.
 
-    ``mask`` is the dilated one; ``contrast`` is the original's, as a share of the restored tier's. The conserved tier
-    is made when it is first asked for. Where only that was wanted, ``restored`` is 0 in parts that no fill needs.
+    ``mask`` is the dilated one; ``contrast`` is the original's, as a share of the translated photo's. The conserved
+    tier is made when it is first asked for. Where ``fills_only``, nothing outside the damage needed anything, or was
+    asked for, and ``translated`` may be 0 in parts that no fill needs.
     """
 
     original: Pixels
-    restored: Pixels
+    translated: Pixels
     mask: Mask
     needed: bool
     measurements: dict[str, float]
+    fills_only: bool = False
     contrast: float = 1.0
+
+    @property
+    def restored(self) -> Pixels:
+        """The translated photo; the conserved tier where nothing but the damage needed anything."""
+        return self.conserved if self.fills_only else self.translated
 
     @cached_property
     def conserved(self) -> Pixels:
         """The original with only the damage filled; bit-identical outside the dilated mask."""
-        return conserved(self.original, self.restored, self.mask, self.contrast)
+        return conserved(self.original, self.translated, self.mask, self.contrast)
 
 
 class Restorer:
@@ -167,18 +174,21 @@ class Restorer:
                 "Train them with `oldphoto train`, or name a folder that has them."
             )
         mask = dilated(detection.mask, self.settings.dilation)
-        restored = np.zeros_like(pixels)
+        translated = np.zeros_like(pixels)
         change = translate_into(
             self.translator,
             self.settings,
             MemoryRaster(pixels),
             MemoryRaster(mask),
-            MemoryRaster(restored),
+            MemoryRaster(translated),
             damaged=is_reason(detection.coverage, self.settings, drawn=detection.drawn),
             fill_only=fill_only,
         )
-        made = restored if change.complete else pixels
-        return Translation(pixels, made, mask, change.needed, change.measurements, change.contrast)
+        if not change.complete:
+            translated = pixels
+        return Translation(
+            pixels, translated, mask, change.needed, change.measurements, change.fills_only, change.contrast
+        )
 
     def enhance(
         self, pixels_original: Pixels, restored: Pixels, *, refine: bool = True

@@ -84,7 +84,7 @@ def restore_scan(
         facts = detect_into(restorer.detector, settings, pixels, probability, mask)
     else:
         raise WeightsError("The detector has no trained weights. Train it, or give a mask.")
-    grown, restored = workspace.new(size, bool), workspace.new(pixels.shape, pixels.dtype)
+    grown, translated = workspace.new(size, bool), workspace.new(pixels.shape, pixels.dtype)
     dilate_into(mask, grown, settings.dilation)
     fill_only = tiers == {Tier.CONSERVED}
     change = translate_into(
@@ -92,7 +92,7 @@ def restore_scan(
         settings,
         pixels,
         grown,
-        restored,
+        translated,
         damaged=is_reason(facts.masked / facts.pixels, settings, drawn=given is not None),
         fill_only=fill_only,
     )
@@ -100,14 +100,16 @@ def restore_scan(
     if not change.needed:
         return ScanRestoration(probability, mask, facts, {}, needed=False, measurements=measured)
     made: dict[Tier, Raster] = {}
-    if Tier.CONSERVED in tiers:
-        made[Tier.CONSERVED] = workspace.new(pixels.shape, pixels.dtype)
-        conserve_into(pixels, restored, grown, made[Tier.CONSERVED], change.contrast)
+    looked_at = translated
+    if change.fills_only or Tier.CONSERVED in tiers:
+        conserved = workspace.new(pixels.shape, pixels.dtype)
+        conserve_into(pixels, translated, grown, conserved, change.contrast)
+        made |= {Tier.CONSERVED: conserved} if Tier.CONSERVED in tiers else {}
+        looked_at = conserved if change.fills_only else translated
     if Tier.RESTORED in tiers:
-        made[Tier.RESTORED] = restored
+        made[Tier.RESTORED] = looked_at
     if Tier.ENHANCED in tiers:
         made[Tier.ENHANCED] = workspace.new(pixels.shape, pixels.dtype)
-    looked_at = made[Tier.CONSERVED] if fill_only else restored
     faces, found = enhance_into(restorer.enhancer, pixels, looked_at, made.get(Tier.ENHANCED))
     measured |= found
     return ScanRestoration(probability, mask, facts, made, True, faces, flags.assess(measured), measured)

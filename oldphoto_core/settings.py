@@ -60,7 +60,8 @@ class RestoreSettings:
         fading_strength: how much of the black and white that a faded photo has lost is given back before the
             translation (see `latent.fading`). 0 is off.
         needed_mask, needed_change: a photo whose mask share and mean absolute change (of the full range)
-            both stay below these needs nothing. Where the conserved tier is the highest, only the share counts.
+            both stay below these needs nothing; one whose change alone does needs its damage filled, and the rest is
+            left as it is. Where the conserved tier is the highest, only the share counts.
         autocast: run the networks in bfloat16 where the device computes in it (of the autoencoders, what their
             residual blocks add).
         max_keys: cap on attention keys per tile (see PartialNonlocal).
@@ -87,7 +88,7 @@ class RestoreSettings:
     tone_strength: float = 1.0
     fading_strength: float = 1.0
     needed_mask: float = 2e-5
-    needed_change: float = 0.004
+    needed_change: float = 0.003
     autocast: bool = True
     max_keys: int = 2048
 

@@ -52,12 +52,14 @@ class Change:
         needed: whether the photo needed it.
         measurements: what was measured.
         complete: False where it was settled beforehand that nothing is needed, so that no pixel was written.
+        fills_only: nothing but the damage is a reason to touch the photo: its restored tier is the conserved one.
         contrast: of the photo, as a share of the restored one's: less than 1 where tones were spread.
     """
 
     needed: bool
     measurements: dict[str, float]
     complete: bool = True
+    fills_only: bool = False
     contrast: float = 1.0
 
 
@@ -110,16 +112,18 @@ def translate_into(
     damaged: bool,
     fill_only: bool = False,
 ) -> Change:
-    """Write the restored tier, and judge whether the photo needed it.
+    """Translate the photo, and judge what of it the photo needed.
 
-    Law: ``fill_only`` changes no pixel of the conserved tier of a photo that needed it.
+    Where it is damaged and the translation changes less outside the mask than `needed_change`, the damage is all that
+    is wrong with it: a speck is no reason to touch the rest (decision 0034).
+    Law: that, and ``fill_only``, change no pixel of the conserved tier of a photo that needed it.
 
     Args:
         translator: the networks.
         settings: strength and thresholds.
         pixels: the photo as stored.
         mask: the dilated mask.
-        restored: shaped and typed like ``pixels``.
+        restored: shaped and typed like ``pixels``; gets the translated photo, of which every fill is made.
         damaged: the mask is a reason to restore the photo; see `is_reason`.
         fill_only: no tier above the conserved one is made of this, so that what the translation does outside the
             mask reaches nobody: it is no reason to touch the photo, and is not measured. Only tiles from which a
@@ -131,12 +135,13 @@ def translate_into(
     seen = overview(pixels, translator.link.workers)
     correction, toned = _correction(translator, settings, seen)
     passage = Passage(translator, settings.strength, pixels, mask, correction)
-    if not damaged and height * width >= _PROBED_FROM:
+    if not fill_only and height * width >= _PROBED_FROM:
         grid = translator.grid(height, width, _PROBE_SIDE)
         probed = _translated(passage, grid, _spread(grid))["mean_change"]
         # Half the threshold, because probes see only some of the photo.
-        if probed < settings.needed_change / 2:
-            return Change(needed=False, measurements={"mean_change": probed, **toned}, complete=False)
+        if fill_only := probed < settings.needed_change / 2:
+            if not damaged:
+                return Change(needed=False, measurements={"mean_change": probed, **toned}, complete=False)
     grid = translator.grid(height, width)
     chosen = _around_damage(grid, mask) if fill_only else list(grid.windows())
     measured = _translated(passage, grid, chosen, restored)
@@ -148,14 +153,15 @@ def translate_into(
             restored,
             lambda windows: (part.after for part in _parts(passage, grid, windows)),
         )
-    needed = damaged or measured["mean_change"] >= settings.needed_change
+    changed = measured["mean_change"] >= settings.needed_change
+    needed, fill_only = damaged or changed, fill_only or (damaged and not changed)
     # Of the tones that are given back nothing stays in a fill: it has those of its surroundings.
     measured |= _UNTOUCHED if fill_only else toned
     if needed:
         # Not while the GPU translates: following rows of letters is Python, and would hold up who launches.
         lettering = measure_lettering(pixels, mask, translator.link.workers)
         measured |= {**doubts(translator, pixels, mask, seen, fill_only=fill_only), **lettering}
-    return Change(needed, measured, contrast=1 / correction.gain)
+    return Change(needed, measured, fills_only=fill_only, contrast=1 / correction.gain)
 
 
 def _correction(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -137,6 +138,28 @@ def test_what_only_a_higher_tier_changes_is_no_change_of_the_conserved_one(brigh
         assert fill.measurements[name] == full.measurements[name]
     assert not np.array_equal(fill.image, pixels)
     assert np.array_equal(fill.image, full.tiers[Tier.CONSERVED])
+
+
+def test_a_mark_is_no_reason_to_change_a_sound_photo(bright: Restorer, weights: Path) -> None:
+    """Law: where nothing but the damage is wrong, every tier is the conserved one; measured is what was done."""
+    pixels = _photo()
+    filled = bright.restore(pixels, mask=_mask(pixels), tier=Tier.CONSERVED)
+    sound = Restorer(
+        detector=bright.detector,
+        translator=bright.translator,
+        enhancer=bright.enhancer,
+        provision=replace(bright.provision, settings=replace(bright.settings, needed_change=0.5)),
+    )
+    result = sound.restore(pixels, mask=_mask(pixels))
+    assert result.needed
+    assert len(result.tiers) > 1
+    for image in result.tiers.values():
+        assert np.array_equal(image, filled.image)
+    assert not np.array_equal(filled.image, pixels)
+    for name in filled.measurements.keys() & result.measurements.keys():
+        assert result.measurements[name] == filled.measurements[name], name
+    restored = bright.restore(pixels, mask=_mask(pixels), tier=Tier.RESTORED)
+    assert not np.array_equal(restored.image, filled.image)
 
 
 def test_only_what_a_fill_needs_is_translated(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:

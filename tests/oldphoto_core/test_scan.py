@@ -122,6 +122,33 @@ def test_probes_settle_a_large_photo_that_needs_nothing(
     assert sum(shape[-1] * shape[-2] for shape in asked) < pixels.size / 2
 
 
+@pytest.mark.parametrize("probed_from", [10**9, 200_000])
+def test_of_a_sound_scan_with_a_mark_only_that_is_filled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, probed_from: int
+) -> None:
+    """In memory and on disk; of a large one, whose rest probes settle, only what a fill needs is translated."""
+    monkeypatch.setattr(steps, "_PROBED_FROM", probed_from)
+    monkeypatch.setattr(steps, "_PROBE_SIDE", 32)
+    settings = RestoreSettings(tile=64, halo=16)
+    restorer = load_restorer(device="cpu", weights=write_weights(tmp_path, brighter=0.0), settings=settings)
+    assert restorer.translator is not None
+    pixels = np.full((500, 810), 128, np.uint8)
+    mask = np.zeros(pixels.shape, bool)
+    mask[20:30, 20:90] = True
+    fill = restorer.restore(pixels, mask=mask, tier=Tier.CONSERVED).image
+    tiles, translate = [], restorer.translator._tiles
+    monkeypatch.setattr(
+        restorer.translator, "_tiles", lambda batch: (tiles.extend(batch), translate(batch))[1]
+    )
+    result = restorer.restore(pixels, mask=mask)
+    assert (len(tiles) < 50) == (probed_from < pixels.size)
+    scan = restorer.restore_scan(MemoryRaster(pixels), InMemory(), ALL, MemoryRaster(mask))
+    assert scan.measurements == pytest.approx(result.measurements)
+    for tier, image in result.tiers.items():
+        assert np.array_equal(image, fill)
+        assert np.array_equal(whole(scan.tiers[tier]), fill)
+
+
 def test_reduced_is_the_mean_of_whole_cells() -> None:
     pixels = np.random.default_rng(0).integers(0, 65535, (103, 77, 3)).astype(np.uint16)
     small, factor = reduced(MemoryRaster(pixels), 20)
