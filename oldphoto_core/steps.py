@@ -139,9 +139,9 @@ def translate_into(
         grid = translator.grid(height, width, _PROBE_SIDE)
         probed = _translated(passage, grid, _spread(grid))["mean_change"]
         # Half the threshold, because probes see only some of the photo.
-        if fill_only := probed < settings.needed_change / 2:
-            if not damaged:
-                return Change(needed=False, measurements={"mean_change": probed, **toned}, complete=False)
+        fill_only = probed < settings.needed_change / 2
+        if fill_only and not damaged:
+            return Change(needed=False, measurements={"mean_change": probed, **toned}, complete=False)
     grid = translator.grid(height, width)
     chosen = _around_damage(grid, mask) if fill_only else list(grid.windows())
     measured = _translated(passage, grid, chosen, restored)
