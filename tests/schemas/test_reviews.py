@@ -1,4 +1,4 @@
-"""Laws of decisions: none lost, none changed, flags follow them, and the queue and its counts follow too."""
+"""Laws of decisions: none lost, none changed, flags follow them, and so do the queue's counts."""
 
 from __future__ import annotations
 
@@ -11,51 +11,17 @@ import sqlalchemy as sa
 
 from schemas import session
 from schemas.errors import CatalogUseError, OutputChangedError, ReviewConflictError, UnknownItemError
-from schemas.records import OutcomeRecord, PendingItem
 from schemas.repository import Catalog
-from schemas.review_records import Decision, DecisionRequest, QueueFilter, QueueOrder, QueueRow, Standing
+from schemas.review_records import Decision, DecisionRequest, QueueFilter, Standing
 from schemas.reviews import Opinion
-from schemas.session import create_engine
 from schemas.tables import Base
-from tests.schemas.archive import Archive, digest, done, flag, photo, refused
-from tests.schemas.conftest import PostgresServer
-
-EVERYTHING = QueueFilter(decision=None, flagged_only=False)
-
-
-def _verdict(item: PendingItem) -> OutcomeRecord:
-    """Number 0 fails, 1 needs nothing, 2 has no flag, the others a mask share; 5 is grave besides."""
-    number = int(item.key[:2])
-    if number == 0:
-        return OutcomeRecord(item.work_item_id, "failed", reason="no")
-    if number == 1:
-        return OutcomeRecord(item.work_item_id, "skipped", reason="nothing to do")
-    flags = () if number == 2 else (flag("mask-share", number / 100),)
-    if number == 5:
-        flags = (*flags, flag("everything-masked", 0.99, "serious"))
-    return done(item, flags=flags)
+from tests.schemas.archive import Archive, digest, photo
+from tests.schemas.to_review import approve, keys_of, row_of, to_review
 
 
 @pytest.fixture
 def archive(catalog: Catalog) -> Archive:
-    archive = Archive(catalog)
-    archive.run([*(photo(f"{number:02}.tif") for number in range(9)), refused("09.txt")], _verdict)
-    return archive
-
-
-def _row(archive: Archive, key: str) -> QueueRow:
-    return next(row for row in archive.catalog.review_queue(EVERYTHING).rows if row.key == key)
-
-
-def _keys(catalog: Catalog, wanted: QueueFilter) -> list[str]:
-    return [row.key[:2] for row in catalog.review_queue(wanted).rows]
-
-
-def _approve(archive: Archive, row: QueueRow, reviewer: str = "ada") -> int:
-    review = archive.catalog.decide(
-        row.item_id, Decision.APPROVE, "fine", reviewer, row.output_sha256, row.last_review
-    )
-    return review.review_id
+    return to_review(catalog)
 
 
 def _counts_are_true(catalog: Catalog) -> None:
@@ -73,93 +39,25 @@ def _counts_are_true(catalog: Catalog) -> None:
     assert told == counted
 
 
-def test_the_queue_shows_the_gravest_first(archive: Archive) -> None:
-    assert _keys(archive.catalog, QueueFilter()) == ["05", "08", "07", "06", "04", "03"]
-    assert _keys(archive.catalog, EVERYTHING) == ["05", "08", "07", "06", "04", "03", "02", "01"]
-    row = _row(archive, "05.tif")
-    assert (row.severity, row.sha256, row.decision) == ("serious", digest("05.tif"), Standing.UNDECIDED)
-    assert row.output_sha256 == digest(row.restored or "")
-    assert [one.code for one in row.flags] == ["everything-masked", "mask-share"]
-    assert _row(archive, "01.tif").output_sha256 == digest("01.tif"), "what needed nothing is the master"
-
-
-def test_filters_of_the_queue(archive: Archive) -> None:
-    catalog = archive.catalog
-    assert _keys(catalog, QueueFilter(severity="serious")) == ["05"]
-    by_value = QueueFilter(flag="mask-share", order=QueueOrder.VALUE)
-    assert _keys(catalog, by_value) == ["08", "07", "06", "05", "04", "03"]
-    assert catalog.review_queue(by_value).rows[0].value == 0.08
-    bounded = QueueFilter(flag="mask-share", minimum=0.04, maximum=0.06)
-    assert _keys(catalog, bounded) == ["06", "05", "04"]
-    assert _keys(catalog, QueueFilter(text="7.T")) == ["07"]
-    assert _keys(catalog, QueueFilter(text="%")) == []
-    assert _keys(catalog, QueueFilter(run=999)) == []
-    assert len(_keys(catalog, QueueFilter(collection=archive.name))) == 6
-    for wrong in (
-        QueueFilter(order=QueueOrder.VALUE),
-        QueueFilter(minimum=0.1),
-        QueueFilter(severity="grave"),
-        QueueFilter(collection="nowhere"),
-    ):
-        with pytest.raises(CatalogUseError):
-            catalog.review_queue(wrong)
-    with pytest.raises(CatalogUseError, match="not a place"):
-        catalog.review_queue(after="'; DROP TABLE review; --")
-
-
-def test_a_notice_is_a_flag_as_well(catalog: Catalog) -> None:
-    notice = flag("detector-uncertainty", 0.06, "notice")
-    Archive(catalog).run(
-        [photo("a.tif"), photo("b.tif")],
-        lambda item: done(item, flags=(notice,) if item.key == "a.tif" else ()),
-    )
-    assert [row.key for row in catalog.review_queue().rows] == ["a.tif"]
-    assert [row["key"] for row in catalog.flagged()] == ["a.tif"]
-
-
-@pytest.mark.parametrize("size", [1, 2, 5])
-@pytest.mark.parametrize(
-    "wanted",
-    [
-        QueueFilter(),
-        EVERYTHING,
-        QueueFilter(text="tif"),
-        QueueFilter(flag="mask-share", order=QueueOrder.VALUE),
-    ],
-)
-def test_pages_of_the_queue_join(archive: Archive, size: int, wanted: QueueFilter) -> None:
-    _approve(archive, _row(archive, "06.tif"))
-    whole = archive.catalog.review_queue(wanted).rows
-    pages: list[QueueRow] = []
-    after = None
-    while True:
-        page = archive.catalog.review_queue(wanted, after=after, limit=size)
-        pages += page.rows
-        after = page.next
-        if after is None:
-            break
-    assert tuple(pages) == whole
-
-
 def test_deciding_closes_flags_and_undoing_opens_them(archive: Archive) -> None:
     catalog = archive.catalog
-    row = _row(archive, "05.tif")
-    review = _approve(archive, row)
+    row = row_of(archive, "05.tif")
+    review = approve(archive, row)
     assert "05.tif" not in [one["key"] for one in catalog.flagged()]
-    assert _keys(catalog, QueueFilter(decision=Standing.APPROVE)) == ["05"]
-    assert {one.state for one in _row(archive, "05.tif").flags} == {"closed"}
+    assert keys_of(catalog, QueueFilter(decision=Standing.APPROVE)) == ["05"]
+    assert {one.state for one in row_of(archive, "05.tif").flags} == {"closed"}
     _counts_are_true(catalog)
     catalog.undo(review, "ada", "wrong photo")
     assert "05.tif" in [one["key"] for one in catalog.flagged()]
-    assert _row(archive, "05.tif").decision is Standing.UNDECIDED
+    assert row_of(archive, "05.tif").decision is Standing.UNDECIDED
     _counts_are_true(catalog)
     assert [one.decision for one in catalog.reviews(row.item_id)] == ["approve", "undo"]
 
 
 def test_undo_brings_back_the_decision_before(archive: Archive) -> None:
     catalog = archive.catalog
-    first = _approve(archive, _row(archive, "05.tif"))
-    row = _row(archive, "05.tif")
+    first = approve(archive, row_of(archive, "05.tif"))
+    row = row_of(archive, "05.tif")
     assert row.last_review == first
     second = catalog.decide(
         row.item_id, Decision.REJECT, "her hand", "ben", row.output_sha256, row.last_review
@@ -167,7 +65,7 @@ def test_undo_brings_back_the_decision_before(archive: Archive) -> None:
     with pytest.raises(ReviewConflictError):
         catalog.undo(first, "ada")
     catalog.undo(second.review_id, "ben")
-    row = _row(archive, "05.tif")
+    row = row_of(archive, "05.tif")
     assert row.decision is Standing.APPROVE
     assert {one.state for one in row.flags} == {"closed"}
     with pytest.raises(ReviewConflictError):
@@ -175,16 +73,16 @@ def test_undo_brings_back_the_decision_before(archive: Archive) -> None:
 
 
 def test_nobody_overwrites_what_he_has_not_seen(archive: Archive) -> None:
-    row = _row(archive, "05.tif")
-    first = _approve(archive, row, "ada")
+    row = row_of(archive, "05.tif")
+    first = approve(archive, row, "ada")
     with pytest.raises(ReviewConflictError, match=r"somebody else decided on '05\.tif'") as caught:
-        _approve(archive, row, "ben")
+        approve(archive, row, "ben")
     assert caught.value.last_review == first
     assert [one.reviewer for one in archive.catalog.reviews(row.item_id)] == ["ada"]
 
 
 def test_what_was_looked_at_must_be_what_is_there(archive: Archive) -> None:
-    row = _row(archive, "05.tif")
+    row = row_of(archive, "05.tif")
     with pytest.raises(OutputChangedError, match="look at the photo again"):
         archive.catalog.decide(row.item_id, Decision.APPROVE, "", "ada", digest("other"), None)
     with pytest.raises(UnknownItemError):
@@ -210,7 +108,7 @@ def test_what_was_looked_at_must_be_what_is_there(archive: Archive) -> None:
 def test_many_at_once_tell_of_each(archive: Archive) -> None:
     catalog = archive.catalog
     rows = catalog.review_queue().rows
-    _approve(archive, rows[0], "ben")
+    approve(archive, rows[0], "ben")
     requests = [DecisionRequest(row.item_id, row.output_sha256, row.last_review) for row in rows]
     results = catalog.decide_each(requests, Decision.REJECT, "blurred", "ada")
     assert [result.decided for result in results] == [False] + [True] * 5
@@ -220,13 +118,13 @@ def test_many_at_once_tell_of_each(archive: Archive) -> None:
 
 def test_a_photo_that_is_named_twice_is_decided_on_once(archive: Archive) -> None:
     catalog = archive.catalog
-    row, other = _row(archive, "05.tif"), _row(archive, "06.tif")
+    row, other = row_of(archive, "05.tif"), row_of(archive, "06.tif")
     request, further = (DecisionRequest(one.item_id, one.output_sha256) for one in (row, other))
     results = catalog.decide_each([request, further, request], Decision.APPROVE, "", "ada")
     assert [result.item_id for result in results] == [row.item_id, other.item_id]
     (review,) = catalog.reviews(row.item_id)
     catalog.undo(review.review_id, "ada")
-    assert _row(archive, "05.tif").decision is Standing.UNDECIDED
+    assert row_of(archive, "05.tif").decision is Standing.UNDECIDED
     _counts_are_true(catalog)
 
 
@@ -244,7 +142,7 @@ def test_a_whole_filter_in_chunks(archive: Archive, chunk: int) -> None:
 
 
 def test_reviews_only_grow(archive: Archive) -> None:
-    _approve(archive, _row(archive, "05.tif"))
+    approve(archive, row_of(archive, "05.tif"))
     for table in ("review", "audit"):
         for statement in (f"DELETE FROM {table}", f"UPDATE {table} SET id = id + 1"):
             with (
@@ -257,7 +155,7 @@ def test_reviews_only_grow(archive: Archive) -> None:
 @pytest.mark.parametrize("upgraded", [False, True])
 def test_nothing_takes_the_place_of_a_review(archive: Archive, upgraded: bool) -> None:
     catalog = archive.catalog
-    catalog.undo(_approve(archive, _row(archive, "05.tif")), "ada")
+    catalog.undo(approve(archive, row_of(archive, "05.tif")), "ada")
     if upgraded:
         url = catalog.engine.url.render_as_string(hide_password=False)
         session.downgrade(url, "0005")
@@ -281,8 +179,8 @@ def test_nothing_takes_the_place_of_a_review(archive: Archive, upgraded: bool) -
 
 
 def test_decisions_are_events_of_the_reviewer_and_stand_in_the_chain(archive: Archive) -> None:
-    row = _row(archive, "05.tif")
-    review = _approve(archive, row, "Ada Ångström")
+    row = row_of(archive, "05.tif")
+    review = approve(archive, row, "Ada Ångström")
     undo = archive.catalog.undo(review, "ben", "too soon").review_id
     events = archive.catalog.show("05.tif")[0]["events"][-2:]
     assert [(one["type"], one["agent"], one["work_item"], one["run"]) for one in events] == [
@@ -301,7 +199,7 @@ def test_decisions_are_events_of_the_reviewer_and_stand_in_the_chain(archive: Ar
 
 def test_redo_waits_for_a_run(archive: Archive) -> None:
     catalog = archive.catalog
-    row, other = _row(archive, "05.tif"), _row(archive, "06.tif")
+    row, other = row_of(archive, "05.tif"), row_of(archive, "06.tif")
     edit = catalog.add_mask_edit(row.item_id, digest("edited"), "file:///out/edits/05.png", "cleo")
     with pytest.raises(CatalogUseError, match="is not of work item"):
         catalog.decide(other.item_id, Decision.REDO, "", "cleo", other.output_sha256, None, edit.mask_edit_id)
@@ -314,7 +212,12 @@ def test_redo_waits_for_a_run(archive: Archive) -> None:
     catalog.undo(review.review_id, "cleo")
     assert catalog.pending_redos(archive.name) == []
     again = catalog.decide(
-        row.item_id, Decision.REDO, "", "cleo", row.output_sha256, catalog.queue_row(row.item_id).last_review
+        row.item_id,
+        Decision.REDO,
+        "",
+        "cleo",
+        row.output_sha256,
+        catalog.queue_row(row.item_id).last_review,
     )
     run, _ = archive.start([])
     assert catalog.redo_taken([again.review_id], run) == 1
@@ -324,7 +227,7 @@ def test_redo_waits_for_a_run(archive: Archive) -> None:
 
 def test_a_mask_and_its_redo_are_recorded_together_or_not_at_all(archive: Archive) -> None:
     catalog = archive.catalog
-    row = _row(archive, "05.tif")
+    row = row_of(archive, "05.tif")
     mask = (digest("edited"), "file:///out/edits/05.png")
     redo = Opinion(Decision.REDO, "her hand", "cleo")
     stale = DecisionRequest(row.item_id, digest("other"))
@@ -341,7 +244,7 @@ def test_a_mask_and_its_redo_are_recorded_together_or_not_at_all(archive: Archiv
 
 def test_a_request_counts_while_it_is_the_current_decision(archive: Archive) -> None:
     catalog = archive.catalog
-    item, output = _row(archive, "05.tif").item_id, _row(archive, "05.tif").output_sha256
+    item, output = row_of(archive, "05.tif").item_id, row_of(archive, "05.tif").output_sha256
 
     def decide(decision: Decision) -> int:
         seen = catalog.queue_row(item).last_review
@@ -364,11 +267,11 @@ def test_a_decision_on_one_photo_is_no_answer_to_what_was_asked_of_another(archi
     catalog = archive.catalog
     reviews = {}
     for key in ("06.tif", "05.tif", "07.tif"):
-        row = _row(archive, key)
+        row = row_of(archive, key)
         reviews[key] = catalog.decide(
             row.item_id, Decision.REDO, "", "ada", row.output_sha256, None
         ).review_id
-    _approve(archive, _row(archive, "08.tif"))
+    approve(archive, row_of(archive, "08.tif"))
     assert {one.key: one.review_id for one in catalog.pending_redos(archive.name)} == reviews
     (first,) = catalog.pending_redos(archive.name, limit=1)
     assert first.key == "06.tif"
@@ -380,7 +283,7 @@ def test_a_decision_on_one_photo_is_no_answer_to_what_was_asked_of_another(archi
 
 def test_two_masks_for_one_photo_at_once_are_one_redo_and_one_conflict(archive: Archive) -> None:
     """Neither waits for the other in a circle."""
-    catalog, row = archive.catalog, _row(archive, "05.tif")
+    catalog, row = archive.catalog, row_of(archive, "05.tif")
     for _ in range(10):
         seen = DecisionRequest(row.item_id, row.output_sha256, catalog.queue_row(row.item_id).last_review)
         ready = Barrier(2)
@@ -400,8 +303,8 @@ def test_two_masks_for_one_photo_at_once_are_one_redo_and_one_conflict(archive: 
 
 def test_the_history_of_an_item_has_everything(archive: Archive) -> None:
     catalog = archive.catalog
-    row = _row(archive, "05.tif")
-    _approve(archive, row)
+    row = row_of(archive, "05.tif")
+    approve(archive, row)
     told = catalog.history(row.item_id)
     assert (told["key"], told["work_item"]) == ("05.tif", row.item_id)
     assert told["recipe_document"] == {"tier": "enhanced"}
@@ -411,48 +314,3 @@ def test_the_history_of_an_item_has_everything(archive: Archive) -> None:
     assert {"content", "locations", "events", "derivatives", "faces", "measurements", "flags"} <= set(told)
     with pytest.raises(UnknownItemError):
         catalog.history(10_000)
-
-
-@pytest.mark.parametrize("text", ["ÖLBERG", "ölberg", "Ölberg", "lberg", "O\u0308LBERG", "žižkov", "ŽIŽKOV"])
-def test_searching_makes_no_difference_between_capitals_or_ways_to_write_an_accent(
-    catalog: Catalog, text: str
-) -> None:
-    """One key composed as Linux writes it, one decomposed as a Mac does."""
-    keys = ["album/Ölberg, Žižkov.tif", "album/O\u0308lberg, Z\u030ciz\u030ckov.tif", "album/other.tif"]
-    Archive(catalog).run([photo(key) for key in keys], lambda item: done(item, flags=(flag("a", 1.0),)))
-    found = {row.key for row in catalog.review_queue(QueueFilter(text=text)).rows}
-    assert found == set(keys[:2])
-
-
-@pytest.mark.parametrize("text", ["ΑΘΗΝΑΣ", "αθηνας", "αθηνασ", "ηνας_1"])
-def test_a_sigma_is_found_wherever_its_word_ends(catalog: Catalog, text: str) -> None:
-    """Greek writes it as ς at the end of a word; whether a word ends there depends on what follows."""
-    keys = ["ΑΘΗΝΑΣ.tif", "αθηνας_1.tif", "ΑΘΗΝΑΣ_1.tif"]
-    Archive(catalog).run([photo(key) for key in keys], lambda item: done(item, flags=(flag("a", 1.0),)))
-    found = {row.key for row in catalog.review_queue(QueueFilter(text=text)).rows}
-    assert found == set(keys[1:] if text.endswith("_1") else keys)
-
-
-@pytest.mark.parametrize("text", ["\x00", "a\x00b", "\ud800", "_", "/", "\\"])
-def test_what_no_key_can_hold_is_looked_for_and_not_found(archive: Archive, text: str) -> None:
-    assert archive.catalog.review_queue(QueueFilter(text=text)).rows == ()
-    assert archive.catalog.review_queue(QueueFilter(flag=text)).rows == ()
-    assert archive.catalog.account(text) is None
-    assert archive.catalog.show(text) == []
-
-
-def test_a_database_of_the_locale_c_finds_them_too(postgres: PostgresServer) -> None:
-    engine = create_engine(postgres.url).execution_options(isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(sa.text("DROP DATABASE IF EXISTS plain WITH (FORCE)"))
-        connection.execute(
-            sa.text(
-                "CREATE DATABASE plain TEMPLATE template0 LOCALE_PROVIDER libc LOCALE 'C' ENCODING 'UTF8'"
-            )
-        )
-    engine.dispose()
-    with Catalog.open(postgres.url_of("plain")) as catalog:
-        Archive(catalog).run([photo("Ölberg.tif"), photo("a.tif")], done)
-        for text in ("Ölberg", "ölberg", "O\u0308LBERG"):
-            found = catalog.review_queue(QueueFilter(flagged_only=False, text=text)).rows
-            assert [row.key for row in found] == ["Ölberg.tif"], text
