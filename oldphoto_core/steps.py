@@ -53,7 +53,7 @@ class Change:
         measurements: what was measured.
         complete: False where it was settled beforehand that nothing is needed, so that no pixel was written.
         fills_only: nothing but the damage is a reason to touch the photo: its restored tier is the conserved one.
-        contrast: of the photo, as a share of the restored one's: less than 1 where tones were spread.
+        contrast: of the photo, as a share of the translated one's: less than 1 where tones were spread.
     """
 
     needed: bool

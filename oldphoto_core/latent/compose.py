@@ -1,4 +1,4 @@
-"""Make the conserved tier out of an original, its restored tier and the mask."""
+"""Make the conserved tier out of an original, what the networks made of it, and the mask."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def conserved(original: Pixels, restored: Pixels, mask: Mask, contrast: float = 
     Law: outside the mask the pixels are bit-identical to the original.
 
     Args:
-        original, restored: the photo as stored, and its restored tier.
+        original, restored: the photo as stored, and translated.
         mask: the dilated mask.
-        contrast: of the original, as a share of the restored tier's.
+        contrast: of the original, as a share of the translated photo's.
     """
     result = np.empty_like(original)
     conserve_into(
