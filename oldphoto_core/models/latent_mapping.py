@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
+from oldphoto_core.models.around import computed_around
 from oldphoto_core.models.autoencoder import LATENT_STRIDE
 from oldphoto_core.models.layers import HalfScale, Norm, conv3, normalisation, residual_stack
 from oldphoto_core.models.partial_nonlocal import PartialNonlocal
@@ -84,11 +85,15 @@ class LatentMapping(nn.Module):
 
     def _global_branch(self, features: Tensor, mask: Tensor) -> Tensor:
         if self.nonlocal_block is None:
-            return self.global_(features * ~mask)
-        # ρ_global at a masked position sees this far: only there O is needed.
-        size = 2 * self.reach + 1
-        wanted = functional.max_pool2d(mask.float(), size, stride=1, padding=self.reach) > 0
-        return self.global_(self.nonlocal_block(features, mask, wanted))
+            filled = features * ~mask
+        else:
+            # ρ_global at a masked position sees this far: only there O is needed.
+            size = 2 * self.reach + 1
+            wanted = functional.max_pool2d(mask.float(), size, stride=1, padding=self.reach) > 0
+            filled = self.nonlocal_block(features, mask, wanted)
+        if self.training or mask.is_cuda:
+            return self.global_(filled)
+        return computed_around(mask, self.global_, filled, self.reach)
 
 
 def latent_mask(mask: Tensor) -> Tensor:
