@@ -15,7 +15,8 @@ from torch import Tensor
 
 from oldphoto_core.detection.looks import luminance, reduced
 from oldphoto_core.device import DeviceLink, Fetch, computes_in_bfloat16
-from oldphoto_core.models.defect_unet import DefectUNet, folded
+from oldphoto_core.models.defect_unet import DefectUNet, folded, with_relu_fused
+from oldphoto_core.models.fused import fuses
 from oldphoto_core.photo import Pixels, Probability
 from oldphoto_core.raster import BAND_PIXELS, Raster
 from oldphoto_core.settings import RestoreSettings
@@ -36,6 +37,8 @@ class DefectDetector:
         self.network = folded(network).to(  # type: ignore[call-overload]
             device, self.number, memory_format=torch.channels_last
         )
+        if fuses(device):
+            with_relu_fused(self.network)
         self.settings = settings
         self.link = DeviceLink(device)
 

@@ -20,10 +20,11 @@ from oldphoto_core.device import DeviceLink, computes_in_bfloat16
 from oldphoto_core.latent.restraint import restrained, steadied
 from oldphoto_core.models.autoencoder import LATENT_STRIDE, Autoencoder
 from oldphoto_core.models.fading_estimator import FadingEstimator
+from oldphoto_core.models.fused import fuses
 from oldphoto_core.models.interpolation import interpolated
 from oldphoto_core.models.latent_domain import LatentDomain
 from oldphoto_core.models.latent_mapping import LatentMapping, latent_mask
-from oldphoto_core.models.layers import fold_batch_norm, round_residuals
+from oldphoto_core.models.layers import fold_batch_norm, fuse_relu, round_residuals
 from oldphoto_core.models.tone_estimator import ToneEstimator
 from oldphoto_core.photo import Mask
 from oldphoto_core.pixels import to_unit
@@ -68,6 +69,11 @@ class LatentTranslator:
         if self.rounded:
             for codec in (self.old, self.clean):
                 round_residuals(codec)
+        if fuses(device):
+            fuse_relu(self.mapping, torch.bfloat16 if self.rounded else torch.float32)
+            for codec in (self.old, self.clean):
+                fuse_relu(codec, torch.float32)
+                codec.generator.enlarge_by_phases()
         if self.mapping.nonlocal_block is not None:
             self.mapping.nonlocal_block.max_keys = settings.max_keys
         self.settings = settings

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from oldphoto_core.models.fused import TransposedByPhases
 from oldphoto_core.models.layers import (
     Norm,
     normalisation,
@@ -23,6 +24,7 @@ from oldphoto_core.models.layers import (
 )
 
 LATENT_STRIDE = 4
+_FEW = 4
 
 
 class Posterior(NamedTuple):
@@ -100,19 +102,28 @@ class Generator(nn.Module):
         self.to_half = nn.ConvTranspose2d(latent, half, 4, stride=2, padding=1)
         self.half_norm = normalisation(norm, half)
         self.half_blocks = residual_stack(half_blocks, half, norm)
-        self.to_full = nn.ConvTranspose2d(half, stem or 3, 4, stride=2, padding=1)
+        to_full = nn.ConvTranspose2d(half, stem or 3, 4, stride=2, padding=1)
+        self.to_full: nn.Module = to_full
         self.full_norm = normalisation(norm, stem) if stem else nn.Identity()
         self.stem = nn.Conv2d(stem, 3, 7, padding=3) if stem else nn.Identity()
         self.activation = nn.ReLU() if stem else nn.Identity()
         if not stem:
             start_as_haar_synthesis(self.to_half, 12)
-            start_as_haar_synthesis(self.to_full, 3)
+            start_as_haar_synthesis(to_full, 3)
 
     def forward(self, latents: Tensor) -> Tensor:
         """Map ``B×C×h×w`` to pictures ``B×3×4h×4w``, nominally in [-1, 1] and not clamped."""
         hidden = self.activation(self.half_norm(self.to_half(self.blocks(latents))))
         hidden = self.activation(self.full_norm(self.to_full(self.half_blocks(hidden))))
         return self.stem(hidden)
+
+    def enlarge_by_phases(self) -> None:
+        """Let a last enlargement that makes the picture itself be computed by phases, in place.
+
+        Law: in evaluation mode it computes the same function. With a stem there is no such enlargement.
+        """
+        if isinstance(self.to_full, nn.ConvTranspose2d) and self.to_full.out_channels <= _FEW:
+            self.to_full = TransposedByPhases(self.to_full)
 
 
 class Autoencoder(nn.Module):

@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from oldphoto_core.models.layers import Norm, conv3, fold_batch_norm, normalisation
+from oldphoto_core.models.fused import halved, relu_of_sum
+from oldphoto_core.models.layers import Norm, conv3, fold_batch_norm, fuse_relu, normalisation
 
 
 class DefectUNet(nn.Module):
@@ -38,7 +39,7 @@ class DefectUNet(nn.Module):
         skips: list[Tensor] = []
         for block in self.down:
             skips.append(features)
-            features = block(functional.max_pool2d(features, 2))
+            features = block(halved(features))
         for block in self.up:
             features = block(skips.pop(), features)
         return self.head(features)
@@ -84,11 +85,18 @@ class ConvOfEnlarged(nn.Module):
         self.of_below.weight.data.zero_()
         for row, column in itertools.product(range(2), repeat=2):
             self.of_below.weight.data[:, :, row : row + 3, column : column + 3] += turned
+        self.with_relu = False
         self.requires_grad_(False)
 
     def forward(self, skip: Tensor, below: Tensor) -> Tensor:
-        """Return the convolution of ``skip`` (``B×C×2h×2w``) and ``below`` (``B×D×h×w``), ``B×K×2h×2w``."""
-        result: Tensor = self.of_skip(skip) + self.of_below(below)
+        """Return the convolution of ``skip`` (``B×C×2h×2w``) and ``below`` (``B×D×h×w``), ``B×K×2h×2w``.
+
+        Cut off below 0 where :func:`with_relu_fused` says so.
+        """
+        enlarged: Tensor = self.of_below(below)
+        if self.with_relu:
+            return relu_of_sum(self.of_skip, skip, enlarged)
+        result: Tensor = self.of_skip(skip).add_(enlarged)
         return result
 
 
@@ -105,6 +113,24 @@ def folded(network: DefectUNet) -> DefectUNet:
             # A level has as many channels on its way up as its skip has.
             block[0] = ConvOfEnlarged(first, skip_channels=first.out_channels)
     return network
+
+
+def with_relu_fused(network: DefectUNet) -> DefectUNet:
+    """Let the convolutions of a folded network compute the ReLUs after them, in place, and return it.
+
+    Law: it computes the same function, but for a rounding less where a skip joins.
+    """
+    for block in network.up:
+        assert isinstance(block, _Up)
+        assert isinstance(block[0], ConvOfEnlarged)
+        block[0].with_relu = True
+        block[_RELU] = nn.Identity()
+    fuse_relu(network, network.head.weight.dtype)
+    return network
+
+
+_RELU = 2
+"""Where the first ReLU lies among the layers of a level."""
 
 
 def _double(inputs: int, outputs: int, norm: Norm) -> nn.Sequential:

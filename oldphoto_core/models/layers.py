@@ -14,6 +14,8 @@ import torch.nn.functional as functional
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from oldphoto_core.models.fused import ConvReLU
+
 Norm = Literal["batch", "none"]
 
 
@@ -36,11 +38,11 @@ class ResBlock(nn.Module):
 
     def __init__(self, channels: int, norm: Norm = "none") -> None:
         super().__init__()
-        self.first = conv3(channels, channels)
+        self.first: nn.Module = conv3(channels, channels)
         self.first_norm = normalisation(norm, channels)
         self.second = conv3(channels, channels)
         self.second_norm = normalisation(norm, channels)
-        self.activation = nn.ReLU(inplace=True)
+        self.activation: nn.Module = nn.ReLU(inplace=True)
         self.rounded = False
         if norm == "none":
             nn.init.zeros_(self.second.weight)
@@ -49,7 +51,9 @@ class ResBlock(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Map ``B×C×H×W`` to ``B×C×H×W``."""
         if not self.rounded:
-            return features + self._change(features)
+            change = self._change(features)
+            # A sum of its own would be one more map to find memory for.
+            return change.add_(features) if change.dtype == features.dtype else features + change
         # No cache of converted weights: one made while a CUDA graph is recorded belongs to the recording.
         with torch.autocast(features.device.type, dtype=torch.bfloat16, cache_enabled=False):
             change = self._change(features)
@@ -96,6 +100,27 @@ def round_residuals(network: nn.Module) -> None:
     for module in network.modules():
         if isinstance(module, ResBlock):
             module.rounded = True
+
+
+def fuse_relu(network: nn.Module, number: torch.dtype) -> nn.Module:
+    """Let every convolution compute the ReLU that follows it as well, in place, and return the network.
+
+    Law: in evaluation mode it computes the same function. Norms must have been folded, and `round_residuals` called
+    before. ``number`` is the format that the other such convolutions compute in.
+    """
+    for module in list(network.modules()):
+        if isinstance(module, ResBlock) and isinstance(module.first, nn.Conv2d):
+            assert isinstance(module.first_norm, nn.Identity)
+            module.first = ConvReLU(module.first, torch.bfloat16 if module.rounded else number)
+            module.activation = nn.Identity()
+        elif isinstance(module, nn.Sequential):
+            names = [name for name, layer in module._modules.items() if not isinstance(layer, nn.Identity)]
+            for name, following in itertools.pairwise(names):
+                conv, activation = module._modules[name], module._modules[following]
+                if isinstance(conv, nn.Conv2d) and isinstance(activation, nn.ReLU):
+                    module._modules[name] = ConvReLU(conv, number)
+                    module._modules[following] = nn.Identity()
+    return network
 
 
 def haar_kernels() -> Tensor:
