@@ -54,7 +54,7 @@ class ConvReLU(nn.Module):
         return result
 
 
-class TransposedByPhases(nn.Module):
+class TransposedByPhases(nn.Conv2d):
     """A transposed 4×4 convolution of stride 2 to a few channels, as one convolution to four times as many.
 
     Each of the four places that an output pixel can have in a square of 2×2 sees 2×2 inputs with weights of its own.
@@ -62,24 +62,22 @@ class TransposedByPhases(nn.Module):
     """
 
     def __init__(self, conv: nn.ConvTranspose2d) -> None:
-        super().__init__()
-        inputs, outputs = conv.in_channels, conv.out_channels
-        self.outputs = outputs
-        self.conv = nn.Conv2d(inputs, 4 * outputs, 2, padding=1)
+        super().__init__(conv.in_channels, 4 * conv.out_channels, 2, padding=1, device=conv.weight.device)
+        self.outputs = conv.out_channels
         kernel = conv.weight.detach().transpose(0, 1)
         for row, column in itertools.product(range(2), repeat=2):
             # Of a kernel laid over its inputs backwards, an even place meets the odd rows, an odd one the even rows.
             part = kernel[:, :, 1 - row :: 2, 1 - column :: 2].flip(2, 3)
-            self.conv.weight.data[self._phase(row, column)] = part
-        bias = torch.zeros(outputs) if conv.bias is None else conv.bias.detach()
-        self.conv.bias = nn.Parameter(bias.repeat(4))
-        self.to(conv.weight.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            self.weight.data[self._phase(row, column)] = part
+        bias = conv.weight.new_zeros(self.outputs) if conv.bias is None else conv.bias.detach()
+        self.bias = nn.Parameter(bias.repeat(4))
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.requires_grad_(False)
 
     def forward(self, features: Tensor) -> Tensor:
         """Map ``B×C×h×w`` to ``B×K×2h×2w``."""
         batch, _, height, width = features.shape
-        phases = self.conv(features)
+        phases = super().forward(features)
         result = phases.new_empty((batch, self.outputs, 2 * height, 2 * width))
         result = result.contiguous(memory_format=torch.channels_last)
         for row, column in itertools.product(range(2), repeat=2):
