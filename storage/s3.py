@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, NoReturn, cast
 from oldphoto_core.errors import AlreadyExistsError, StorageError, UnwritableKeyError
 from oldphoto_core.fixity import sha256_of, sha256_stream
 from storage.base import Created, LeftOut, StoredObject, check_key, is_hidden, tell
-from storage.s3_remedies import remedy
+from storage.s3_remedies import answer_of, remedy
 
 _LARGEST_PUT = 5 * 1024**3
 _LONGEST_KEY = 1024
@@ -224,7 +224,7 @@ class _ObjectReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        from botocore.exceptions import BotoCoreError, HTTPClientError
+        from botocore.exceptions import BotoCoreError, FlexibleChecksumError, HTTPClientError
         from urllib3.exceptions import HTTPError
 
         for attempt in range(_RESUMES):
@@ -235,6 +235,12 @@ class _ObjectReader(io.RawIOBase):
                     self._position += len(data)
                     return len(data)
                 problem: Exception | None = None
+            except FlexibleChecksumError as error:
+                # Known at the end only, when all of it has been handed on: nothing is left to ask for.
+                raise StorageError(
+                    f"{self._store.uri_of(self._key)} arrived with other bytes than the service says it has: "
+                    f"{error}. Check the connection, and the object, and run again."
+                ) from error
             except (BotoCoreError, HTTPClientError, HTTPError, OSError) as error:
                 problem = error
             if attempt + 1 < _RESUMES:
@@ -256,5 +262,5 @@ class _ObjectReader(io.RawIOBase):
 
 
 def _status(error: Exception) -> int:
-    found = getattr(error, "response", {}).get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    found = answer_of(error).get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     return int(found or 0)

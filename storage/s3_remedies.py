@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 _CREDENTIALS = (
     "AccessDenied",
@@ -18,11 +19,16 @@ _REGION = ("301", "PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalL
 _SOME_TIMES = "It was tried several times: check the service and run again."
 
 
+def answer_of(error: Exception) -> Mapping[str, Any]:
+    """Return what the service answered; nothing where it did not: a connection that broke has a response of None."""
+    return getattr(error, "response", None) or {}
+
+
 def remedy(error: Exception, bucket: str, endpoint: Callable[[], str]) -> str:
     """Return what to do about ``error``; ``endpoint`` tells where the service is, if it is needed."""
     from botocore import exceptions
 
-    code = str(getattr(error, "response", {}).get("Error", {}).get("Code", ""))
+    code = str(answer_of(error).get("Error", {}).get("Code", ""))
     if code:
         return _remedy_of(code, bucket)
     if isinstance(error, exceptions.NoCredentialsError | exceptions.PartialCredentialsError):

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import boto3
 import pytest
+from botocore import httpchecksum
 
 from oldphoto_core.errors import StorageError
 from storage import S3Store
@@ -63,6 +67,48 @@ def test_an_endpoint_out_of_reach_is_named(s3_endpoint: str, monkeypatch: pytest
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     with pytest.raises(StorageError, match=rf"127\.0\.0\.1:{port} can be reached"):
         S3Store("bucket").read("x")
+
+
+@pytest.fixture
+def silent_service(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A service that takes each request and hangs up without an answer."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def hang_up() -> None:
+            with suppress(OSError):
+                while True:
+                    caller, _ = server.accept()
+                    with caller:
+                        caller.recv(1 << 16)
+
+        thread = threading.Thread(target=hang_up, daemon=True)
+        thread.start()
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{address}")
+        yield address
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda store: list(store.list()),
+        lambda store: store.read("x"),
+        lambda store: store.exists("x"),
+        lambda store: store.create("x", b"1", "text/plain"),
+    ],
+    ids=["list", "read", "exists", "create"],
+)
+def test_a_service_that_hangs_up_is_named(
+    ask: Callable[[S3Store], object],
+    s3_endpoint: str,
+    silent_service: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0.0)
+    with pytest.raises(StorageError, match=f"{silent_service} can be reached"):
+        ask(S3Store("bucket"))
 
 
 @pytest.mark.parametrize("endpoint", ["localhost:9000", "minio", "http://127.0.0.1:99999"])
@@ -143,3 +189,30 @@ def test_a_connection_that_never_delivers_is_an_error(bucket: str) -> None:
     store.after = 0
     with pytest.raises(StorageError, match="broke off at byte 0 of 4"):
         store.read("x")
+
+
+class _OtherBytes:
+    """A body that arrives whole, and not as it was sent."""
+
+    def __init__(self, body: Any) -> None:
+        self.body = body
+
+    def read(self, amt: int | None = None) -> bytes:
+        data: bytes = self.body.read(amt)
+        return data.replace(b"a", b"b")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.body, name)
+
+
+def test_bytes_that_contradict_the_services_checksum_are_told(
+    bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = boto3.client("s3")
+    client.put_object(Bucket=bucket, Key="x", Body=b"a" * 9000, ChecksumAlgorithm="SHA256")
+    checked = httpchecksum.StreamingChecksumBody
+    monkeypatch.setattr(
+        httpchecksum, "StreamingChecksumBody", lambda raw, *rest: checked(_OtherBytes(raw), *rest)
+    )
+    with pytest.raises(StorageError, match="arrived with other bytes"):
+        S3Store(bucket).read("x")
