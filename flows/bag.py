@@ -15,6 +15,7 @@ from flows.package_files import (
     check_whole,
     collection_folder,
     copy_new,
+    free_path,
     missing,
     placed,
     write_new,
@@ -49,8 +50,8 @@ class PremisPackage:
 
     def add(self, dossier: Dossier) -> None:
         """Write one photo's document; every photo has one."""
-        path = placed(self.folder, f"{collection_folder(dossier['collection'])}/{dossier['stem']}.xml")
-        write_new(path, premis_document(dossier))
+        path = f"{collection_folder(dossier['collection'])}/{dossier['stem']}.xml"
+        write_new(placed(self.folder, free_path(self.folder, path)), premis_document(dossier))
         self.files += 1
 
     def finish(self) -> None:
@@ -108,4 +109,4 @@ class BagPackage:
 
     def _place(self, dossier: Dossier, path: str) -> Path:
         whole = f"{collection_folder(dossier['collection'])}/{path}"
-        return placed(self.folder, bag_path(whole, self._taken))
+        return placed(self.folder, free_path(self.folder, bag_path(whole, self._taken)))

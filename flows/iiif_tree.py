@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.package_files import check_whole, collection_folder, missing, placed, write_new
+from flows.package_files import check_whole, collection_folder, free_path, missing, placed, write_new
 from flows.previews import shrink, shrink_as_stored
 from oldphoto_core.fixity import sha256_bytes, verify
 from oldphoto_core.image_io import Display, decode, encode_jpeg_preview, encode_mask, to_upright, turns
@@ -70,7 +70,7 @@ class IiifPackage:
         if output is not None:
             restored = self._jpeg(self._photo(output, dossier["key"]), f"{folder}/restored", stem)
         drawn = self._mask(mask, turn, f"{folder}/mask", stem, dossier["key"]) if mask and output else None
-        path = f"{folder}/manifests/{stem}.json"
+        path = free_path(self.folder, f"{folder}/manifests/{stem}.json")
         shown = WebPhoto(path, width, height, original, restored, drawn)
         self._write(path, manifest(dossier, shown, self.base))
         self._page.append((path, dossier["key"]))
@@ -105,7 +105,7 @@ class IiifPackage:
         small = shrink_as_stored(to_upright(photo.pixels, photo.header.orientation), self.max_side)
         # What needs no conversion is cut to 8 bits, not rounded, as in every tree before: equal copies stay equal.
         small = shrink(display.convert(shrink(small) if display.is_plain else small), self.max_side)
-        path = f"{folder}/{stem}.jpg"
+        path = free_path(self.folder, f"{folder}/{stem}.jpg")
         self._write(path, encode_jpeg_preview(small, self.max_side))
         return WebImage(path, small.shape[1], small.shape[0])
 
@@ -117,7 +117,7 @@ class IiifPackage:
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         # Any damaged pixel marks the pixel that shows it: a thin scratch must not vanish.
         small = cv2.resize((upright > 127).astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
-        path = f"{folder}/{stem}.png"
+        path = free_path(self.folder, f"{folder}/{stem}.png")
         self._write(path, encode_mask(small))
         return WebImage(path, size[0], size[1], "image/png")
 

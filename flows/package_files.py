@@ -176,6 +176,20 @@ def missing(source: Anywhere, files: Iterable[FileRow | None]) -> str | None:
     return None
 
 
+def free_path(root: Path, path: str) -> str:
+    """Return a path at which a file of the package can lie below ``root``.
+
+    In a bucket an object may be called like a folder of others, and in a package like what is made of another one
+    (``x.tif`` beside a folder ``x.jpg``). Whichever of the two comes later is altered.
+    """
+    folder, _, name = path.rpartition("/")
+    kept: list[str] = []
+    for part in folder.split("/") if folder else ():
+        kept.append(_marked(part, part) if (root / "/".join((*kept, part))).is_file() else part)
+    taken = root / "/".join((*kept, name))
+    return "/".join((*kept, _marked(name, name) if taken.is_dir() else name))
+
+
 def placed(root: Path, key: str) -> Path:
     """Return the path of a key below ``root``, and make its folder.
 
