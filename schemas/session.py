@@ -61,12 +61,18 @@ def create_engine(text: str, *, create: bool = False) -> Engine:
             "Install it with: pip install 'oldphoto[postgres]'"
         ) from error
     if engine.dialect.name == "sqlite":
+        file = sqlite_files.OpenedFile(url.database, shown(url))
 
         def prepare(connection: Any, record: object) -> None:
+            file.check()
             sqlite_files.prepare(connection, shown(url), create=create)
 
+        def begin(connection: Connection) -> None:
+            file.check()
+            sqlite_files.begin(connection)
+
         event.listen(engine, "connect", prepare)
-        event.listen(engine, "begin", sqlite_files.begin)
+        event.listen(engine, "begin", begin)
     else:
         # First of all: the dialect itself trips over text that comes as bytes.
         event.listen(engine, "connect", _require_utf8, insert=True)

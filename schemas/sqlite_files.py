@@ -6,12 +6,13 @@ comes first: a file of another program (``--catalog Lightroom.lrcat``) is read a
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import closing
 
 from sqlalchemy import Connection
 
-from schemas.errors import CatalogForeignError
+from schemas.errors import CatalogForeignError, CatalogUnavailableError
 from schemas.folding import SQLITE_FUNCTION, fold
 
 BUSY_SECONDS = 60
@@ -19,6 +20,37 @@ BUSY_SECONDS = 60
 OURS = {"alembic_version", "work_item", "run_input"}
 """Tables that a catalog of every version has, and together nobody else's database."""
 _NAMED = 3
+
+
+class OpenedFile:
+    """The file behind an engine, which has to stay the one that was opened first.
+
+    Deleted or replaced, it would be written on without a word until its last connection closes, and be gone then.
+    """
+
+    def __init__(self, path: str | None, where: str) -> None:
+        # A database in memory has no file, and nothing is ever found under its name.
+        self._path = os.path.abspath(path or ":memory:")
+        self._where = where
+        self._opened: tuple[int, int] | None = None
+
+    def check(self) -> None:
+        """Raise CatalogUnavailableError where another file, or none, has the name of the one that was opened."""
+        found = self._identity()
+        if self._opened is None:
+            self._opened = found
+        elif found != self._opened:
+            raise CatalogUnavailableError(
+                f"the catalog {self._where} cannot be used: its file was moved, replaced or deleted while it was "
+                "open. Put it back, or start again with what lies there now."
+            )
+
+    def _identity(self) -> tuple[int, int] | None:
+        try:
+            found = os.stat(self._path)
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
 
 
 def prepare(connection: sqlite3.Connection, where: str, *, create: bool) -> None:
