@@ -26,8 +26,8 @@ def train(
         str,
         typer.Argument(
             metavar="NETWORK",
-            help="detector | vae-old | vae-clean | mapping | faces; or latent-domain, once vae-old is trained "
-            "(--data --out --vae-old --config --seed); or tone | fading "
+            help="detector | vae-old | vae-clean | mapping | faces | face-detector; or latent-domain, once vae-old "
+            "is trained (--data --out --vae-old --config --seed); or tone | fading "
             "(--data --out --steps --config --seed --workers)",
         ),
     ],

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from oldphoto_core.restore import Restorer, load_restorer
 
-__version__ = "0.8.0"
+__version__ = "0.9.0"
 __all__ = ["Restorer", "__version__", "load_restorer"]
 
 

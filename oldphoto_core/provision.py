@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from oldphoto_core.faces.detect import CASCADES, YUNET
-from oldphoto_core.faces.settings import FaceSettings, settings_for
+from oldphoto_core.faces.settings import OURS, YUNET, FaceSettings, settings_for
 from oldphoto_core.photo import Tier
 from oldphoto_core.settings import Config, RestoreSettings
-from oldphoto_core.weights.cards import FACE_DETECTOR, WeightsIdentity
+from oldphoto_core.weights.cards import FACE_DETECTOR, YUNET_NAME, WeightsIdentity
 from oldphoto_core.weights.installed import find_weights, tiers_with
 
 
@@ -33,7 +32,7 @@ class Provision:
     settings: RestoreSettings = field(default_factory=RestoreSettings)
     weights: Mapping[str, WeightsIdentity] = field(default_factory=dict)
     faces: FaceSettings = field(default_factory=FaceSettings)
-    face_detector: str = CASCADES
+    face_detector: str = OURS
 
     @property
     def available_tiers(self) -> tuple[Tier, ...]:
@@ -66,5 +65,6 @@ def provision_of(
     config: Config, settings: RestoreSettings, weights: Mapping[str, WeightsIdentity]
 ) -> Provision:
     """Return what is made with these settings and weights: which of them are there decides how faces are found."""
-    found_by = YUNET if FACE_DETECTOR in weights else CASCADES
+    finder = weights.get(FACE_DETECTOR)
+    found_by = YUNET if finder and finder.name == YUNET_NAME else OURS
     return Provision(config, settings, weights, settings_for(found_by), found_by)

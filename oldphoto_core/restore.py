@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from oldphoto_core import flags
 from oldphoto_core.detection.detector import DefectDetector
@@ -19,9 +20,11 @@ from oldphoto_core.errors import UsageError, WeightsError
 from oldphoto_core.faces.detect import FaceDetector
 from oldphoto_core.faces.enhance import FaceEnhancer
 from oldphoto_core.faces.scan import enhance_into
+from oldphoto_core.faces.settings import DetectorSettings
 from oldphoto_core.latent.compose import conserved
 from oldphoto_core.latent.translator import LatentTranslator
 from oldphoto_core.measure import measure_detection
+from oldphoto_core.models.face_finder import FaceFinder
 from oldphoto_core.photo import DefectDetection, Face, Flag, Mask, Pixels, RestorationResult, Tier
 from oldphoto_core.pixels import check_mask, check_pixels
 from oldphoto_core.provision import Provision, provision_of
@@ -262,14 +265,28 @@ def load_restorer(
         else None
     )
     provision = provision_of(config, chosen, networks.identities)
-    model, looked_for = networks.face_detector, provision.faces.detector
-    found_by = FaceDetector(looked_for) if model is None else FaceDetector.from_yunet(model, looked_for)
     return Restorer(
         detector=DefectDetector(networks.detector, chosen, where) if networks.detector else None,
         translator=translator,
-        enhancer=FaceEnhancer.on_device(found_by, networks.faces, provision.faces, device=where),
+        enhancer=FaceEnhancer.on_device(
+            _face_detector(networks.face_detector, provision.faces.detector, where),
+            networks.faces,
+            provision.faces,
+            device=where,
+        ),
         provision=provision,
     )
+
+
+def _face_detector(
+    found: FaceFinder | Path | None, settings: DetectorSettings, device: torch.device
+) -> FaceDetector:
+    """Return what looks for faces. Raises WeightsError where nothing does: our own network is part of the package."""
+    if found is None:
+        raise WeightsError("What finds faces is missing from this installation. Install oldphoto again.")
+    if isinstance(found, Path):
+        return FaceDetector.from_yunet(found, settings)
+    return FaceDetector.from_network(found, settings, device=device)
 
 
 def _folder(given: Path | str | None) -> Path | None:

@@ -213,7 +213,7 @@ class FaceEnhancer:
 
     def _judged(self, crop: FloatImage, result: FloatImage, original: FloatImage) -> Verdict:
         verdict = examine(crop, result, original, self.settings.checks)
-        if not verdict.passed or not self.detector.measures_landmarks:
+        if not verdict.passed:
             return verdict
         before, after = (self._seen(image) for image in (crop, result))
         moved = seen_drift(before, after)

@@ -7,7 +7,28 @@ from typing import Any
 
 from oldphoto_core.faces.blend import BlendSettings
 from oldphoto_core.faces.checks import CheckSettings
-from oldphoto_core.faces.detect import YUNET, YUNET_SETTINGS, DetectorSettings
+
+OURS = "network"
+YUNET = "yunet"
+"""Who finds the faces."""
+
+
+@dataclass(frozen=True)
+class DetectorSettings:
+    """What counts as a face.
+
+    ``minimum_score`` in [0, 1]; ``working_side`` bounds the longer side that is searched (the photo is
+    reduced to it, never enlarged); a face narrower than ``smallest_share`` of the working
+    picture's shorter side, or than ``smallest_side`` working pixels, is not looked for.
+    """
+
+    minimum_score: float = 0.6
+    working_side: int = 1024
+    smallest_share: float = 0.019
+    smallest_side: int = 18
+
+
+YUNET_SETTINGS = DetectorSettings(minimum_score=0.7)
 
 
 @dataclass(frozen=True)
@@ -36,5 +57,5 @@ class FaceSettings:
 
 
 def settings_for(found_by: str) -> FaceSettings:
-    """Return the settings for faces found by ``CASCADES`` or by ``YUNET``: they score and frame differently."""
+    """Return the settings for faces found by ``OURS`` or by ``YUNET``: they score differently."""
     return FaceSettings(detector=YUNET_SETTINGS) if found_by == YUNET else FaceSettings()

@@ -13,6 +13,7 @@ from torch import nn
 from oldphoto_core.errors import UsageError
 from oldphoto_core.models.autoencoder import Autoencoder, Encoder, Generator
 from oldphoto_core.models.defect_unet import DefectUNet
+from oldphoto_core.models.face_finder import FaceFinder
 from oldphoto_core.models.face_generator import COMPACT_WIDTHS, PAPER_WIDTHS, FaceGenerator
 from oldphoto_core.models.fading_estimator import FadingEstimator
 from oldphoto_core.models.latent_domain import LatentDomain
@@ -87,6 +88,11 @@ def build_face_generator(config: Config) -> FaceGenerator:
     )
 
 
+def build_face_finder(config: Config) -> FaceFinder:
+    """Return an untrained face detector; every configuration has the same."""
+    return FaceFinder(widths=(32, 48, 64, 64), blocks=(1, 3, 2, 2))
+
+
 def build_picture_judge(config: Config, channels: int = 3) -> MultiScaleDiscriminator:
     """Return an untrained two-scale patch discriminator of ``channels`` deep pictures."""
     return MultiScaleDiscriminator(channels, width=64 if config == "paper" else 24, layers=3, scales=2)
@@ -118,6 +124,7 @@ BUILDERS: dict[str, Callable[[Config], nn.Module]] = {
     "vae-clean": build_autoencoder,
     "mapping": build_mapping,
     "faces": build_face_generator,
+    "face-detector": build_face_finder,
     "latent-domain": build_latent_domain,
     "tone": build_tone_estimator,
     "fading": build_fading_estimator,

@@ -9,6 +9,7 @@ every layer stays as it was.
 from __future__ import annotations
 
 import itertools
+from functools import cache
 
 import torch
 import torch.nn.functional as functional
@@ -18,12 +19,26 @@ from oldphoto_core import processor
 
 
 def fuses(device: torch.device) -> bool:
-    """Say whether oneDNN's fused convolutions are there, on a processor on which they have been compared."""
+    """Say whether oneDNN's fused convolutions are there and right, on a processor for which they were compared."""
     # Others than x86 compute convolutions by other libraries, which need not be faster so.
-    if device.type != "cpu" or "avx2" not in processor.features():
+    return device.type == "cpu" and "avx2" in processor.features() and _are_right()
+
+
+@cache
+def _are_right() -> bool:
+    """Try both operators: nothing promises that another version of torch has them, or with these arguments."""
+    # Whoever draws random numbers after this draws what they would have drawn without it.
+    with torch.random.fork_rng(devices=[]):
+        conv = nn.Conv2d(8, 8, 3, padding=1).requires_grad_(False)
+        features, addend = torch.rand(2, 1, 8, 9, 9) - 0.5
+    plain = conv(features)
+    try:
+        alone, summed = ConvReLU(conv, torch.float32)(features), relu_of_sum(conv, features, addend.clone())
+    except (AttributeError, RuntimeError, TypeError):
         return False
-    available = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-    return available and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
+    return torch.allclose(alone, plain.relu(), atol=1e-4) and torch.allclose(
+        summed, (plain + addend).relu(), atol=1e-4
+    )
 
 
 def relu_of_sum(conv: nn.Conv2d, features: Tensor, addend: Tensor) -> Tensor:

@@ -16,8 +16,15 @@ from oldphoto_core.training.settings import TrainingSettings
 from oldphoto_core.training.split import held_out_of_wear, in_annotated_validation, in_validation
 from oldphoto_core.weights.cards import LICENCE
 
-_FOLDERS = {"aged": "clean", "old": "old", "worn": "old", "annotated": "annotated", "faces": "faces"}
-"""Source of samples → the folder of its photographs."""
+_FOLDERS = {
+    "aged": ("clean",),
+    "old": ("old",),
+    "worn": ("old",),
+    "annotated": ("annotated",),
+    "faces": ("faces",),
+    "scenes": ("clean", "faces", "old"),
+}
+"""Source of samples → the folders of its photographs."""
 
 
 def model_card(
@@ -81,11 +88,12 @@ def training_photographs(data: Path, sources: Iterable[str]) -> dict[str, int]:
     counts = {}
     for source in sources:
         held_out = _held_out(data, source)
-        folder = data / ("old" if source == "annotated" else _FOLDERS[source])
-        taken = [path for path in folder.glob("*.jpg") if not held_out(path.name)]
-        if source == "annotated":
-            taken = [path for path in taken if (data / "annotated" / f"{path.stem}_mask.png").is_file()]
-        counts[_FOLDERS[source]] = len(taken)
+        for name in _FOLDERS[source]:
+            folder = data / ("old" if name == "annotated" else name)
+            taken = [path for path in folder.glob("*.jpg") if not held_out(path.name)]
+            if name == "annotated":
+                taken = [path for path in taken if (data / name / f"{path.stem}_mask.png").is_file()]
+            counts[name] = len(taken)
     return counts
 
 
@@ -97,7 +105,7 @@ def collections(data: Path, sources: Iterable[str]) -> dict[str, int]:
     table = data / "SOURCES.tsv"
     if not table.is_file():
         return {}
-    held_out = {_FOLDERS[source]: _held_out(data, source) for source in sources}
+    held_out = {name: _held_out(data, source) for source in sources for name in _FOLDERS[source]}
     counts: Counter[str] = Counter()
     with table.open(newline="", encoding="utf-8") as stream:
         for row in csv.DictReader(stream, delimiter="\t"):

@@ -19,14 +19,13 @@ from oldphoto_core.degradation import PROFILES, DegradationRecipe, age, sample_r
 from oldphoto_core.degradation.library import DefectLibrary
 from oldphoto_core.errors import UsageError
 from oldphoto_core.faces.align import Alignment, Points, apply_similarity, invert_similarity, umeyama
-from oldphoto_core.faces.detect import FaceDetector
 from oldphoto_core.faces.enhance import BOX_IN_CROP
-from oldphoto_core.faces.grey import Box, GreyView
-from oldphoto_core.faces.landmarks import EyeFinder
+from oldphoto_core.faces.grey import Box
 from oldphoto_core.pixels import to_bytes
 from oldphoto_core.restore import Restorer, load_restorer
 from oldphoto_core.settings import Config
 from oldphoto_core.training.samples import PhotoFolder, Sample
+from oldphoto_core.weights.shipped_faces import shipped_face_detector
 
 _SMALLEST = 0.3
 """A face may be as small as this share of the crop before it is enlarged to it."""
@@ -67,7 +66,7 @@ class FaceSamples:
         self.library = DefectLibrary.of_data(data)
         self.size, self.stage_share = size, stage.share
         self.restorer = stage.open()
-        self._finder = EyeFinder()
+        self._finder = shipped_face_detector()
         self._placed: dict[Path, Alignment | None] = {}
 
     def draw(self, rng: np.random.Generator) -> Sample:
@@ -98,7 +97,8 @@ class FaceSamples:
         """Return where a photograph's face lies, or None. Raises UsageError for a box beside the photograph."""
         box, (tall, wide) = self.boxes.get(path.name), photo.shape[:2]
         if box is None:
-            return _found(photo)
+            faces = self._finder.detect(photo)
+            return faces[0].box if faces else None
         x, y, width, height = box
         if not (-width < x < wide and -height < y < tall):
             raise UsageError(
@@ -116,7 +116,7 @@ class FaceSamples:
             )
 
     def _aligned(self, photo: NDArray[np.uint8], box: Box) -> Alignment:
-        landmarks = self._finder.landmarks(GreyView(photo, max(photo.shape[:2])), box)
+        landmarks = self._finder.landmarks_within(photo, box)
         if landmarks:
             return Alignment.from_landmarks(np.array(landmarks, dtype=np.float64), self.size)
         return alignment_of_box(box, self.size)
@@ -175,11 +175,6 @@ def retoned(clean: NDArray[np.uint8], like: NDArray[np.uint8]) -> NDArray[np.uin
     gain = ((small - small.mean(axis=0)) * (aim - aim.mean(axis=0))).mean(axis=0) / spread
     toned = (clean - small.mean(axis=0)) * gain + aim.mean(axis=0)
     return np.clip(np.rint(toned), 0, 255).astype(np.uint8)
-
-
-def _found(photo: NDArray[np.uint8]) -> Box | None:
-    faces = FaceDetector().detect(photo)
-    return faces[0].box if faces else None
 
 
 def _unsteady(alignment: Alignment, rng: np.random.Generator) -> Alignment:

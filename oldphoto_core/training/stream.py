@@ -54,13 +54,14 @@ class Mix:
     """One source of a data mix: its share of the samples (any positive scale), and how to open it.
 
     ``upright`` samples (faces) are mirrored only; others also take quarter turns. ``unaged`` samples are clean
-    and are to be aged with their batch (see ``late_ageing``).
+    and are to be aged with their batch (see ``late_ageing``). ``whole`` samples are crops already, each given once.
     """
 
     share: float
     open: SourceFactory
     upright: bool = False
     unaged: bool = False
+    whole: bool = False
 
 
 class BlockDataset(Dataset[list[Batch]]):
@@ -76,8 +77,9 @@ class BlockDataset(Dataset[list[Batch]]):
 
     def __init__(self, mixes: Mapping[str, Mix], *, batch: int, crop: int, seed: int, reuse: int = 2) -> None:
         self.mixes, self.batch, self.crop, self.seed = dict(mixes), batch, crop, seed
-        self.patch = max(PATCH, crop)
-        self.crops_per_sample = max(reuse, (self.patch // crop) ** 2)
+        whole = all(mix.whole for mix in mixes.values())
+        self.patch = crop if whole else max(PATCH, crop)
+        self.crops_per_sample = 1 if whole else max(reuse, (self.patch // crop) ** 2)
         self.samples = max(batch, min(_SAMPLES_PER_CROP * batch, _SAMPLES))
         self._sources: dict[str, Source] = {}
 
@@ -107,6 +109,8 @@ class BlockDataset(Dataset[list[Batch]]):
             self._sources[name] = self.mixes[name].open(size=self.patch)
         sample = self._sources[name].draw(rng)
         mix = self.mixes[name]
+        if mix.whole:
+            return [sample]
         crops = [cut(sample, self.crop, rng) for _ in range(self.crops_per_sample)]
         if mix.upright:
             # Every other one: where the crop is the whole sample, none is given twice.

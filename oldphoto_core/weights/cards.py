@@ -17,7 +17,8 @@ from oldphoto_core.errors import UsageError, WeightsError
 SHIPPED = Path(__file__).parent
 LICENCE = "Apache-2.0"
 FACE_DETECTOR = "face-detector"
-"""Not trained here: a YuNet model (ONNX) that a user puts there (`weights.face_detector`)."""
+YUNET_NAME = "yunet"
+"""What the card of a YuNet model says: one that a user has put in the place of ours (`weights.face_detector`)."""
 _IDENTITY = ("name", "version", "sha256", "licence")
 """What every card says, in words."""
 AUTOENCODERS = {"vae-old": "vae_old_sha256", "vae-clean": "vae_clean_sha256"}
@@ -42,8 +43,12 @@ class WeightsIdentity:
 
 def shipped(config: str, network: str, folder: Path | None = None) -> Path:
     """Return where the weights of a network lie; the file need not exist."""
-    suffix = "onnx" if network == FACE_DETECTOR else "safetensors"
-    return (folder or SHIPPED / config) / f"{network}.{suffix}"
+    return (folder or SHIPPED / config) / f"{network}.safetensors"
+
+
+def yunet_model(folder: Path) -> Path:
+    """Return where a YuNet model lies that finds the faces in place of our network; the file need not exist."""
+    return folder / f"{FACE_DETECTOR}.onnx"
 
 
 def beside_or_shipped(config: str, network: str, out: Path) -> Path:
@@ -82,7 +87,7 @@ def read_card(path: Path) -> dict[str, Any]:
 
 
 def _made_by(path: Path) -> str:
-    if path.stem == FACE_DETECTOR:
+    if path.suffix == ".onnx":
         return f"Put it there with `python -m oldphoto_core.weights.face_detector MODEL {path.parent}`."
     return "Train it with `oldphoto train`."
 

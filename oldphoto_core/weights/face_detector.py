@@ -1,4 +1,4 @@
-"""Put a YuNet model among the weights: faces are then found by it, in place of OpenCV's cascades (decision 0033).
+"""Put a YuNet model among the weights: faces are then found by it, in place of our network (decision 0033).
 
     python -m oldphoto_core.weights.face_detector MODEL.onnx FOLDER --version n-640 --licence Apache-2.0
 
@@ -18,7 +18,7 @@ import numpy as np
 from oldphoto_core.errors import OldPhotoError
 from oldphoto_core.faces.detect import FaceDetector
 from oldphoto_core.settings import Config
-from oldphoto_core.weights.cards import FACE_DETECTOR, SHIPPED, shipped, write_card
+from oldphoto_core.weights.cards import FACE_DETECTOR, SHIPPED, YUNET_NAME, shipped, write_card, yunet_model
 
 
 def install(model: Path, folder: Path, *, version: str, licence: str, config: Config = "compact") -> Path:
@@ -41,14 +41,18 @@ def install(model: Path, folder: Path, *, version: str, licence: str, config: Co
     # All or none: a mapping goes with the autoencoders that it was trained between.
     if not any(folder.glob("*.safetensors")):
         for ours in sorted((SHIPPED / config).glob("*.safetensors")):
+            if ours.stem == FACE_DETECTOR:
+                continue
             for part in (ours, ours.with_suffix(".json")):
                 shutil.copyfile(part, folder / part.name)
-    path = shipped(config, FACE_DETECTOR, folder)
+    path = yunet_model(folder)
+    # Its card lies where that of our network would.
+    shipped(config, FACE_DETECTOR, folder).unlink(missing_ok=True)
     temporary = path.with_suffix(".onnx.part")
     shutil.copyfile(model, temporary)
     temporary.replace(path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    write_card(path, {"name": "yunet", "version": version, "licence": licence, "sha256": digest})
+    write_card(path, {"name": YUNET_NAME, "version": version, "licence": licence, "sha256": digest})
     return path
 
 

@@ -17,9 +17,10 @@ from oldphoto_core.weights.cards import (
     checked_card,
     read_card,
     shipped,
+    yunet_model,
 )
 
-NETWORKS = ("detector", "vae-old", "vae-clean", "mapping", "faces", "tone", "fading")
+NETWORKS = ("detector", "vae-old", "vae-clean", "mapping", "faces", "tone", "fading", FACE_DETECTOR)
 REQUIRED = ("detector", "vae-old", "vae-clean", "mapping")
 """Without one of these nothing can be restored; a stage of the others is off where its network is not there."""
 
@@ -71,12 +72,12 @@ def find_weights(
     if folder is not None and not folder.is_dir():
         raise UsageError(f"{folder} is not a folder of weights. Leave it out to use the shipped ones.")
     paths: dict[str, Path] = {}
-    for name in (*NETWORKS, FACE_DETECTOR):
-        path = shipped(config, name, folder)
-        if not path.is_file() and lacking is not None:
-            path = shipped(config, name, lacking)
-        if path.is_file():
-            paths[name] = path
+    for name in NETWORKS:
+        places = [shipped(config, name, place) for place in _folders(folder, lacking)]
+        if name == FACE_DETECTOR:
+            places = _face_detectors(folder, lacking)
+        if found := next((path for path in places if path.is_file()), None):
+            paths[name] = found
     identities = {name: _identity(path, config) for name, path in paths.items()}
     if "mapping" in paths:
         _check_mapping(paths, identities)
@@ -87,9 +88,26 @@ def find_weights(
     return InstalledWeights(config, MappingProxyType(paths), MappingProxyType(identities), domain)
 
 
+def _folders(folder: Path | None, lacking: Path | None) -> tuple[Path | None, ...]:
+    return (folder,) if lacking is None else (folder, lacking)
+
+
+def _face_detectors(folder: Path | None, lacking: Path | None) -> list[Path]:
+    """Return where what finds the faces may lie, the first that is there counts.
+
+    A YuNet model goes before a network of ours. It goes with any configuration: where no folder has one, the shipped
+    one finds the faces.
+    """
+    named = [place for place in _folders(folder, lacking) if place is not None]
+    places = [path for place in named for path in (yunet_model(place), shipped("", FACE_DETECTOR, place))]
+    return [*places, shipped("compact", FACE_DETECTOR)]
+
+
 def _identity(path: Path, config: Config) -> WeightsIdentity:
     card = checked_card(path)
     made_for = card.get("settings", {}).get("config", config)
+    if path.stem == FACE_DETECTOR:
+        made_for = config
     if made_for != config:
         raise WeightsError(
             f"{path} does not fit: it is of the configuration {made_for}, asked for is {config}. "

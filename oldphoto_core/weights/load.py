@@ -16,6 +16,7 @@ from oldphoto_core.models.autoencoder import Autoencoder
 from oldphoto_core.models.build import (
     build_autoencoder,
     build_detector,
+    build_face_finder,
     build_face_generator,
     build_fading_estimator,
     build_latent_domain,
@@ -23,6 +24,7 @@ from oldphoto_core.models.build import (
     build_tone_estimator,
 )
 from oldphoto_core.models.defect_unet import DefectUNet
+from oldphoto_core.models.face_finder import FaceFinder
 from oldphoto_core.models.face_generator import FaceGenerator
 from oldphoto_core.models.fading_estimator import FadingEstimator
 from oldphoto_core.models.latent_domain import LatentDomain
@@ -40,7 +42,7 @@ AnyNetwork = TypeVar("AnyNetwork", bound=nn.Module)
 class Networks:
     """The trained networks of one configuration, on the CPU in float32, and whose weights they have.
 
-    ``face_detector`` is where a YuNet model lies: OpenCV runs it.
+    ``face_detector`` is our network, or where a YuNet model lies: OpenCV runs it.
     """
 
     detector: DefectUNet | None = None
@@ -51,7 +53,7 @@ class Networks:
     latent_domain: LatentDomain | None = None
     tone: ToneEstimator | None = None
     fading: FadingEstimator | None = None
-    face_detector: Path | None = None
+    face_detector: FaceFinder | Path | None = None
     identities: Mapping[str, WeightsIdentity] = field(default_factory=dict)
 
 
@@ -72,7 +74,7 @@ def load_networks(config: Config, folder: Path | None = None, *, lacking: Path |
         load_weights(network, path)
         return network.eval().requires_grad_(False)
 
-    networks = Networks(identities=found.identities, face_detector=found.paths.get(FACE_DETECTOR))
+    networks = Networks(identities=found.identities)
     networks.detector = trained("detector", lambda path: build_detector(config))
     networks.vae_old = trained("vae-old", lambda path: build_autoencoder(config))
     networks.vae_clean = trained("vae-clean", lambda path: build_autoencoder(config))
@@ -80,6 +82,10 @@ def load_networks(config: Config, folder: Path | None = None, *, lacking: Path |
     networks.faces = trained("faces", lambda path: build_face_generator(config))
     networks.tone = trained("tone", lambda path: build_tone_estimator(config))
     networks.fading = trained("fading", lambda path: build_fading_estimator(config))
+    if (model := found.paths.get(FACE_DETECTOR)) is not None and model.suffix == ".onnx":
+        networks.face_detector = model
+    else:
+        networks.face_detector = trained(FACE_DETECTOR, lambda path: build_face_finder(config))
     if found.latent_domain is not None:
         domain = build_latent_domain(config)
         load_weights(domain, found.latent_domain)

@@ -70,8 +70,7 @@ def test_what_finds_the_faces_is_part_of_every_recipe(
     assert len({one.recipe.sha256 for one in (*decisions, without)}) == 3
     assert decisions[0].recipe.models["face-detector"].licence == "MIT"
     assert decisions[0].stages_off == without.stages_off == ()
-    assert decisions[0].digests["face-detector"] is not None
-    assert without.digests["face-detector"] is None
+    assert decisions[0].digests["face-detector"] != without.digests["face-detector"]
 
 
 def test_a_gpu_that_is_not_there_is_told_before_anything_begins(request_: RestoreRequest) -> None:
@@ -100,8 +99,8 @@ def test_a_worker_with_other_software_or_weights_refuses_to_work(
     # The run was planned without a network that this worker has.
     with pytest.raises(EngineError, match="for mapping, and the run was planned with no weights"):
         shipped_restorer(replace(job, models={**job.models, "mapping": None}))
-    # … and with one that it lacks.
+    # … and with another.
     with pytest.raises(
-        EngineError, match="no weights for face-detector, and the run was planned with weights 0000"
+        EngineError, match=r"has weights .* for face-detector, and the run was planned with weights 0000"
     ):
         shipped_restorer(replace(job, models={**job.models, "face-detector": "0" * 64}))

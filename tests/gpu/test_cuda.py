@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import torch
@@ -17,10 +16,6 @@ from oldphoto_core.settings import RestoreSettings
 from oldphoto_core.tensors import sendable, to_be_fetched, unit_of_sent
 from tests.flows.material import aged_photo, write_weights
 
-needs_cascades = pytest.mark.skipif(
-    not (Path(cv2.__file__).parent / "data" / "haarcascade_eye.xml").is_file(),
-    reason="this OpenCV has no face cascades: install opencv-python-headless 4.x",
-)
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")
 
 
@@ -29,7 +24,6 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_weights(tmp_path_factory.mktemp("weights"))
 
 
-@needs_cascades
 def test_a_photo_of_many_tiles_comes_out_as_on_the_cpu(weights: Path) -> None:
     pixels = aged_photo(1, width=900, height=700)
     mask = np.zeros(pixels.shape[:2], bool)
@@ -74,7 +68,6 @@ def test_stored_pixels_travel_to_the_device_and_back_unchanged() -> None:
         assert np.array_equal(levels.array().view(dtype), pixels)
 
 
-@needs_cascades
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_the_shipped_networks_restore_as_on_the_cpu(dtype: type, channels: int) -> None:

@@ -40,8 +40,8 @@ def test_it_is_what_a_restorer_is_made_of(weights: Path, tmp_path: Path) -> None
 def test_every_setting_of_the_faces_is_a_parameter(weights: Path) -> None:
     parameters = find_provision(weights=weights).parameters()
     json.dumps(parameters, allow_nan=False)
-    assert parameters["faces"]["found_by"] == "cascades"
-    assert parameters["faces"]["detector"]["minimum_score"] == 0.5
+    assert parameters["faces"]["found_by"] == "network"
+    assert parameters["faces"]["detector"]["minimum_score"] == 0.6
 
 
 def test_torch_is_not_imported() -> None:

@@ -8,6 +8,7 @@ from oldphoto_core.training.settings import TrainingSettings
 from oldphoto_core.training.tasks.autoencoder import AutoencoderTask
 from oldphoto_core.training.tasks.base import Losses, Task
 from oldphoto_core.training.tasks.detector import DetectorTask
+from oldphoto_core.training.tasks.face_finder import FaceFinderTask
 from oldphoto_core.training.tasks.faces import FaceTask
 from oldphoto_core.training.tasks.mapping import MappingTask
 
@@ -17,12 +18,14 @@ TASKS: dict[str, type[Task]] = {
     "vae-clean": AutoencoderTask,
     "mapping": MappingTask,
     "faces": FaceTask,
+    "face-detector": FaceFinderTask,
 }
 
 __all__ = [
     "TASKS",
     "AutoencoderTask",
     "DetectorTask",
+    "FaceFinderTask",
     "FaceTask",
     "Losses",
     "MappingTask",

@@ -17,6 +17,7 @@ from oldphoto_core.evaluation import EvaluationReport, SeenFace, comparison_shee
 from oldphoto_core.evaluation.report import AGED_FACE, ENHANCED_FACE, RESTORED_FACE
 from oldphoto_core.faces.detect import FaceDetector
 from oldphoto_core.photo import DefectDetection, Face, Pixels
+from oldphoto_core.weights.shipped_faces import shipped_face_detector
 from tests.oldphoto_core.evaluation.conftest import write
 
 
@@ -61,7 +62,7 @@ class _Stages:
 
 @pytest.fixture(scope="module")
 def detector() -> FaceDetector:
-    return FaceDetector()
+    return shipped_face_detector()
 
 
 def _evaluate(portraits: Path, detector: FaceDetector, refine: str, **options: object):  # type: ignore[no-untyped-def]

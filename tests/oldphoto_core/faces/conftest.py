@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from oldphoto_core.faces.detect import FaceDetector
+from oldphoto_core.weights.shipped_faces import shipped_face_detector
 
 SHARED = Path(__file__).resolve().parents[3] / ".." / "shared" / "data"
 
@@ -23,7 +24,7 @@ def portrait() -> NDArray[np.uint8]:
 
 @pytest.fixture(scope="session")
 def detector() -> FaceDetector:
-    return FaceDetector()
+    return shipped_face_detector()
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,9 @@ import pytest
 from numpy.typing import NDArray
 
 from oldphoto_core.faces.before_after import compare_faces
-from oldphoto_core.faces.detect import DetectorSettings, FaceDetector
+from oldphoto_core.faces.detect import FaceDetector
 from oldphoto_core.faces.enhance import FaceEnhancer
-from oldphoto_core.faces.grey import Box
+from oldphoto_core.faces.grey import Box, GreyImage
 from oldphoto_core.faces.scan import enhance_into
 from oldphoto_core.flags import assess
 from oldphoto_core.photo import Face, Pixels
@@ -76,47 +76,38 @@ def test_no_faces_no_change(detector: FaceDetector) -> None:
 
 
 class _Told:
-    """Says what it was told of one box: how likely it is a face in the black original, and in the white result."""
+    """Says what it was told of one box: how likely it is a face in the dark original, and in the bright result."""
 
     box: Box = (10.0, 10.0, 40.0, 40.0)
 
-    def __init__(self, original: float, restored: float, *, glimpsed: bool) -> None:
-        self.original, self.restored, self.glimpsed = original, restored, glimpsed
+    def __init__(self, original: float, restored: float) -> None:
+        self.original, self.restored = original, restored
 
-    def find(self, pixels: Pixels, settings: DetectorSettings) -> list[Face]:
-        return []
+    def look(self, image: GreyImage, minimum: float) -> list[Face]:
+        score = self.restored if image[0, 0] else self.original
+        return [Face(self.box, score)] if score >= minimum else []
 
-    def landmarks_within(self, pixels: Pixels, box: Box) -> tuple[tuple[float, float], ...]:
-        return ()
 
-    def glimpse(self, pixels: Pixels, settings: DetectorSettings) -> list[Face]:
-        return [Face(self.box, 1.0)] if self.glimpsed else []
-
-    def scores(self, pixels: Pixels, boxes: list[Box], settings: DetectorSettings) -> list[float]:
-        return [self.restored if pixels.any() else self.original for _ in boxes]
+DARK = np.zeros((90, 90), np.uint8)
+BRIGHT = np.where(np.arange(90) < 60, 255, 0).astype(np.uint8)[None].repeat(90, axis=0)
 
 
 @pytest.mark.parametrize(
-    ("original", "restored", "lost"), [(0.8, 0.2, 1.0), (0.79, 0.2, 0.0), (0.8, 0.21, 0.0)]
+    ("original", "restored", "lost", "invented"),
+    [
+        (0.8, 0.3, 1.0, 0.0),
+        (0.79, 0.3, 0.0, 0.0),
+        (0.8, 0.31, 0.0, 0.0),
+        (0.3, 0.8, 0.0, 1.0),
+        (0.3, 0.79, 0.0, 0.0),
+        (0.31, 0.8, 0.0, 0.0),
+    ],
 )
-def test_lost_is_what_was_surely_a_face_and_is_hardly_one_now(
-    original: float, restored: float, lost: float
+def test_a_change_is_what_is_surely_a_face_in_one_and_hardly_one_in_the_other(
+    original: float, restored: float, lost: float, invented: float
 ) -> None:
-    told = FaceDetector(method=_Told(original, restored, glimpsed=True))
-    black = np.zeros((90, 90), np.uint8)
-    assert compare_faces(told, black, black + 255, ()) == {**NONE, "faces_lost": lost}
-
-
-@pytest.mark.parametrize(
-    ("original", "restored", "invented"), [(0.2, 0.8, 1.0), (0.2, 0.79, 0.0), (0.21, 0.8, 0.0)]
-)
-def test_invented_is_what_is_surely_a_face_and_was_hardly_one(
-    original: float, restored: float, invented: float
-) -> None:
-    told = FaceDetector(method=_Told(original, restored, glimpsed=False))
-    black = np.zeros((90, 90), np.uint8)
-    found = (Face(_Told.box, restored),)
-    assert compare_faces(told, black, black + 255, found) == {**NONE, "faces_invented": invented}
+    told = FaceDetector(_Told(original, restored))
+    assert compared(told, DARK, BRIGHT) == {"faces_lost": lost, "faces_invented": invented}
 
 
 def test_a_large_scan_is_compared_as_well(

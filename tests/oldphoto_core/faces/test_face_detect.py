@@ -11,9 +11,9 @@ import pytest
 from numpy.typing import NDArray
 
 from oldphoto_core.errors import WeightsError
-from oldphoto_core.faces.detect import DetectorSettings, FaceDetector
+from oldphoto_core.faces.detect import FaceDetector
 from oldphoto_core.faces.grey import GreyView
-from oldphoto_core.faces.landmarks import landmarks_from_eyes
+from oldphoto_core.faces.settings import DetectorSettings
 from oldphoto_core.photo import Face
 
 _EYES = ((91.5, 81.0), (134.5, 83.5))
@@ -80,30 +80,19 @@ def test_what_is_no_face_is_not_one(kind: str, detector: FaceDetector) -> None:
     assert detector.detect(pictures[kind]) == ()
 
 
-def test_a_smaller_face_than_asked_for_is_left_out(portrait: NDArray[np.uint8]) -> None:
-    assert FaceDetector(DetectorSettings(smallest_share=0.9)).detect(portrait) == ()
-
-
-def test_no_landmarks_on_a_face_too_small_to_see_eyes(
+def test_a_smaller_face_than_asked_for_is_left_out(
     portrait: NDArray[np.uint8], detector: FaceDetector
 ) -> None:
-    tiny = cv2.resize(portrait, (70, 70), interpolation=cv2.INTER_AREA).astype(np.uint8)
-    (face,) = detector.detect(tiny)
-    assert face.landmarks == ()
+    demanding = FaceDetector(detector.looker, DetectorSettings(smallest_share=0.9))
+    assert demanding.detect(portrait) == ()
 
 
-def test_covered_eyes_give_no_landmarks(portrait: NDArray[np.uint8], detector: FaceDetector) -> None:
+def test_a_box_is_scored_by_who_is_in_it(portrait: NDArray[np.uint8], detector: FaceDetector) -> None:
     (face,) = detector.detect(portrait)
-    covered = portrait.copy()
-    covered[65:120, 40:160] = 160
-    assert detector.landmarks_within(covered, face.box) == ()
-
-
-def test_landmarks_keep_the_eyes_and_the_templates_proportions() -> None:
-    points = np.array(landmarks_from_eyes((10.0, 50.0), (50.0, 50.0)))
-    assert np.allclose(points[:2], [(10.0, 50.0), (50.0, 50.0)])
-    assert np.allclose(points[2], [30.0, 70.0])
-    assert np.allclose(points[3:], [(18.0, 94.82), (42.0, 94.82)], atol=0.01)
+    corner = (0.0, 200.0, 40.0, 40.0)
+    assert detector.scores(portrait, [face.box, corner]) == [face.score, 0.0]
+    assert detector.landmarks_within(portrait, face.box) == face.landmarks
+    assert detector.landmarks_within(portrait, corner) == ()
 
 
 def test_opencv_prints_nothing(

@@ -67,8 +67,10 @@ def _outside(photo: Pixels, detector: FaceDetector) -> NDArray[np.bool_]:
     return outside
 
 
-def test_without_a_generator_faces_are_recorded_and_nothing_changes(portrait: NDArray[np.uint8]) -> None:
-    picture, faces, measured = _enhancer(FaceDetector(), None).enhance(portrait, portrait)
+def test_without_a_generator_faces_are_recorded_and_nothing_changes(
+    portrait: NDArray[np.uint8], detector: FaceDetector
+) -> None:
+    picture, faces, measured = _enhancer(detector, None).enhance(portrait, portrait)
     assert picture is portrait
     assert len(faces) == 1
     assert not faces[0].applied

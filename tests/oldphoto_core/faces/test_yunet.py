@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from oldphoto_core.errors import WeightsError
 from oldphoto_core.faces.before_after import compare_faces
-from oldphoto_core.faces.detect import DetectorSettings, FaceDetector, _from_yunet_row
+from oldphoto_core.faces.detect import FaceDetector
+from oldphoto_core.faces.settings import DetectorSettings
+from oldphoto_core.faces.yunet import face_of_row
 from oldphoto_core.photo import Pixels
 from tests.bright_faces import write_bright_faces
 
@@ -73,7 +75,6 @@ def test_boxes_are_scored_and_landmarks_found_within(yunet: FaceDetector, square
     assert yunet.scores(squares, [BOX, elsewhere]) == [pytest.approx(1.0), 0.0]
     assert yunet.landmarks_within(squares, BOX) == yunet.detect(squares)[0].landmarks
     assert yunet.landmarks_within(squares, elsewhere) == ()
-    assert yunet.measures_landmarks
 
 
 def test_a_face_that_is_gone_is_seen(yunet: FaceDetector, squares: NDArray[np.uint8]) -> None:
@@ -91,11 +92,10 @@ def test_a_missing_yunet_file_is_named(tmp_path: Path) -> None:
         FaceDetector.from_yunet(tmp_path / "absent.onnx")
 
 
-def test_a_yunet_row_becomes_a_face_in_the_photos_pixels() -> None:
+def test_a_row_becomes_a_face() -> None:
     points = [30.0, 40.0, 50.0, 40.0, 40.0, 55.0, 33.0, 65.0, 47.0, 65.0]
-    face = _from_yunet_row(np.array([20.0, 25.0, 40.0, 50.0, *points, 0.93], np.float32), scale=0.5)
-    assert face.box == (40.0, 50.0, 80.0, 100.0)
+    face = face_of_row(np.array([20.0, 25.0, 40.0, 50.0, *points, 0.93], np.float32))
+    assert face.box == (20.0, 25.0, 40.0, 50.0)
     assert face.score == pytest.approx(0.93)
-    # Pixel centres: the middle of working pixel 30 is the edge between photo pixels 60 and 61.
-    assert face.landmarks[0] == (60.5, 80.5)
+    assert face.landmarks[2] == (40.0, 55.0)
     assert face.landmarks[0][0] < face.landmarks[1][0], "the eye at the picture's left comes first"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 import torch.nn.functional as functional
@@ -10,7 +12,7 @@ from torch import nn
 from oldphoto_core import processor
 from oldphoto_core.models.build import build_autoencoder, build_detector, build_mapping
 from oldphoto_core.models.defect_unet import folded, with_relu_fused
-from oldphoto_core.models.fused import ConvReLU, TransposedByPhases, fuses, halved, relu_of_sum
+from oldphoto_core.models.fused import ConvReLU, TransposedByPhases, _are_right, fuses, halved, relu_of_sum
 from oldphoto_core.models.latent_mapping import latent_mask
 from oldphoto_core.models.layers import ResBlock, fold_batch_norm, fuse_relu, residual_stack, round_residuals
 from oldphoto_core.settings import CONFIGS, Config
@@ -24,6 +26,22 @@ FORMATS = [
     ),
 ]
 needs_fusing = pytest.mark.skipif(not fuses(CPU), reason="no fused convolutions here")
+
+
+@pytest.mark.parametrize("loss", ["missing", "other arguments", "other result"])
+def test_operators_that_are_not_what_they_were_are_left_alone(
+    monkeypatch: pytest.MonkeyPatch, loss: str
+) -> None:
+    def other(*arguments: object) -> torch.Tensor:
+        if loss == "other result":
+            return torch.zeros(1, 8, 9, 9)
+        raise TypeError("takes 7 positional arguments")
+
+    operators = SimpleNamespace() if loss == "missing" else SimpleNamespace(_convolution_pointwise=other)
+    monkeypatch.setattr(torch.ops, "mkldnn", operators)
+    state = torch.random.get_rng_state()
+    assert not _are_right.__wrapped__()
+    assert torch.equal(torch.random.get_rng_state(), state)
 
 
 @needs_fusing

@@ -100,6 +100,8 @@ def test_a_box_beside_its_photograph_is_told(faces: Path, place: tuple[int, int]
 def test_a_folder_without_any_face_is_refused(faces: Path) -> None:
     """Looking for one must not go on for ever."""
     (faces / "faces" / "boxes.csv").unlink()
+    for path in (faces / "faces").iterdir():
+        cv2.imwrite(str(path), np.full((200, 200, 3), 90, np.uint8))
     with pytest.raises(UsageError, match=r"No face is found in the 2 photographs of .*faces"):
         FaceSamples(faces, 64, NO_STAGE).draw(np.random.default_rng(0))
 

@@ -43,10 +43,20 @@ def test_faces_are_found_by_it(folder: Path) -> None:
     assert [face.box for face in found.faces] == [(48, 48, 64, 64)]
 
 
-def test_a_folder_without_it_is_as_before() -> None:
-    provision = find_provision()
-    assert "face-detector" not in provision.weights
-    assert provision.parameters()["faces"]["found_by"] == "cascades"
+def test_without_it_our_own_finds_them(tmp_path: Path) -> None:
+    for folder in (None, tmp_path):
+        provision = find_provision(weights=folder)
+        assert provision.weights["face-detector"].name == "face-detector-compact"
+        assert provision.parameters()["faces"]["found_by"] == "network"
+
+
+def test_it_takes_the_place_of_ours(tmp_path: Path, model: Path) -> None:
+    for suffix in (".safetensors", ".json"):
+        name = f"face-detector{suffix}"
+        shutil.copyfile(SHIPPED / "compact" / name, tmp_path / name)
+    assert find_provision(weights=tmp_path).weights["face-detector"].name == "face-detector-compact"
+    install(model, tmp_path, version="7", licence="MIT")
+    assert find_provision(weights=tmp_path).weights["face-detector"].name == "yunet"
 
 
 def test_a_folders_own_weights_stay_as_they_are(tmp_path: Path, model: Path) -> None:
