@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from oldphoto_core.errors import UsageError
-from oldphoto_core.faces.align import Alignment, FloatImage
+from oldphoto_core.faces.align import Alignment, FloatImage, turn_of
 from oldphoto_core.faces.before_after import compare_faces
 from oldphoto_core.faces.blend import (
     add_change,
@@ -90,10 +90,10 @@ class FaceEnhancer:
         Returns:
             The picture (``restored`` itself where no face was refined; otherwise a copy, bit-identical
             outside the blend regions); every face found, the surest first; and the measurements
-            ``faces_found``, ``faces_enhanced``, ``faces_too_large``, ``faces_too_small``, ``faces_sound``,
-            ``faces_without_landmarks``, ``faces_refused``, ``faces_refused_<reason>`` for each reason met,
-            ``face_drift_max`` (of the refined ones, in eye distances), and those of :func:`compare_faces`, taken
-            before anything was refined.
+            ``faces_found``, ``faces_enhanced``, ``faces_too_large``, ``faces_too_small``, ``faces_turned``,
+            ``faces_sound``, ``faces_without_landmarks``, ``faces_refused``, ``faces_refused_<reason>`` for each
+            reason met, ``face_drift_max`` (of the refined ones, in eye distances), and those of
+            :func:`compare_faces`, taken before anything was refined.
 
         Raises:
             UsageError: pixels of another type, or two pictures that do not match.
@@ -162,6 +162,8 @@ class FaceEnhancer:
             return "faces_unsure"
         if len(face.landmarks) != 5:
             return "faces_without_landmarks"
+        if turn_of(np.array(face.landmarks, dtype=np.float64)) > self.settings.largest_turn:
+            return "faces_turned"
         magnification = self._alignment(face).magnification
         if magnification < self.settings.smallest_magnification:
             return "faces_too_large"
@@ -244,6 +246,7 @@ def face_measurements(faces: tuple[Face, ...], counts: Counter[str]) -> dict[str
         "faces_enhanced": float(sum(face.applied for face in faces)),
         "faces_too_large": 0.0,
         "faces_too_small": 0.0,
+        "faces_turned": 0.0,
         "faces_sound": 0.0,
         "faces_without_landmarks": float(sum(not face.landmarks for face in faces)),
         "faces_refused": float(refused),

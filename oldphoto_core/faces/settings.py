@@ -38,7 +38,8 @@ class FaceSettings:
     ``minimum_score``: a face less sure than this is recorded, never refined. ``smallest_magnification``: crop
     pixels per photo pixel; a face that the crop would have to reduce (below 1) is left alone, and so is one that it
     would have to enlarge more than ``largest_magnification`` times (eyes nearer than 16 pixels): what is made of so
-    few pixels gains nothing, and half of it would be refused (decision 0033). ``least_restored``:
+    few pixels gains nothing, and half of it would be refused (decision 0033). ``largest_turn``: a face that is turned
+    further away (`align.turn_of`) is left alone: the generator knows faces that look at it. ``least_restored``:
     root mean square, of the full range, of what the restoration before changed in the middle of a face; one that it
     left alone is left alone here too: the generator knows aged faces, and makes of a sound one what it knows.
     """
@@ -46,6 +47,7 @@ class FaceSettings:
     minimum_score: float = 0.7
     smallest_magnification: float = 1.0
     largest_magnification: float = 5.0
+    largest_turn: float = 0.12
     least_restored: float = 0.01
     detector: DetectorSettings = field(default_factory=DetectorSettings)
     blend: BlendSettings = field(default_factory=BlendSettings)

@@ -17,6 +17,7 @@ from oldphoto_core.faces.align import (
     face_template,
     invert_similarity,
     similarity_scale,
+    turn_of,
     umeyama,
 )
 
@@ -92,6 +93,22 @@ def test_template_scales_with_the_crop() -> None:
     assert np.array_equal(face_template(256), FACE_TEMPLATE)
     # Edge coordinates double; centres therefore shift by half a pixel.
     assert np.allclose(face_template(512) + 0.5, 2 * (FACE_TEMPLATE + 0.5))
+
+
+def test_a_face_from_the_front_is_not_turned_however_it_lies() -> None:
+    assert turn_of(apply_similarity(_similarity(0.4, 30.0, 12.0, -7.0), FACE_TEMPLATE)) == pytest.approx(0.0)
+
+
+def test_the_further_a_face_turns_the_more_is_said() -> None:
+    """Seen from aside, the eyes come nearer to each other, and the nose to one of them."""
+    turns = []
+    for aside in (0.0, 0.2, 0.4, 0.6):
+        seen = FACE_TEMPLATE.copy()
+        seen[:, 0] = 128 + (seen[:, 0] - 128) * (1 - aside)
+        seen[2, 0] += 20 * aside
+        turns.append(turn_of(seen))
+    assert turns == sorted(turns)
+    assert turns[0] < 0.01 < 0.12 < turns[-1]
 
 
 def test_landmarks_on_the_template_are_not_resampled() -> None:

@@ -197,6 +197,19 @@ def test_a_face_of_too_few_pixels_is_left_alone(
     assert measured["faces_too_small"] == float(not refined)
 
 
+def test_a_face_that_is_turned_away_is_left_alone(
+    portrait: NDArray[np.uint8], detector: FaceDetector
+) -> None:
+    (face,) = detector.detect(portrait)
+    middle = np.mean(face.landmarks, axis=0)[0]
+    from_aside = tuple((middle + 0.3 * (x - middle), y) for x, y in face.landmarks)
+    seen = replace(face, landmarks=from_aside)
+    picture, (recorded,), measured = _enhancer(detector, _Sharpen()).refine(portrait, portrait, (seen,))
+    assert picture is portrait
+    assert not recorded.applied
+    assert measured["faces_turned"] == 1.0
+
+
 def test_a_face_that_the_restoration_left_alone_is_left_alone(
     portrait: NDArray[np.uint8], detector: FaceDetector
 ) -> None:
