@@ -16,6 +16,7 @@ from oldphoto_core.models.fused import ConvReLU, TransposedByPhases, _are_right,
 from oldphoto_core.models.latent_mapping import latent_mask
 from oldphoto_core.models.layers import ResBlock, fold_batch_norm, fuse_relu, residual_stack, round_residuals
 from oldphoto_core.settings import CONFIGS, Config
+from tests.oldphoto_core.models.material import lively, random_map, speck
 
 CPU = torch.device("cpu")
 FORMATS = [
@@ -53,7 +54,7 @@ def test_a_fused_relu_is_the_relu_of_the_convolution(
 ) -> None:
     size, stride, padding = kernel
     conv = nn.Conv2d(5, 16, size, stride=stride, padding=padding)
-    picture = _map(5, 20, 28)
+    picture = random_map(5, 20, 28)
     expected = functional.relu(conv.to(number)(picture.to(number)))
     assert torch.equal(ConvReLU(conv, number)(picture), expected)
     assert (expected == 0).any()
@@ -64,7 +65,7 @@ def test_a_fused_relu_is_the_relu_of_the_convolution(
 @pytest.mark.parametrize("number", FORMATS)
 def test_a_fused_sum_is_rounded_no_worse(number: torch.dtype) -> None:
     conv = nn.Conv2d(6, 16, 3, padding=1)
-    features, addend = _map(6, 20, 28).to(number), _map(16, 20, 28).to(number)
+    features, addend = random_map(6, 20, 28).to(number), random_map(16, 20, 28).to(number)
     conv = conv.to(number)
     exact = functional.relu(conv.float()(features.float()) + addend.float())
     apart = functional.relu(conv.to(number)(features) + addend)
@@ -77,7 +78,7 @@ def test_a_fused_sum_is_rounded_no_worse(number: torch.dtype) -> None:
 @torch.no_grad()
 @pytest.mark.parametrize("config", CONFIGS)
 def test_a_detector_with_fused_relus_computes_the_same(config: Config) -> None:
-    network = folded(_lively(build_detector(config)))
+    network = folded(lively(build_detector(config)))
     picture = torch.rand(1, 1, 2 * network.stride, 3 * network.stride) * 2 - 1
     expected = network(picture)
     for _ in range(2):
@@ -91,11 +92,11 @@ def test_a_detector_with_fused_relus_computes_the_same(config: Config) -> None:
 @pytest.mark.parametrize("config", CONFIGS)
 def test_a_codec_and_a_mapping_for_a_cpu_compute_the_same(config: Config) -> None:
     codec, mapping = (
-        fold_batch_norm(_lively(network)) for network in (build_autoencoder(config), build_mapping(config))
+        fold_batch_norm(lively(network)) for network in (build_autoencoder(config), build_mapping(config))
     )
     picture = torch.rand(1, 3, 32, 48) * 2 - 1
     latents = codec.encoder(picture)
-    mask = latent_mask(_speck(32, 48))
+    mask = latent_mask(speck(32, 48))
     expected = (latents, mapping(latents, mask), codec.generator(latents))
     for network in (codec, mapping, codec):
         fuse_relu(network, torch.float32)
@@ -112,9 +113,9 @@ def test_a_codec_and_a_mapping_for_a_cpu_compute_the_same(config: Config) -> Non
 @torch.no_grad()
 @pytest.mark.skipif(not processor.computes_in_bfloat16(), reason="bfloat16 is emulated")
 def test_rounded_residuals_stay_rounded_when_fused() -> None:
-    blocks = _lively(residual_stack(2, 32))
+    blocks = lively(residual_stack(2, 32))
     round_residuals(blocks)
-    features = _map(32, 20, 28)
+    features = random_map(32, 20, 28)
     expected = blocks(features)
     fuse_relu(blocks, torch.float32)
     assert torch.equal(blocks(features), expected)
@@ -125,38 +126,16 @@ def test_rounded_residuals_stay_rounded_when_fused() -> None:
 @pytest.mark.parametrize("size", [(5, 8), (1, 1)])
 def test_phases_are_the_transposed_convolution(size: tuple[int, int], bias: bool) -> None:
     conv = nn.ConvTranspose2d(7, 3, 4, stride=2, padding=1, bias=bias)
-    features = _map(7, *size, batch=2)
+    features = random_map(7, *size, batch=2)
     torch.testing.assert_close(TransposedByPhases(conv)(features), conv(features), atol=1e-6, rtol=1e-5)
 
 
 @pytest.mark.parametrize("number", [torch.float32, torch.bfloat16])
 def test_halving_by_comparisons_is_pooling(number: torch.dtype) -> None:
-    features = _map(16, 12, 20, batch=2).to(number)
+    features = random_map(16, 12, 20, batch=2).to(number)
     assert torch.equal(halved(features), functional.max_pool2d(features, 2))
     # Of equal values, pooling hands the gradient to one; training must not depend on where it is done.
     same = torch.ones(1, 1, 2, 2, requires_grad=True)
     halved(same).sum().backward()
     assert same.grad is not None
     assert (same.grad != 0).sum() == 1
-
-
-def _map(channels: int, height: int, width: int, *, batch: int = 1) -> torch.Tensor:
-    return torch.randn(batch, channels, height, width).contiguous(memory_format=torch.channels_last)
-
-
-def _speck(height: int, width: int) -> torch.Tensor:
-    mask = torch.zeros(1, 1, height, width)
-    mask[..., height // 2 : height // 2 + 3, width // 3 : width // 3 + 5] = 1
-    return mask
-
-
-def _lively(network: nn.Module) -> nn.Module:
-    """Give weights that start at zero, and statistics that start at nothing, values that can be told apart."""
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            nn.init.uniform_(module.running_mean, -0.3, 0.3)
-            nn.init.uniform_(module.running_var, 0.5, 2.0)
-        elif isinstance(module, nn.Conv2d):
-            nn.init.normal_(module.weight, std=0.7 / (module.weight[0].numel() ** 0.5))
-            nn.init.uniform_(module.bias, -0.1, 0.1)
-    return network.eval()
