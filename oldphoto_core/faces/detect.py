@@ -20,7 +20,7 @@ from oldphoto_core.faces.yunet import YuNet
 from oldphoto_core.models.face_finder import FaceFinder
 from oldphoto_core.photo import Face, Pixels
 
-_HARDLY_ONE = 0.01
+_HARDLY_ONE = 0.05
 """A box in which nobody is seen even with this score shows no face."""
 _SAME = 0.3
 """Boxes that share more of their union than this are about one face."""
