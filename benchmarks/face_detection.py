@@ -5,8 +5,8 @@
 
 ``DATA`` holds old/, clean/ and faces/. What is a face there is in ``face_marks.tsv``: YuNet proposed, and most was
 looked at (decision 0035); what nobody could tell counts neither way, and a face that nobody proposed counts as
-falsely found, so that figures of YuNet itself are kind. Faces of 18 pixels and more count; landmarks are off by shares of the eyes'
-distance, where that is at least a quarter of the face's side (in profile it says nothing).
+falsely found, so that figures of YuNet itself are kind. Faces of 18 pixels and more count; landmarks are off by
+shares of the eyes' distance, where that is at least a quarter of the face's side (in profile it says nothing).
 """
 
 from __future__ import annotations
